@@ -1,0 +1,36 @@
+#include "token/k8s_sa_base.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+
+void
+k8s_sa_error_set(k8s_sa_error_t *err, const char *fmt, ...)
+{
+    va_list  args;
+
+    if (err == NULL) {
+        return;
+    }
+
+    va_start(args, fmt);
+
+    if (vsnprintf(err->text, sizeof(err->text), fmt, args) < 0) {
+        err->text[0] = '\0';
+    }
+
+    va_end(args);
+}
+
+
+int
+k8s_sa_str_eq(const k8s_sa_str_t *a, const k8s_sa_str_t *b)
+{
+    if (a->len != b->len) {
+        return 0;
+    }
+
+    /* memcmp() must not see the NULL of an absent string */
+
+    return a->len == 0 || memcmp(a->data, b->data, a->len) == 0;
+}
