@@ -1,0 +1,105 @@
+# make                        the module and the client, in build/
+# make NGINX_SRC=DIR          the same against an nginx source tree
+# make check                  unit tests
+# make install DESTDIR=DIR    what was built
+#
+# util/test.sh runs everything, on a bare machine too.
+
+BUILD      ?= build
+NGINX_SRC  ?= /usr/share/nginx/src
+NGINX_OPTS ?=
+
+PREFIX     ?= /usr
+MODULEDIR  ?= $(PREFIX)/lib/nginx/modules
+BINDIR     ?= $(PREFIX)/bin
+MANDIR     ?= $(PREFIX)/share/man
+
+CC         ?= gcc
+CFLAGS     ?= -O2 -g
+WARNINGS    = -Wall -Wextra -Werror
+PKG_CONFIG ?= pkg-config
+
+LIBS        = -ljansson -lssl -lcrypto
+HEADERS     = $(wildcard src/*/*.h client/*.h)
+
+TOKEN_OBJS  = $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/token/*.c))
+CLIENT_OBJS = $(patsubst %.c,$(BUILD)/%.o,$(wildcard client/*.c))
+UNIT_TESTS  = $(patsubst %.c,$(BUILD)/%,$(wildcard t/unit/*_test.c))
+
+MODULE      = $(BUILD)/ngx_http_k8s_sa_module.so
+CLIENT      = $(BUILD)/k8s-sa-client
+
+.PHONY: all module client check install clean
+.DELETE_ON_ERROR:
+
+all: module client
+module: $(MODULE)
+client: $(CLIENT)
+
+
+# src/token/, on its own: no nginx header is in reach
+
+$(BUILD)/src/token/%.o $(BUILD)/client/%.o: CPPFLAGS += -Isrc
+
+$(BUILD)/%.o: %.c $(HEADERS) Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -c -o $@ $<
+
+$(BUILD)/libk8s_sa_token.a: $(TOKEN_OBJS)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(CLIENT): $(CLIENT_OBJS) $(BUILD)/libk8s_sa_token.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcurl $(LIBS)
+
+$(BUILD)/t/unit/%_test: t/unit/%_test.c $(wildcard t/unit/*.h) \
+                        $(BUILD)/libk8s_sa_token.a $(HEADERS) Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -Isrc $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) \
+	    -o $@ $< $(BUILD)/libk8s_sa_token.a -lcmocka $(LIBS)
+
+check: $(UNIT_TESTS)
+	@set -e; for t in $^; do echo "$$t"; ./$$t; done
+
+
+# The module, by nginx's own configure.  It runs in a tree of links, so that
+# the nginx sources stay as they are (they may be root's).  Debian's nginx-dev
+# brings the flags that its nginx was built with.
+
+NGINX_TREE  = $(BUILD)/nginx
+NGINX_STAMP = $(BUILD)/nginx.configured
+
+$(NGINX_STAMP): config Makefile $(wildcard $(NGINX_SRC)/conf_flags) \
+                src/token src/net src/shared src/issuer src/http
+	rm -rf $(NGINX_TREE) $@
+	mkdir -p $(NGINX_TREE)
+	@test -d $(NGINX_SRC)/auto || { echo "no nginx sources in" \
+	    "$(NGINX_SRC): install nginx-dev or set NGINX_SRC"; exit 1; }
+	cp -rs $(abspath $(NGINX_SRC))/. $(NGINX_TREE)
+	rm -rf $(NGINX_TREE)/Makefile $(NGINX_TREE)/objs
+	cd $(NGINX_TREE) && bash -c ' \
+	    NGX_CONF_FLAGS=(--with-compat --with-http_ssl_module); \
+	    if [ -f conf_flags ]; then . ./conf_flags; fi; \
+	    configure=./configure; \
+	    if [ ! -f $$configure ]; then configure=auto/configure; fi; \
+	    $$configure "$${NGX_CONF_FLAGS[@]}" --with-cc="$(CC)" \
+	        --with-cc-opt="$(CFLAGS) $(CPPFLAGS) $(WARNINGS)" \
+	        --with-ld-opt="$(LDFLAGS)" \
+	        --add-dynamic-module=$(CURDIR) $(NGINX_OPTS)' >$(BUILD)/configure.log \
+	    || { tail -20 $(BUILD)/configure.log; exit 1; }
+	touch $@
+
+$(MODULE): $(NGINX_STAMP) $(HEADERS) $(wildcard *.c src/*/*.c)
+	$(MAKE) -C $(NGINX_TREE) -f objs/Makefile modules
+	cp $(NGINX_TREE)/objs/ngx_http_k8s_sa_module.so $@
+
+
+install: all
+	install -d $(DESTDIR)$(MODULEDIR) $(DESTDIR)$(BINDIR) \
+	    $(DESTDIR)$(MANDIR)/man1
+	install -m 644 $(MODULE) $(DESTDIR)$(MODULEDIR)
+	install -m 755 $(CLIENT) $(DESTDIR)$(BINDIR)
+	install -m 644 client/k8s-sa-client.1 $(DESTDIR)$(MANDIR)/man1
+
+clean:
+	rm -rf $(BUILD)

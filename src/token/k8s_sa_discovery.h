@@ -1,0 +1,35 @@
+/*
+ * The OIDC discovery document (OpenID Connect Discovery 1.0 section 3, as
+ * kube-apiserver serves it: pkg/serviceaccount/openidmetadata.go).
+ */
+
+#ifndef K8S_SA_DISCOVERY_H
+#define K8S_SA_DISCOVERY_H
+
+
+#include "token/k8s_sa_base.h"
+
+
+#define K8S_SA_DOCUMENT_MAX  (1024 * 1024)   /* bytes, SPEC section 4 */
+
+
+typedef struct {
+    char           *issuer;        /* NUL-terminated, freed by ..._free() */
+    char           *jwks_uri;
+} k8s_sa_discovery_t;
+
+
+/*
+ * Reads len bytes of JSON.  Both members must be non-empty strings without
+ * control characters; jwks_uri an absolute http or https URL (whether http is
+ * acceptable is the caller's decision).  K8S_SA_OK, or K8S_SA_ERROR with the
+ * reason in *err and nothing to free.
+ */
+
+int k8s_sa_discovery_parse(k8s_sa_discovery_t *doc, const void *data,
+    size_t len, k8s_sa_error_t *err);
+
+void k8s_sa_discovery_free(k8s_sa_discovery_t *doc);
+
+
+#endif /* K8S_SA_DISCOVERY_H */
