@@ -4,8 +4,8 @@
 #
 #     util/test.sh [PART...]
 #
-# PART: layers unit client net nginx kube.  The last line counts what passed,
-# failed and was skipped; the first suite that fails ends the run.
+# PART: layers unit client net nginx kube.  The first suite that fails ends the
+# run; the last line says how many tests passed, failed and were skipped.
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 
 PARTS=(layers unit client net nginx kube)
 BUILD=${BUILD:-build}
-FILE_TIMEOUT=${TEST_TIMEOUT:-900}
+SUITE_TIMEOUT=${SUITE_TIMEOUT:-900}
 
 PASSED=0
 FAILED=0
@@ -21,66 +21,12 @@ SKIPPED=0
 SKIPS=()
 
 
-# A file of tests speaks TAP: "ok N - text", "not ok N - text", and
-# "ok N # SKIP reason" or "1..0 # SKIP reason" for all of it.
-
-count() {
-    grep -cE "$1" "$2" || true
-}
-
-# run_file TEXT COMMAND...
-
-run_file() {
-    local text=$1 log rc=0 ok bad skipped reason began=$SECONDS
-    shift
-
-    log=$(mktemp "$SCRATCH/tap.XXXXXX")
-    timeout -k 10 "$FILE_TIMEOUT" "$@" >"$log" 2>&1 </dev/null || rc=$?
-
-    skipped=$(count '^[[:space:]]*(ok [0-9]*.*|1\.\.0) # [Ss][Kk][Ii][Pp]' "$log")
-    ok=$(($(count '^ok ' "$log") - $(count '^ok .*# [Ss][Kk][Ii][Pp]' "$log")))
-    bad=$(count '^not ok ' "$log")
-
-    reason=
-    if [ $rc = 124 ] || [ $rc = 137 ]; then
-        reason="no end after $FILE_TIMEOUT s"
-    elif [ $rc != 0 ] || [ "$bad" != 0 ]; then
-        reason="exit $rc"
-    elif [ "$ok" = 0 ] && [ "$skipped" = 0 ]; then
-        reason="ran no test"
-    fi
-
-    if [ -n "$reason" ] && [ "$bad" = 0 ]; then
-        bad=1
-    fi
-
-    PASSED=$((PASSED + ok))
-    FAILED=$((FAILED + bad))
-    SKIPPED=$((SKIPPED + skipped))
-
-    if [ "$skipped" != 0 ]; then
-        while read -r reason; do
-            SKIPS+=("$text: $reason")
-        done < <(sed -nE 's/^.*# skip:? *//Ip' "$log" | sort -u)
-        reason=
-    fi
-
-    say "  $text: $ok passed$([ "$skipped" = 0 ] || echo ", $skipped skipped")" \
-        "($((SECONDS - began)) s)"
-
-    if [ "$bad" != 0 ]; then
-        grep -nE '^(not ok|# |nginx:)|\[(emerg|alert|crit)\]|died|ERROR' "$log" \
-            | tail -n 60 >&2 || true
-        echo "... the end of what it said:" >&2
-        tail -n 25 "$log" >&2
-        finish "$text: $bad failed${reason:+ ($reason)}"
-    fi
-}
+# The last words: finish [REASON]
 
 finish() {
     local skip
 
-    for skip in "${SKIPS[@]+"${SKIPS[@]}"}"; do
+    for skip in "${SKIPS[@]}"; do
         say "skipped: $skip"
     done
 
@@ -93,78 +39,106 @@ finish() {
     exit
 }
 
-# run_perl TEXT FILE...: prove, a file at a time
+count() {
+    grep -cE "$1" "$2" || true
+}
 
-run_perl() {
-    local text=$1 file
+# suite NAME COMMAND...: one that speaks TAP.  A suite that ends badly, or that
+# runs nothing and does not say why, has failed, whatever it printed.
+
+suite() {
+    local name=$1 log ok bad skipped reason rc=0 began=$SECONDS
     shift
 
+    log=$(mktemp "$SCRATCH/tap.XXXXXX")
+    timeout -k 10 "$SUITE_TIMEOUT" "$@" >"$log" 2>&1 </dev/null || rc=$?
+
+    sed -nE 's/^(ok .*|1\.\.0 )# *skip(ped)?:? *//Ip' "$log" >"$log.skips"
+    skipped=$(wc -l <"$log.skips")
+    ok=$(($(count '^ok ' "$log") - $(count '^ok .*# *[Ss][Kk][Ii][Pp]' "$log")))
+    bad=$(grep -E '^not ok ' "$log" | grep -cv '# TODO') || true
+
+    if [ $rc = 124 ] || [ $rc = 137 ]; then
+        reason="no end after $SUITE_TIMEOUT s"
+    elif [ $((ok + bad + skipped)) = 0 ]; then
+        reason="ran no test"
+    elif [ "$bad" != 0 ]; then
+        reason="$bad failed"
+    elif [ $rc != 0 ]; then
+        reason="exit $rc"
+    else
+        reason=
+    fi
+
+    if [ -n "$reason" ] && [ "$bad" = 0 ]; then
+        bad=1
+    fi
+
+    PASSED=$((PASSED + ok))
+    FAILED=$((FAILED + bad))
+    SKIPPED=$((SKIPPED + skipped))
+
+    while read -r skip; do
+        SKIPS+=("$name: $skip")
+    done < <(sort -u "$log.skips")
+
+    say "  $name: $ok passed, $bad failed, $skipped skipped" \
+        "($((SECONDS - began)) s)"
+
+    if [ -n "$reason" ]; then
+        grep -A 12 '^not ok ' "$log" | head -n 80 >&2 || true
+        echo "---- the end of what $name said:" >&2
+        tail -n 30 "$log" >&2
+        finish "$name: $reason"
+    fi
+}
+
+perl_suites() {
+    local file
+
     for file in "$@"; do
-        [ -e "$file" ] || continue
-        run_file "$file" prove -v --merge "$file"
+        [ ! -e "$file" ] || suite "$file" prove -v --merge "$file"
     done
 }
 
-
-# The parts.  Each finds its files by a wildcard.
-
-part_layers() {
-    run_file "includes point downward" util/check-layers.sh
-}
-
-part_unit() {
+unit_suites() {
     local source tests=()
 
     for source in t/unit/*_test.c; do
-        [ -e "$source" ] || continue
-        tests+=("$BUILD/${source%.c}")
+        [ ! -e "$source" ] || tests+=("$BUILD/${source%.c}")
     done
 
-    [ ${#tests[@]} != 0 ] || return 0
-
-    step "building unit tests" make -j"$(nproc)" BUILD="$BUILD" "${tests[@]}"
-
-    for source in "${tests[@]}"; do
-        run_file "${source#"$BUILD/"}" env CMOCKA_MESSAGE_OUTPUT=TAP "$source"
-    done
-}
-
-part_client() {
-    run_perl client t/client/*.t
-}
-
-part_net() {
-    run_perl net t/net/*.t
-}
-
-part_nginx() {
-    run_perl nginx t/*.t
-}
-
-part_kube() {
-    [ -n "$(compgen -G 't/kube/*.t')" ] || return 0
-
-    if ! (install_packages "${KUBE_PACKAGES[@]}"; util/kube.sh build); then
-        SKIPPED=$((SKIPPED + 1))
-        SKIPS+=("t/kube: no kube-apiserver could be built (above: why)")
+    if [ ${#tests[@]} = 0 ]; then
         return
     fi
 
-    run_perl kube t/kube/*.t
+    step "building the unit tests" \
+        make -j"$(nproc)" BUILD="$BUILD" "${tests[@]}"
+
+    for source in "${tests[@]}"; do
+        suite "${source#"$BUILD/"}" env CMOCKA_MESSAGE_OUTPUT=TAP "$source"
+    done
 }
 
+kube_suites() {
+    if [ -z "$(compgen -G 't/kube/*.t')" ]; then
+        return
+    fi
 
-# What tests find in their environment
+    if ! util/kube.sh build; then
+        SKIPPED=$((SKIPPED + 1))
+        SKIPS+=("t/kube: there is no API server to test with (above: why)")
+        return
+    fi
 
-export K8S_SA_MODULE=$PWD/$BUILD/ngx_http_k8s_sa_module.so
-export K8S_SA_CLIENT=$PWD/$BUILD/k8s-sa-client
-export TEST_NGINX_BINARY=${TEST_NGINX_BINARY:-/usr/sbin/nginx}
-export TEST_NGINX_LOAD_MODULES=$K8S_SA_MODULE
+    perl_suites t/kube/*.t
+}
+
 
 for part in "$@"; do
     case " ${PARTS[*]} " in
     *" $part "*) ;;
-    *) fail "no such part: $part (there are: ${PARTS[*]})" ;;
+    *) fail "no part '$part'; there are: ${PARTS[*]}" ;;
     esac
 done
 
@@ -173,25 +147,36 @@ if [ $# = 0 ]; then
 fi
 
 scratch
-say "testing: $*"
 install_packages "${TEST_PACKAGES[@]}"
+install_test_nginx
+step "building the module and the client" make -j"$(nproc)" BUILD="$BUILD"
 
-case " $* " in
-*" nginx "* | *" net "* | *" kube "*) install_test_nginx ;;
-esac
 
-step "building" make -j"$(nproc)" BUILD="$BUILD"
+# What tests find in their environment; each has a default in the tests
 
+K8S_SA_MODULE=$(realpath "$BUILD/ngx_http_k8s_sa_module.so")
+K8S_SA_CLIENT=$(realpath "$BUILD/k8s-sa-client")
+TEST_NGINX_BINARY=${TEST_NGINX_BINARY:-/usr/sbin/nginx}
+TEST_NGINX_LOAD_MODULES=$K8S_SA_MODULE
 TEST_NGINX_SERVROOT=${TEST_NGINX_SERVROOT:-$SCRATCH/servroot}
 TEST_NGINX_PORT=${TEST_NGINX_PORT:-$(free_port)}
-export TEST_NGINX_SERVROOT TEST_NGINX_PORT
+export BUILD K8S_SA_MODULE K8S_SA_CLIENT TEST_NGINX_BINARY \
+       TEST_NGINX_LOAD_MODULES TEST_NGINX_SERVROOT TEST_NGINX_PORT
 
 for part in "$@"; do
-    say "$part"
-    "part_$part"
+    say "tests: $part"
+
+    case $part in
+    layers) suite util/check-layers.sh util/check-layers.sh ;;
+    unit)   unit_suites ;;
+    client) perl_suites t/client/*.t ;;
+    net)    perl_suites t/net/*.t ;;
+    nginx)  perl_suites t/*.t ;;
+    kube)   kube_suites ;;
+    esac
 done
 
-if [ $((PASSED + SKIPPED)) = 0 ]; then
+if [ $((PASSED + FAILED + SKIPPED)) = 0 ]; then
     FAILED=1
     finish "there was no test to run"
 fi
