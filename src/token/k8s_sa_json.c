@@ -1,0 +1,753 @@
+#include "token/k8s_sa_json.h"
+
+#include <string.h>
+
+
+/* A container that is still open. */
+
+typedef struct {
+    k8s_sa_json_node_t   *node;
+    k8s_sa_json_node_t   *last;      /* its newest child, NULL: none yet */
+    uint64_t              names;     /* a bit for each name, see ..._name() */
+    unsigned              suspect;   /* a bit was hit twice */
+} k8s_sa_json_level_t;
+
+
+typedef struct {
+    unsigned char        *pos;
+    unsigned char        *end;
+    k8s_sa_json_t        *doc;
+    unsigned              depth;
+    k8s_sa_json_level_t   levels[K8S_SA_JSON_DEPTH];
+} k8s_sa_json_parser_t;
+
+
+static int k8s_sa_json_child(k8s_sa_json_parser_t *ps);
+static int k8s_sa_json_value(k8s_sa_json_parser_t *ps,
+    k8s_sa_json_node_t *node);
+static int k8s_sa_json_open(k8s_sa_json_parser_t *ps,
+    k8s_sa_json_node_t *node, k8s_sa_json_type_e type);
+static int k8s_sa_json_close(k8s_sa_json_parser_t *ps);
+static int k8s_sa_json_name(k8s_sa_json_parser_t *ps, k8s_sa_str_t *name);
+static int k8s_sa_json_unique(const k8s_sa_json_t *doc,
+    const k8s_sa_json_node_t *object);
+static int k8s_sa_json_compare(const k8s_sa_str_t *a, const k8s_sa_str_t *b);
+static int k8s_sa_json_string(k8s_sa_json_parser_t *ps, k8s_sa_str_t *s);
+static int k8s_sa_json_string_rest(k8s_sa_json_parser_t *ps, k8s_sa_str_t *s);
+static unsigned char *k8s_sa_json_escape(k8s_sa_json_parser_t *ps,
+    unsigned char *dst);
+static int32_t k8s_sa_json_hex(k8s_sa_json_parser_t *ps);
+static size_t k8s_sa_json_utf8(const unsigned char *p,
+    const unsigned char *end);
+static int k8s_sa_json_number(k8s_sa_json_parser_t *ps, k8s_sa_str_t *s);
+static int k8s_sa_json_digits(k8s_sa_json_parser_t *ps);
+static int k8s_sa_json_literal(k8s_sa_json_parser_t *ps, const char *text,
+    size_t len);
+static int k8s_sa_json_peek(k8s_sa_json_parser_t *ps);
+
+
+/* Bytes that stand for themselves in a string, UTF-8's aside. */
+
+static const unsigned char  k8s_sa_json_plain[256] = {
+    [0x20 ... 0x21] = 1,         /* before '"' */
+    [0x23 ... 0x5b] = 1,         /* before '\\' */
+    [0x5d ... 0x7f] = 1
+};
+
+
+int
+k8s_sa_json_parse(k8s_sa_json_t *doc, unsigned char *text, size_t len)
+{
+    k8s_sa_json_parser_t  ps;
+
+    ps.pos = text;
+    ps.end = text + len;
+    ps.doc = doc;
+    ps.depth = 0;
+
+    doc->n = 1;
+    doc->nodes[0].name.len = 0;
+    doc->nodes[0].name.data = NULL;
+
+    if (k8s_sa_json_peek(&ps) != '{') {
+        return K8S_SA_ERROR;
+    }
+
+    if (k8s_sa_json_value(&ps, &doc->nodes[0]) != K8S_SA_OK) {
+        return K8S_SA_ERROR;
+    }
+
+    /*
+     * No recursion: each turn reads a child of the innermost open container
+     * or closes that one.
+     */
+
+    while (ps.depth) {
+        if (k8s_sa_json_child(&ps) != K8S_SA_OK) {
+            return K8S_SA_ERROR;
+        }
+    }
+
+    return k8s_sa_json_peek(&ps) == -1 ? K8S_SA_OK : K8S_SA_ERROR;
+}
+
+
+static int
+k8s_sa_json_child(k8s_sa_json_parser_t *ps)
+{
+    int                   ch;
+    k8s_sa_json_node_t   *node;
+    k8s_sa_json_level_t  *level;
+
+    level = &ps->levels[ps->depth - 1];
+    ch = k8s_sa_json_peek(ps);
+
+    if (ch == (level->node->type == K8S_SA_JSON_OBJECT ? '}' : ']')) {
+        return k8s_sa_json_close(ps);
+    }
+
+    if (level->last != NULL) {
+
+        if (ch != ',') {
+            return K8S_SA_ERROR;
+        }
+
+        ps->pos++;
+    }
+
+    if (ps->doc->n == K8S_SA_JSON_NODES) {
+        return K8S_SA_ERROR;
+    }
+
+    if (level->last != NULL) {
+        level->last->next = ps->doc->n;
+    }
+
+    node = &ps->doc->nodes[ps->doc->n++];
+
+    level->last = node;
+    level->node->count++;
+
+    node->name.len = 0;
+    node->name.data = NULL;
+
+    if (level->node->type == K8S_SA_JSON_OBJECT
+        && k8s_sa_json_name(ps, &node->name) != K8S_SA_OK)
+    {
+        return K8S_SA_ERROR;
+    }
+
+    return k8s_sa_json_value(ps, node);
+}
+
+
+static int
+k8s_sa_json_value(k8s_sa_json_parser_t *ps, k8s_sa_json_node_t *node)
+{
+    node->next = 0;
+    node->count = 0;
+    node->value.len = 0;
+    node->value.data = NULL;
+
+    switch (k8s_sa_json_peek(ps)) {
+
+    case '"':
+        node->type = K8S_SA_JSON_STRING;
+        return k8s_sa_json_string(ps, &node->value);
+
+    case '{':
+        return k8s_sa_json_open(ps, node, K8S_SA_JSON_OBJECT);
+
+    case '[':
+        return k8s_sa_json_open(ps, node, K8S_SA_JSON_ARRAY);
+
+    case 't':
+        node->type = K8S_SA_JSON_TRUE;
+        return k8s_sa_json_literal(ps, "true", sizeof("true") - 1);
+
+    case 'f':
+        node->type = K8S_SA_JSON_FALSE;
+        return k8s_sa_json_literal(ps, "false", sizeof("false") - 1);
+
+    case 'n':
+        node->type = K8S_SA_JSON_NULL;
+        return k8s_sa_json_literal(ps, "null", sizeof("null") - 1);
+
+    default:
+        node->type = K8S_SA_JSON_NUMBER;
+        return k8s_sa_json_number(ps, &node->value);
+    }
+}
+
+
+static int
+k8s_sa_json_open(k8s_sa_json_parser_t *ps, k8s_sa_json_node_t *node,
+    k8s_sa_json_type_e type)
+{
+    k8s_sa_json_level_t  *level;
+
+    if (ps->depth == K8S_SA_JSON_DEPTH) {
+        return K8S_SA_ERROR;
+    }
+
+    node->type = type;
+
+    level = &ps->levels[ps->depth++];
+
+    level->node = node;
+    level->last = NULL;
+    level->names = 0;
+    level->suspect = 0;
+
+    ps->pos++;
+
+    return K8S_SA_OK;
+}
+
+
+static int
+k8s_sa_json_close(k8s_sa_json_parser_t *ps)
+{
+    k8s_sa_json_level_t  *level;
+
+    level = &ps->levels[--ps->depth];
+
+    ps->pos++;
+
+    return level->suspect ? k8s_sa_json_unique(ps->doc, level->node)
+                          : K8S_SA_OK;
+}
+
+
+/*
+ * The name of a member and its colon.  Equal names have equal bits, so that
+ * an object needs the exact look for duplicates only if two bits are equal;
+ * those of the claims that Kubernetes issues are all different.
+ */
+
+static int
+k8s_sa_json_name(k8s_sa_json_parser_t *ps, k8s_sa_str_t *name)
+{
+    uint64_t              bit;
+    k8s_sa_json_level_t  *level;
+
+    if (k8s_sa_json_peek(ps) != '"'
+        || k8s_sa_json_string(ps, name) != K8S_SA_OK
+        || k8s_sa_json_peek(ps) != ':')
+    {
+        return K8S_SA_ERROR;
+    }
+
+    ps->pos++;
+
+    bit = 1;
+
+    if (name->len) {
+        bit <<= (name->len * 5 + name->data[0]
+                 + name->data[name->len - 1] * 3) & 63;
+    }
+
+    level = &ps->levels[ps->depth - 1];
+
+    if (level->names & bit) {
+        level->suspect = 1;
+    }
+
+    level->names |= bit;
+
+    return K8S_SA_OK;
+}
+
+
+/*
+ * Sorts the names as they come: comparisons grow with n log n, whatever the
+ * names are, and moving 2 KB at most costs less than comparing.
+ */
+
+static int
+k8s_sa_json_unique(const k8s_sa_json_t *doc, const k8s_sa_json_node_t *object)
+{
+    int                        rc;
+    size_t                     n, low, high, middle;
+    uint16_t                   sorted[K8S_SA_JSON_NODES];
+    const k8s_sa_json_node_t  *node;
+
+    n = 0;
+
+    for (node = k8s_sa_json_first(doc, object);
+         node != NULL;
+         node = k8s_sa_json_next(doc, node))
+    {
+        low = 0;
+        high = n;
+
+        while (low < high) {
+            middle = (low + high) / 2;
+
+            rc = k8s_sa_json_compare(&node->name,
+                                     &doc->nodes[sorted[middle]].name);
+            if (rc == 0) {
+                return K8S_SA_ERROR;
+            }
+
+            if (rc < 0) {
+                high = middle;
+
+            } else {
+                low = middle + 1;
+            }
+        }
+
+        memmove(&sorted[low + 1], &sorted[low], (n - low) * sizeof(uint16_t));
+
+        sorted[low] = (uint16_t) (node - doc->nodes);
+        n++;
+    }
+
+    return K8S_SA_OK;
+}
+
+
+static int
+k8s_sa_json_compare(const k8s_sa_str_t *a, const k8s_sa_str_t *b)
+{
+    if (a->len != b->len) {
+        return a->len < b->len ? -1 : 1;
+    }
+
+    return memcmp(a->data, b->data, a->len);
+}
+
+
+/* At the opening quote. */
+
+static int
+k8s_sa_json_string(k8s_sa_json_parser_t *ps, k8s_sa_str_t *s)
+{
+    unsigned char  *p, *end;
+
+    p = ++ps->pos;
+    end = ps->end;
+
+    s->data = p;
+
+    while (p < end && k8s_sa_json_plain[*p]) {
+        p++;
+    }
+
+    s->len = p - s->data;
+    ps->pos = p;
+
+    if (p < end && *p == '"') {
+        ps->pos++;
+        return K8S_SA_OK;
+    }
+
+    return k8s_sa_json_string_rest(ps, s);
+}
+
+
+/*
+ * From the first byte on that does not stand for itself.  What is written is
+ * never longer than what was read: \uXXXX becomes at most three bytes.
+ */
+
+static int
+k8s_sa_json_string_rest(k8s_sa_json_parser_t *ps, k8s_sa_str_t *s)
+{
+    size_t          n;
+    unsigned char  *dst;
+
+    dst = ps->pos;
+
+    while (ps->pos < ps->end) {
+
+        if (k8s_sa_json_plain[*ps->pos]) {
+            *dst++ = *ps->pos++;
+            continue;
+        }
+
+        if (*ps->pos == '"') {
+            ps->pos++;
+            s->len = dst - s->data;
+            return K8S_SA_OK;
+        }
+
+        if (*ps->pos == '\\') {
+            ps->pos++;
+            dst = k8s_sa_json_escape(ps, dst);
+
+            if (dst == NULL) {
+                return K8S_SA_ERROR;
+            }
+
+            continue;
+        }
+
+        n = k8s_sa_json_utf8(ps->pos, ps->end);
+
+        if (n == 0) {
+            return K8S_SA_ERROR;
+        }
+
+        while (n--) {
+            *dst++ = *ps->pos++;
+        }
+    }
+
+    return K8S_SA_ERROR;
+}
+
+
+/* Behind the backslash.  Returns the new end of what is written, or NULL. */
+
+static unsigned char *
+k8s_sa_json_escape(k8s_sa_json_parser_t *ps, unsigned char *dst)
+{
+    int32_t      ch, low;
+    const char  *p;
+
+    static const char  letters[] = "\"\\/bfnrt";
+    static const char  stand_for[] = "\"\\/\b\f\n\r\t";
+
+    if (ps->pos == ps->end) {
+        return NULL;
+    }
+
+    if (*ps->pos != 'u') {
+        p = memchr(letters, *ps->pos++, sizeof(letters) - 1);
+
+        if (p == NULL) {
+            return NULL;
+        }
+
+        *dst++ = (unsigned char) stand_for[p - letters];
+
+        return dst;
+    }
+
+    ps->pos++;
+
+    ch = k8s_sa_json_hex(ps);
+
+    if (ch <= 0 || (ch >= 0xdc00 && ch <= 0xdfff)) {
+        return NULL;
+    }
+
+    if (ch >= 0xd800 && ch <= 0xdbff) {
+
+        if (ps->end - ps->pos < 2 || ps->pos[0] != '\\' || ps->pos[1] != 'u') {
+            return NULL;
+        }
+
+        ps->pos += 2;
+
+        low = k8s_sa_json_hex(ps);
+
+        if (low < 0xdc00 || low > 0xdfff) {
+            return NULL;
+        }
+
+        ch = 0x10000 + ((ch - 0xd800) << 10) + (low - 0xdc00);
+
+        *dst++ = (unsigned char) (0xf0 | ch >> 18);
+        *dst++ = (unsigned char) (0x80 | (ch >> 12 & 0x3f));
+        *dst++ = (unsigned char) (0x80 | (ch >> 6 & 0x3f));
+        *dst++ = (unsigned char) (0x80 | (ch & 0x3f));
+
+        return dst;
+    }
+
+    if (ch < 0x80) {
+        *dst++ = (unsigned char) ch;
+        return dst;
+    }
+
+    if (ch < 0x800) {
+        *dst++ = (unsigned char) (0xc0 | ch >> 6);
+        *dst++ = (unsigned char) (0x80 | (ch & 0x3f));
+        return dst;
+    }
+
+    *dst++ = (unsigned char) (0xe0 | ch >> 12);
+    *dst++ = (unsigned char) (0x80 | (ch >> 6 & 0x3f));
+    *dst++ = (unsigned char) (0x80 | (ch & 0x3f));
+
+    return dst;
+}
+
+
+/* Four hexadecimal digits, or -1. */
+
+static int32_t
+k8s_sa_json_hex(k8s_sa_json_parser_t *ps)
+{
+    int             i;
+    int32_t         value;
+    unsigned char   ch;
+
+    if (ps->end - ps->pos < 4) {
+        return -1;
+    }
+
+    value = 0;
+
+    for (i = 0; i < 4; i++) {
+        ch = *ps->pos++;
+
+        if (ch >= '0' && ch <= '9') {
+            value = value << 4 | (ch - '0');
+            continue;
+        }
+
+        ch |= 0x20;
+
+        if (ch < 'a' || ch > 'f') {
+            return -1;
+        }
+
+        value = value << 4 | (ch - 'a' + 10);
+    }
+
+    return value;
+}
+
+
+/*
+ * Length of the character of more than one byte at p, or 0: RFC 3629
+ * section 4, which leaves out overlong forms and surrogates.
+ */
+
+static size_t
+k8s_sa_json_utf8(const unsigned char *p, const unsigned char *end)
+{
+    size_t         i, n;
+    unsigned char  low, high;
+
+    low = 0x80;
+    high = 0xbf;
+
+    if (*p >= 0xc2 && *p <= 0xdf) {
+        n = 2;
+
+    } else if (*p >= 0xe0 && *p <= 0xef) {
+        n = 3;
+
+        if (*p == 0xe0) {
+            low = 0xa0;
+
+        } else if (*p == 0xed) {
+            high = 0x9f;
+        }
+
+    } else if (*p >= 0xf0 && *p <= 0xf4) {
+        n = 4;
+
+        if (*p == 0xf0) {
+            low = 0x90;
+
+        } else if (*p == 0xf4) {
+            high = 0x8f;
+        }
+
+    } else {
+        return 0;
+    }
+
+    if ((size_t) (end - p) < n || p[1] < low || p[1] > high) {
+        return 0;
+    }
+
+    for (i = 2; i < n; i++) {
+        if ((p[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+
+    return n;
+}
+
+
+/* RFC 8259 section 6. */
+
+static int
+k8s_sa_json_number(k8s_sa_json_parser_t *ps, k8s_sa_str_t *s)
+{
+    s->data = ps->pos;
+
+    if (ps->pos < ps->end && *ps->pos == '-') {
+        ps->pos++;
+    }
+
+    if (ps->pos < ps->end && *ps->pos == '0') {
+        ps->pos++;
+
+    } else if (k8s_sa_json_digits(ps) != K8S_SA_OK) {
+        return K8S_SA_ERROR;
+    }
+
+    if (ps->pos < ps->end && *ps->pos == '.') {
+        ps->pos++;
+
+        if (k8s_sa_json_digits(ps) != K8S_SA_OK) {
+            return K8S_SA_ERROR;
+        }
+    }
+
+    if (ps->pos < ps->end && (*ps->pos == 'e' || *ps->pos == 'E')) {
+        ps->pos++;
+
+        if (ps->pos < ps->end && (*ps->pos == '+' || *ps->pos == '-')) {
+            ps->pos++;
+        }
+
+        if (k8s_sa_json_digits(ps) != K8S_SA_OK) {
+            return K8S_SA_ERROR;
+        }
+    }
+
+    s->len = ps->pos - s->data;
+
+    return K8S_SA_OK;
+}
+
+
+/* One or more. */
+
+static int
+k8s_sa_json_digits(k8s_sa_json_parser_t *ps)
+{
+    unsigned char  *start;
+
+    start = ps->pos;
+
+    while (ps->pos < ps->end && *ps->pos >= '0' && *ps->pos <= '9') {
+        ps->pos++;
+    }
+
+    return ps->pos != start ? K8S_SA_OK : K8S_SA_ERROR;
+}
+
+
+static int
+k8s_sa_json_literal(k8s_sa_json_parser_t *ps, const char *text, size_t len)
+{
+    if ((size_t) (ps->end - ps->pos) < len
+        || memcmp(ps->pos, text, len) != 0)
+    {
+        return K8S_SA_ERROR;
+    }
+
+    ps->pos += len;
+
+    return K8S_SA_OK;
+}
+
+
+/* The next byte that is no white space, or -1 at the end. */
+
+static int
+k8s_sa_json_peek(k8s_sa_json_parser_t *ps)
+{
+    while (ps->pos < ps->end) {
+
+        switch (*ps->pos) {
+
+        case ' ':
+        case '\t':
+        case '\n':
+        case '\r':
+            ps->pos++;
+            continue;
+
+        default:
+            return *ps->pos;
+        }
+    }
+
+    return -1;
+}
+
+
+const k8s_sa_json_node_t *
+k8s_sa_json_member(const k8s_sa_json_t *doc, const k8s_sa_json_node_t *object,
+    const char *name)
+{
+    size_t                     len;
+    const k8s_sa_json_node_t  *node;
+
+    if (object == NULL || object->type != K8S_SA_JSON_OBJECT) {
+        return NULL;
+    }
+
+    len = strlen(name);
+
+    for (node = k8s_sa_json_first(doc, object);
+         node != NULL;
+         node = k8s_sa_json_next(doc, node))
+    {
+        if (node->name.len == len && memcmp(node->name.data, name, len) == 0) {
+            return node;
+        }
+    }
+
+    return NULL;
+}
+
+
+const k8s_sa_json_node_t *
+k8s_sa_json_first(const k8s_sa_json_t *doc,
+    const k8s_sa_json_node_t *container)
+{
+    return container->count ? &doc->nodes[container - doc->nodes + 1] : NULL;
+}
+
+
+const k8s_sa_json_node_t *
+k8s_sa_json_next(const k8s_sa_json_t *doc, const k8s_sa_json_node_t *node)
+{
+    return node->next ? &doc->nodes[node->next] : NULL;
+}
+
+
+int
+k8s_sa_json_integer(const k8s_sa_json_node_t *node, int64_t *value)
+{
+    size_t                i;
+    int64_t               n;
+    unsigned              negative;
+    const unsigned char  *p;
+
+    if (node->type != K8S_SA_JSON_NUMBER) {
+        return K8S_SA_ERROR;
+    }
+
+    p = node->value.data;
+    negative = (p[0] == '-');
+
+    if (negative && p[1] == '0') {
+        return K8S_SA_ERROR;
+    }
+
+    n = 0;
+
+    /* counts downward: there is one negative number more */
+
+    for (i = negative; i < node->value.len; i++) {
+
+        if (p[i] < '0' || p[i] > '9'
+            || __builtin_mul_overflow(n, 10, &n)
+            || __builtin_sub_overflow(n, p[i] - '0', &n))
+        {
+            return K8S_SA_ERROR;
+        }
+    }
+
+    if (!negative && __builtin_sub_overflow((int64_t) 0, n, &n)) {
+        return K8S_SA_ERROR;
+    }
+
+    *value = n;
+
+    return K8S_SA_OK;
+}
