@@ -1,0 +1,95 @@
+/*
+ * Counters in the shared zone: added to and read without a lock, never reset
+ * while the zone lives.
+ *
+ * Each event is counted once: in the record of the issuer that it belongs to
+ * (ngx_k8s_sa_keystore_counters()), or, where no issuer is known, e.g. without
+ * a token, in the zone's own (ngx_k8s_sa_zone_counters()).  Totals are sums.
+ */
+
+#ifndef NGX_K8S_SA_COUNTERS_H
+#define NGX_K8S_SA_COUNTERS_H
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "shared/ngx_k8s_sa_zone.h"
+#include "token/k8s_sa_base.h"
+#include "token/k8s_sa_verdict.h"
+
+
+#define NGX_K8S_SA_LATENCIES  13
+
+
+typedef struct {
+    ngx_atomic_t          verdicts[K8S_SA_VERDICTS];   /* decisions */
+
+    ngx_atomic_t          cache_hits;      /* any cache, also the worker's */
+    ngx_atomic_t          cache_misses;
+
+    ngx_atomic_t          reviews;         /* answered, whatever the verdict */
+    ngx_atomic_t          review_errors;   /* not, or not usably, answered */
+    ngx_atomic_t          review_msec;     /* time of both together */
+    ngx_atomic_t          review_latency[NGX_K8S_SA_LATENCIES];
+
+    ngx_atomic_t          fetches;         /* by ngx_k8s_sa_keystore_store() */
+    ngx_atomic_t          fetch_errors;    /* by ngx_k8s_sa_keystore_fail() */
+
+    ngx_atomic_t          warnafter;       /* requests with such tokens, by */
+    ngx_atomic_t          late;            /* ngx_k8s_sa_count_caller() */
+} ngx_k8s_sa_counters_t;
+
+
+#define ngx_k8s_sa_count(counter)  (void) ngx_atomic_fetch_add(&(counter), 1)
+
+
+ngx_k8s_sa_counters_t *ngx_k8s_sa_zone_counters(ngx_k8s_sa_zone_t *zone);
+
+/*
+ * Counts one review (failed: in review_errors) that took so long.
+ * review_latency[i] holds those of at most ngx_k8s_sa_latencies[i] ms that
+ * are in no bucket before it (not cumulative); the last one has no bound.
+ */
+
+extern const ngx_uint_t  ngx_k8s_sa_latencies[NGX_K8S_SA_LATENCIES - 1];
+
+void ngx_k8s_sa_count_review(ngx_k8s_sa_counters_t *counters, ngx_msec_t took,
+    ngx_uint_t failed);
+
+
+/*
+ * Callers that do not read their token again, by service account.  The table
+ * only grows and has a fixed size (128 callers from 4m on, at least 4); who
+ * comes later is counted in entry 0, whose names are empty.
+ */
+
+typedef enum {
+    NGX_K8S_SA_CALLER_WARNAFTER = 0,   /* token past its "warnafter" */
+    NGX_K8S_SA_CALLER_LATE             /* token in its last fifth */
+} ngx_k8s_sa_caller_e;
+
+
+typedef struct {
+    ngx_atomic_t          warnafter;
+    ngx_atomic_t          late;
+    uint32_t              hash;
+    uint16_t              namespace_len;
+    uint16_t              name_len;
+    u_char                text[320];       /* namespace, then name */
+} ngx_k8s_sa_caller_t;
+
+
+/* Also counts in counters, which may be any. */
+
+void ngx_k8s_sa_count_caller(ngx_k8s_sa_zone_t *zone,
+    ngx_k8s_sa_counters_t *counters, const k8s_sa_str_t *ns,
+    const k8s_sa_str_t *name, ngx_k8s_sa_caller_e kind);
+
+/* The table; *n entries, the first of them for all others. */
+
+ngx_k8s_sa_caller_t *ngx_k8s_sa_callers(ngx_k8s_sa_zone_t *zone,
+    ngx_uint_t *n);
+
+
+#endif /* NGX_K8S_SA_COUNTERS_H */
