@@ -34,3 +34,18 @@ k8s_sa_str_eq(const k8s_sa_str_t *a, const k8s_sa_str_t *b)
 
     return a->len == 0 || memcmp(a->data, b->data, a->len) == 0;
 }
+
+
+int
+k8s_sa_str_is_clean(const k8s_sa_str_t *s)
+{
+    size_t  i;
+
+    for (i = 0; i < s->len; i++) {
+        if (s->data[i] < 0x20 || s->data[i] == 0x7f) {
+            return 0;
+        }
+    }
+
+    return 1;
+}

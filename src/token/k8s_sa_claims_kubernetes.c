@@ -1,0 +1,410 @@
+#include "token/k8s_sa_claims.h"
+
+#include <string.h>
+
+
+#define K8S_SA_USER_PREFIX    "system:serviceaccount:"
+#define K8S_SA_FLAT_PREFIX    "kubernetes.io/serviceaccount/"
+#define K8S_SA_EXTRA_PREFIX   "authentication.kubernetes.io/"
+
+/* RFC 1123 names as Kubernetes bounds them (apimachinery, validation.go) */
+
+#define K8S_SA_LABEL_MAX      63
+#define K8S_SA_SUBDOMAIN_MAX  253
+
+#define k8s_sa_append_lit(b, s)  k8s_sa_append(b, s, sizeof(s) - 1)
+
+
+typedef struct {
+    unsigned char  *pos;           /* NULL: it did not fit */
+    unsigned char  *end;
+} k8s_sa_buf_t;
+
+
+static int k8s_sa_claims_flat(k8s_sa_claims_t *c);
+static int k8s_sa_claims_nested(k8s_sa_claims_t *c,
+    const k8s_sa_json_node_t *object);
+static int k8s_sa_claims_bound(k8s_sa_claims_t *c,
+    const k8s_sa_json_node_t *object, const char *kind, unsigned uid_required,
+    k8s_sa_str_t *name, k8s_sa_str_t *uid);
+static int k8s_sa_claims_user(k8s_sa_claims_t *c,
+    const k8s_sa_str_t *namespace, const k8s_sa_str_t *name);
+static int k8s_sa_claims_groups(k8s_sa_claims_t *c);
+static int k8s_sa_claims_dns(k8s_sa_claims_t *c, const char *name,
+    const k8s_sa_str_t *s, size_t max, unsigned dots);
+static void k8s_sa_append(k8s_sa_buf_t *b, const void *data, size_t len);
+static void k8s_sa_append_extra(k8s_sa_buf_t *b, const char *key,
+    const char *prefix, const k8s_sa_str_t *value);
+
+
+int
+k8s_sa_claims_kubernetes(k8s_sa_claims_t *c)
+{
+    const k8s_sa_json_node_t  *node, *object;
+
+    object = k8s_sa_json_member(&c->t->claims, c->root, "kubernetes.io");
+
+    for (node = k8s_sa_json_first(&c->t->claims, c->root);
+         node != NULL;
+         node = k8s_sa_json_next(&c->t->claims, node))
+    {
+        if (node->name.len >= sizeof(K8S_SA_FLAT_PREFIX) - 1
+            && memcmp(node->name.data, K8S_SA_FLAT_PREFIX,
+                      sizeof(K8S_SA_FLAT_PREFIX) - 1) == 0)
+        {
+            c->flat = 1;
+            break;
+        }
+    }
+
+    if (c->flat && object != NULL) {
+        k8s_sa_error_set(c->err, "there are claims of a legacy token and "
+                         "\"kubernetes.io\"");
+        return K8S_SA_ERROR;
+    }
+
+    if (!c->flat && object == NULL) {
+        k8s_sa_error_set(c->err, "\"kubernetes.io\" is missing");
+        return K8S_SA_ERROR;
+    }
+
+    if (c->flat) {
+        return k8s_sa_claims_flat(c);
+    }
+
+    return k8s_sa_claims_nested(c, object);
+}
+
+
+/* pkg/serviceaccount/legacy.go: a legacy token has all four. */
+
+static int
+k8s_sa_claims_flat(k8s_sa_claims_t *c)
+{
+    k8s_sa_str_t        namespace, name;
+    k8s_sa_identity_t  *id;
+
+    id = c->id;
+
+    if (k8s_sa_claims_string(c, c->root, K8S_SA_FLAT_PREFIX "namespace",
+                             K8S_SA_REQUIRED, &namespace)
+        != K8S_SA_OK
+        || k8s_sa_claims_string(c, c->root,
+                                K8S_SA_FLAT_PREFIX "service-account.name",
+                                K8S_SA_REQUIRED, &name)
+           != K8S_SA_OK
+        || k8s_sa_claims_user(c, &namespace, &name) != K8S_SA_OK
+        || k8s_sa_claims_string(c, c->root,
+                                K8S_SA_FLAT_PREFIX "service-account.uid",
+                                K8S_SA_REQUIRED, &id->uid)
+           != K8S_SA_OK
+        || k8s_sa_claims_string(c, c->root, K8S_SA_FLAT_PREFIX "secret.name",
+                                K8S_SA_REQUIRED, &id->secret)
+           != K8S_SA_OK
+        || k8s_sa_claims_dns(c, "secret.name", &id->secret,
+                             K8S_SA_SUBDOMAIN_MAX, 1)
+           != K8S_SA_OK)
+    {
+        return K8S_SA_ERROR;
+    }
+
+    return K8S_SA_OK;
+}
+
+
+/* pkg/serviceaccount/claims.go: privateClaims. */
+
+static int
+k8s_sa_claims_nested(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object)
+{
+    k8s_sa_str_t               namespace, name, secret_uid;
+    k8s_sa_identity_t         *id;
+    const k8s_sa_json_node_t  *account;
+
+    id = c->id;
+
+    if (object->type != K8S_SA_JSON_OBJECT) {
+        k8s_sa_error_set(c->err, "\"kubernetes.io\" is not an object");
+        return K8S_SA_ERROR;
+    }
+
+    account = k8s_sa_json_member(&c->t->claims, object, "serviceaccount");
+
+    if (account == NULL || account->type != K8S_SA_JSON_OBJECT) {
+        k8s_sa_error_set(c->err, "\"serviceaccount\" is not an object");
+        return K8S_SA_ERROR;
+    }
+
+    if (k8s_sa_claims_string(c, object, "namespace", K8S_SA_REQUIRED,
+                             &namespace)
+        != K8S_SA_OK
+        || k8s_sa_claims_string(c, account, "name", K8S_SA_REQUIRED, &name)
+           != K8S_SA_OK
+        || k8s_sa_claims_user(c, &namespace, &name) != K8S_SA_OK
+        || k8s_sa_claims_string(c, account, "uid", K8S_SA_REQUIRED, &id->uid)
+           != K8S_SA_OK)
+    {
+        return K8S_SA_ERROR;
+    }
+
+    /* the uid of a pod's node is unknown where the node is already gone */
+
+    if (k8s_sa_claims_bound(c, object, "node", K8S_SA_OPTIONAL, &id->node,
+                            &id->node_uid)
+        != K8S_SA_OK
+        || k8s_sa_claims_bound(c, object, "pod", K8S_SA_REQUIRED, &id->pod,
+                               &id->pod_uid)
+           != K8S_SA_OK
+        || k8s_sa_claims_bound(c, object, "secret", K8S_SA_REQUIRED,
+                               &id->secret, &secret_uid)
+           != K8S_SA_OK)
+    {
+        return K8S_SA_ERROR;
+    }
+
+    if (k8s_sa_claims_time(c, object, "warnafter", K8S_SA_OPTIONAL,
+                           &id->warnafter)
+        != K8S_SA_OK)
+    {
+        return K8S_SA_ERROR;
+    }
+
+    if (id->warnafter == -1) {
+        id->warnafter = 0;
+    }
+
+    return K8S_SA_OK;
+}
+
+
+/* What a projected token is bound to; it may lack each of them. */
+
+static int
+k8s_sa_claims_bound(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object,
+    const char *kind, unsigned uid_required, k8s_sa_str_t *name,
+    k8s_sa_str_t *uid)
+{
+    const k8s_sa_json_node_t  *bound;
+
+    bound = k8s_sa_json_member(&c->t->claims, object, kind);
+
+    if (bound == NULL) {
+        return K8S_SA_OK;
+    }
+
+    if (bound->type != K8S_SA_JSON_OBJECT) {
+        k8s_sa_error_set(c->err, "\"%s\" is not an object", kind);
+        return K8S_SA_ERROR;
+    }
+
+    if (k8s_sa_claims_string(c, bound, "name", K8S_SA_REQUIRED, name)
+        != K8S_SA_OK
+        || k8s_sa_claims_dns(c, kind, name, K8S_SA_SUBDOMAIN_MAX, 1)
+           != K8S_SA_OK)
+    {
+        return K8S_SA_ERROR;
+    }
+
+    return k8s_sa_claims_string(c, bound, "uid", uid_required, uid);
+}
+
+
+/* The user name must be "sub", and the identity's names point there. */
+
+static int
+k8s_sa_claims_user(k8s_sa_claims_t *c, const k8s_sa_str_t *namespace,
+    const k8s_sa_str_t *name)
+{
+    char                shown[K8S_SA_SHOWN_SIZE];
+    size_t              prefix;
+    k8s_sa_str_t        sub;
+    k8s_sa_identity_t  *id;
+
+    if (k8s_sa_claims_dns(c, "namespace", namespace, K8S_SA_LABEL_MAX, 0)
+        != K8S_SA_OK
+        || k8s_sa_claims_dns(c, "serviceaccount", name, K8S_SA_SUBDOMAIN_MAX,
+                             1)
+           != K8S_SA_OK
+        || k8s_sa_claims_string(c, c->root, "sub", K8S_SA_REQUIRED, &sub)
+           != K8S_SA_OK)
+    {
+        return K8S_SA_ERROR;
+    }
+
+    prefix = sizeof(K8S_SA_USER_PREFIX) - 1;
+
+    if (sub.len != prefix + namespace->len + 1 + name->len
+        || memcmp(sub.data, K8S_SA_USER_PREFIX, prefix) != 0
+        || memcmp(sub.data + prefix, namespace->data, namespace->len) != 0
+        || sub.data[prefix + namespace->len] != ':'
+        || memcmp(sub.data + prefix + namespace->len + 1, name->data,
+                  name->len)
+           != 0)
+    {
+        k8s_sa_error_set(c->err, "\"sub\" is \"%s\", but the service account "
+                         "is %.*s in namespace %.*s",
+                         k8s_sa_claims_show(shown, &sub), (int) name->len,
+                         name->data, (int) namespace->len, namespace->data);
+        return K8S_SA_ERROR;
+    }
+
+    id = c->id;
+
+    id->username = sub;
+    id->namespace.len = namespace->len;
+    id->namespace.data = sub.data + prefix;
+    id->name.len = name->len;
+    id->name.data = sub.data + prefix + namespace->len + 1;
+
+    return k8s_sa_claims_groups(c);
+}
+
+
+static int
+k8s_sa_claims_groups(k8s_sa_claims_t *c)
+{
+    k8s_sa_buf_t        b;
+    k8s_sa_identity_t  *id;
+
+    id = c->id;
+
+    b.pos = c->t->groups;
+    b.end = c->t->groups + sizeof(c->t->groups);
+
+    k8s_sa_append_lit(&b, "system:serviceaccounts\n"
+                          "system:serviceaccounts:");
+    k8s_sa_append(&b, id->namespace.data, id->namespace.len);
+    k8s_sa_append_lit(&b, "\nsystem:authenticated\n");
+
+    if (b.pos == NULL) {
+        k8s_sa_error_set(c->err, "\"namespace\" is too long");
+        return K8S_SA_ERROR;
+    }
+
+    id->groups.len = b.pos - c->t->groups;
+    id->groups.data = c->t->groups;
+
+    return K8S_SA_OK;
+}
+
+
+/*
+ * apiserver, pkg/authentication/serviceaccount/util.go, UserInfo(), in the
+ * order in which TokenReview shows it.  It gives a legacy token none.
+ */
+
+int
+k8s_sa_claims_extra(k8s_sa_claims_t *c)
+{
+    k8s_sa_buf_t        b;
+    k8s_sa_identity_t  *id;
+
+    if (c->flat) {
+        return K8S_SA_OK;
+    }
+
+    id = c->id;
+
+    b.pos = c->t->extra;
+    b.end = c->t->extra + sizeof(c->t->extra);
+
+    k8s_sa_append_extra(&b, "credential-id", "JTI=", &id->jti);
+    k8s_sa_append_extra(&b, "node-name", "", &id->node);
+    k8s_sa_append_extra(&b, "node-uid", "", &id->node_uid);
+    k8s_sa_append_extra(&b, "pod-name", "", &id->pod);
+    k8s_sa_append_extra(&b, "pod-uid", "", &id->pod_uid);
+
+    if (b.pos == NULL) {
+        k8s_sa_error_set(c->err, "names and uids are too long");
+        return K8S_SA_ERROR;
+    }
+
+    if (b.pos != c->t->extra) {
+        id->extra.len = b.pos - c->t->extra;
+        id->extra.data = c->t->extra;
+    }
+
+    return K8S_SA_OK;
+}
+
+
+/* A label, or with dots labels in a row. */
+
+static int
+k8s_sa_claims_dns(k8s_sa_claims_t *c, const char *name, const k8s_sa_str_t *s,
+    size_t max, unsigned dots)
+{
+    char           shown[K8S_SA_SHOWN_SIZE];
+    size_t         i;
+    unsigned char  ch, last;
+
+    if (s->len > max) {
+        goto invalid;
+    }
+
+    /* as if behind a dot: neither "-" nor "." may begin or end a label */
+
+    last = '.';
+
+    for (i = 0; i < s->len; i++) {
+        ch = s->data[i];
+
+        if ((ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9')) {
+            last = ch;
+            continue;
+        }
+
+        if (ch == '-' && last != '.') {
+            last = ch;
+            continue;
+        }
+
+        if (ch == '.' && dots && last != '.' && last != '-') {
+            last = ch;
+            continue;
+        }
+
+        goto invalid;
+    }
+
+    if (last != '.' && last != '-') {
+        return K8S_SA_OK;
+    }
+
+invalid:
+
+    k8s_sa_error_set(c->err, "\"%s\" is \"%s\", which is no name of "
+                     "Kubernetes", name, k8s_sa_claims_show(shown, s));
+
+    return K8S_SA_ERROR;
+}
+
+
+static void
+k8s_sa_append(k8s_sa_buf_t *b, const void *data, size_t len)
+{
+    if (b->pos == NULL || (size_t) (b->end - b->pos) < len) {
+        b->pos = NULL;
+        return;
+    }
+
+    memcpy(b->pos, data, len);
+    b->pos += len;
+}
+
+
+static void
+k8s_sa_append_extra(k8s_sa_buf_t *b, const char *key, const char *prefix,
+    const k8s_sa_str_t *value)
+{
+    if (value->len == 0) {
+        return;
+    }
+
+    k8s_sa_append_lit(b, K8S_SA_EXTRA_PREFIX);
+    k8s_sa_append(b, key, strlen(key));
+    k8s_sa_append_lit(b, "\t");
+    k8s_sa_append(b, prefix, strlen(prefix));
+    k8s_sa_append(b, value->data, value->len);
+    k8s_sa_append_lit(b, "\n");
+}
