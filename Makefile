@@ -85,7 +85,7 @@ $(NGINX_STAMP): config Makefile $(wildcard $(NGINX_SRC)/conf_flags) \
 	    $$configure "$${NGX_CONF_FLAGS[@]}" --with-cc="$(CC)" \
 	        --with-cc-opt="$(CFLAGS) $(CPPFLAGS) $(WARNINGS)" \
 	        --with-ld-opt="$(LDFLAGS)" \
-	        --add-dynamic-module=$(CURDIR) $(NGINX_OPTS)' >$(BUILD)/configure.log \
+	        --add-dynamic-module=$(CURDIR) $(NGINX_OPTS)' >$(abspath $(BUILD))/configure.log \
 	    || { tail -20 $(BUILD)/configure.log; exit 1; }
 	touch $@
 

@@ -1,0 +1,163 @@
+/*
+ * ngx_http_k8s_sa_module: checks Kubernetes service account tokens.
+ *
+ * The directive table and the module's registration; src/http/ has the rest.
+ */
+
+#include "http/ngx_http_k8s_sa.h"
+
+
+static ngx_int_t ngx_http_k8s_sa_init(ngx_conf_t *cf);
+static ngx_int_t ngx_http_k8s_sa_init_process(ngx_cycle_t *cycle);
+
+
+#define NGX_HTTP_K8S_SA_ANY_CONF                                              \
+    (NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF)
+
+
+static ngx_conf_enum_t  ngx_http_k8s_sa_log_levels[] = {
+    { ngx_string("info"), NGX_LOG_INFO },
+    { ngx_string("notice"), NGX_LOG_NOTICE },
+    { ngx_string("warn"), NGX_LOG_WARN },
+    { ngx_string("error"), NGX_LOG_ERR },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_command_t  ngx_http_k8s_sa_commands[] = {
+
+    { ngx_string("k8s_sa_issuer"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_http_k8s_sa_issuer,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("k8s_sa_token_file"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
+      ngx_http_k8s_sa_token_file,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("k8s_sa_auth"),
+      NGX_HTTP_K8S_SA_ANY_CONF|NGX_CONF_1MORE,
+      ngx_http_k8s_sa_auth,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("k8s_sa_token"),
+      NGX_HTTP_K8S_SA_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_k8s_sa_token,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("k8s_sa_realm"),
+      NGX_HTTP_K8S_SA_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_k8s_sa_realm,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("k8s_sa_set_header"),
+      NGX_HTTP_K8S_SA_ANY_CONF|NGX_CONF_TAKE12,
+      ngx_http_k8s_sa_set_header,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("k8s_sa_forward_token"),
+      NGX_HTTP_K8S_SA_ANY_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_k8s_sa_loc_conf_t, forward_token),
+      NULL },
+
+    { ngx_string("k8s_sa_log_level"),
+      NGX_HTTP_K8S_SA_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_k8s_sa_loc_conf_t, log_level),
+      &ngx_http_k8s_sa_log_levels },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_k8s_sa_module_ctx = {
+    ngx_http_k8s_sa_add_variables,         /* preconfiguration */
+    ngx_http_k8s_sa_init,                  /* postconfiguration */
+
+    ngx_http_k8s_sa_create_main_conf,      /* create main configuration */
+    ngx_http_k8s_sa_init_main_conf,        /* init main configuration */
+
+    ngx_http_k8s_sa_create_srv_conf,       /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_k8s_sa_create_loc_conf,       /* create location configuration */
+    ngx_http_k8s_sa_merge_loc_conf         /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_k8s_sa_module = {
+    NGX_MODULE_V1,
+    &ngx_http_k8s_sa_module_ctx,           /* module context */
+    ngx_http_k8s_sa_commands,              /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    ngx_http_k8s_sa_init_process,          /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static ngx_int_t
+ngx_http_k8s_sa_init(ngx_conf_t *cf)
+{
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_k8s_sa_preaccess_handler;
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_k8s_sa_access_handler;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_k8s_sa_main_conf_t  *mcf;
+
+    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_k8s_sa_module);
+
+    if (mcf) {
+        ngx_k8s_sa_watch_start(cycle, &mcf->watches);
+    }
+
+    return NGX_OK;
+}

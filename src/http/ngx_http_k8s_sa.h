@@ -1,0 +1,193 @@
+/*
+ * What the files of src/http/ share.
+ */
+
+#ifndef NGX_HTTP_K8S_SA_H
+#define NGX_HTTP_K8S_SA_H
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include "token/k8s_sa_token.h"
+#include "issuer/ngx_k8s_sa_issuer.h"
+
+
+/* configuration */
+
+typedef struct {
+    ngx_str_t                  name;
+} ngx_http_k8s_sa_protected_t;
+
+
+typedef struct {
+    ngx_str_t                  name;       /* as in k8s_sa_auth */
+    ngx_k8s_sa_issuer_t       *issuer;     /* NULL until its block is read */
+    u_char                    *file;       /* where it was first named */
+    ngx_uint_t                 line;
+} ngx_http_k8s_sa_issuer_ref_t;
+
+
+typedef struct {
+    ngx_array_t                issuers;    /* ngx_http_k8s_sa_issuer_ref_t * */
+    ngx_array_t                watches;    /* ngx_k8s_sa_watch_t * */
+
+    /* names of all identity headers, wherever configured */
+    ngx_array_t                protected;  /* ngx_http_k8s_sa_protected_t */
+    uint64_t                   lengths;    /* bit n: one is n bytes long */
+} ngx_http_k8s_sa_main_conf_t;
+
+
+typedef struct {
+    ngx_uint_t                 used;       /* a location here requires tokens */
+} ngx_http_k8s_sa_srv_conf_t;
+
+
+typedef struct {
+    ngx_str_t                  name;
+    ngx_str_t                  lowcase;
+    ngx_uint_t                 hash;
+    ngx_http_complex_value_t   value;
+} ngx_http_k8s_sa_header_t;
+
+
+typedef struct {
+    ngx_array_t               *auth;       /* ngx_http_k8s_sa_issuer_ref_t *,
+                                              NULL: off */
+    ngx_flag_t                 optional;
+
+    ngx_http_complex_value_t  *token;      /* NULL: Authorization */
+    ngx_flag_t                 token_in_args;
+    ngx_flag_t                 forward_token;
+
+    ngx_str_t                  realm;      /* Bearer realm="..." */
+    ngx_array_t               *headers;    /* ngx_http_k8s_sa_header_t,
+                                              NULL: off */
+    ngx_uint_t                 log_level;
+} ngx_http_k8s_sa_loc_conf_t;
+
+
+/*
+ * A request's state.  Found again after an internal redirect, and from
+ * subrequests: it belongs to the main request and its pool.
+ */
+
+typedef struct {
+    ngx_str_t                  token;      /* as the client sent it */
+    ngx_table_elt_t            detached;   /* header withheld from upstream */
+
+    k8s_sa_verdict_e           verdict;    /* valid if decided */
+    k8s_sa_identity_t          identity;   /* all absent without one */
+    ngx_k8s_sa_issuer_t       *issuer;     /* that decided, or NULL */
+
+    unsigned                   prepared:1;     /* headers are cleaned */
+    unsigned                   has_detached:1;
+    unsigned                   decided:1;      /* verdict is there */
+} ngx_http_k8s_sa_ctx_t;
+
+
+extern ngx_module_t  ngx_http_k8s_sa_module;
+
+
+/* ngx_http_k8s_sa_conf.c */
+
+void *ngx_http_k8s_sa_create_main_conf(ngx_conf_t *cf);
+char *ngx_http_k8s_sa_init_main_conf(ngx_conf_t *cf, void *conf);
+void *ngx_http_k8s_sa_create_srv_conf(ngx_conf_t *cf);
+void *ngx_http_k8s_sa_create_loc_conf(ngx_conf_t *cf);
+char *ngx_http_k8s_sa_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+
+char *ngx_http_k8s_sa_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_k8s_sa_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_k8s_sa_realm(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_k8s_sa_set_header(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* The reference to an issuer, made if it is not there yet; NULL: no memory. */
+
+ngx_http_k8s_sa_issuer_ref_t *ngx_http_k8s_sa_issuer_ref(ngx_conf_t *cf,
+    ngx_str_t *name);
+
+
+/* ngx_http_k8s_sa_issuer_block.c: k8s_sa_issuer NAME { ... } */
+
+char *ngx_http_k8s_sa_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
+/* ngx_http_k8s_sa_token_file.c: k8s_sa_token_file $variable FILE */
+
+char *ngx_http_k8s_sa_token_file(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+
+/* ngx_http_k8s_sa_variables.c */
+
+ngx_int_t ngx_http_k8s_sa_add_variables(ngx_conf_t *cf);
+
+
+/*
+ * ngx_http_k8s_sa_request.c
+ *
+ * The state of the request: NULL if there is none yet (get) or no memory
+ * (make).
+ */
+
+ngx_http_k8s_sa_ctx_t *ngx_http_k8s_sa_get_ctx(ngx_http_request_t *r);
+ngx_http_k8s_sa_ctx_t *ngx_http_k8s_sa_make_ctx(ngx_http_request_t *r);
+
+/*
+ * Preaccess phase: removes what could be mistaken for identity headers, finds
+ * the token and withholds it from the upstream.
+ */
+
+ngx_int_t ngx_http_k8s_sa_preaccess_handler(ngx_http_request_t *r);
+
+
+/*
+ * ngx_http_k8s_sa_headers.c
+ *
+ * Rebuilds the list of request headers without those for which drop() says 1,
+ * with room for more.  The old elements stay where they are: r->headers_in's
+ * pointers to them remain valid.  NGX_OK, or NGX_ERROR without memory.
+ */
+
+typedef ngx_uint_t (*ngx_http_k8s_sa_drop_pt)(ngx_http_request_t *r,
+    ngx_table_elt_t *h, void *data);
+
+ngx_int_t ngx_http_k8s_sa_drop_headers(ngx_http_request_t *r,
+    ngx_http_k8s_sa_drop_pt drop, void *data);
+
+/* 1 if a header could be mistaken for one of the identity headers. */
+
+ngx_uint_t ngx_http_k8s_sa_is_protected(ngx_http_k8s_sa_main_conf_t *mcf,
+    ngx_str_t *name);
+
+/*
+ * Adds the location's identity headers to the request.  NGX_OK,
+ * NGX_HTTP_BAD_REQUEST if a value cannot stand in a header, or NGX_ERROR.
+ */
+
+ngx_int_t ngx_http_k8s_sa_push_headers(ngx_http_request_t *r,
+    ngx_http_k8s_sa_loc_conf_t *lcf);
+
+
+/*
+ * ngx_http_k8s_sa_check.c
+ *
+ * Decides about ctx->token with the issuers of the location; fills verdict,
+ * identity and issuer of ctx, and *err if there is more to say.  NGX_OK when
+ * decided, NGX_ERROR without memory.
+ */
+
+ngx_int_t ngx_http_k8s_sa_check(ngx_http_request_t *r,
+    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
+    k8s_sa_error_t *err);
+
+
+/* ngx_http_k8s_sa_access.c */
+
+ngx_int_t ngx_http_k8s_sa_access_handler(ngx_http_request_t *r);
+
+
+#endif /* NGX_HTTP_K8S_SA_H */

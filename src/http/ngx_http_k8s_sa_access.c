@@ -1,0 +1,187 @@
+#include "http/ngx_http_k8s_sa.h"
+
+
+static ngx_int_t ngx_http_k8s_sa_answer(ngx_http_request_t *r,
+    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
+static ngx_int_t ngx_http_k8s_sa_challenge(ngx_http_request_t *r,
+    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
+static void ngx_http_k8s_sa_log(ngx_http_request_t *r,
+    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
+    k8s_sa_error_t *err);
+
+
+ngx_int_t
+ngx_http_k8s_sa_access_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                    rc;
+    k8s_sa_error_t               err;
+    ngx_http_k8s_sa_ctx_t       *ctx;
+    ngx_http_k8s_sa_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_k8s_sa_module);
+
+    if (lcf->auth == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_k8s_sa_get_ctx(r);
+
+    if (ctx == NULL || !ctx->prepared) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    err.text[0] = '\0';
+
+    if (ngx_http_k8s_sa_check(r, lcf, ctx, &err) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx->verdict == K8S_SA_NO_TOKEN && lcf->optional) {
+
+        /* nobody vouches for this request: not NGX_OK, for "satisfy any" */
+
+        return NGX_DECLINED;
+    }
+
+    if (ctx->verdict != K8S_SA_VERDICT_OK) {
+        ngx_http_k8s_sa_log(r, lcf, ctx, &err);
+
+        return ngx_http_k8s_sa_answer(r, lcf, ctx);
+    }
+
+    rc = ngx_http_k8s_sa_push_headers(r, lcf);
+
+    return rc == NGX_ERROR ? NGX_HTTP_INTERNAL_SERVER_ERROR : rc;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_answer(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
+    ngx_http_k8s_sa_ctx_t *ctx)
+{
+    ngx_int_t  status;
+
+    status = k8s_sa_verdict_info(ctx->verdict)->status;
+
+    if (status == NGX_HTTP_SERVICE_UNAVAILABLE) {
+        return status;
+    }
+
+    if (ngx_http_k8s_sa_challenge(r, lcf, ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return status;
+}
+
+
+/* RFC 6750 section 3 */
+
+static ngx_int_t
+ngx_http_k8s_sa_challenge(ngx_http_request_t *r,
+    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx)
+{
+    u_char                       *p;
+    size_t                        len;
+    const char                   *error, *description;
+    ngx_table_elt_t              *h;
+    const k8s_sa_verdict_info_t  *info;
+
+    info = k8s_sa_verdict_info(ctx->verdict);
+    description = info->description;
+
+    if (ctx->verdict == K8S_SA_NO_TOKEN) {
+        error = NULL;
+
+    } else if (info->status == NGX_HTTP_FORBIDDEN) {
+        error = "insufficient_scope";
+
+    } else {
+        error = "invalid_token";
+    }
+
+    len = lcf->realm.len;
+
+    if (error) {
+        len += sizeof(", error=\"\"") - 1 + ngx_strlen(error);
+    }
+
+    if (description) {
+        len += sizeof(", error_description=\"\"") - 1
+               + ngx_strlen(description);
+    }
+
+    h = ngx_list_push(&r->headers_out.headers);
+    p = ngx_pnalloc(r->pool, len);
+
+    if (h == NULL || p == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->hash = 1;
+    h->lowcase_key = (u_char *) "www-authenticate";
+    ngx_str_set(&h->key, "WWW-Authenticate");
+    h->value.data = p;
+
+    p = ngx_cpymem(p, lcf->realm.data, lcf->realm.len);
+
+    if (error) {
+        p = ngx_sprintf(p, ", error=\"%s\"", error);
+    }
+
+    if (description) {
+        p = ngx_sprintf(p, ", error_description=\"%s\"", description);
+    }
+
+    h->value.len = p - h->value.data;
+
+#if (nginx_version >= 1023000)
+
+    /* with "satisfy any" another module may have challenged already */
+
+    h->next = r->headers_out.www_authenticate;
+#endif
+
+    r->headers_out.www_authenticate = h;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_k8s_sa_log(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
+    ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_error_t *err)
+{
+    u_char                       *p, *last;
+    u_char                        who[NGX_MAX_ERROR_STR / 2];
+    ngx_uint_t                    level;
+    const k8s_sa_verdict_info_t  *info;
+
+    info = k8s_sa_verdict_info(ctx->verdict);
+
+    p = who;
+    last = who + sizeof(who);
+
+    if (ctx->issuer) {
+        p = ngx_slprintf(p, last, ", issuer: \"%V\"", &ctx->issuer->name);
+    }
+
+    if (ctx->identity.username.data) {
+        p = ngx_slprintf(p, last, ", subject: \"%*s\"",
+                         ctx->identity.username.len,
+                         ctx->identity.username.data);
+    }
+
+    if (ctx->identity.kid.data) {
+        p = ngx_slprintf(p, last, ", kid: \"%*s\"", ctx->identity.kid.len,
+                         ctx->identity.kid.data);
+    }
+
+    level = info->status == NGX_HTTP_SERVICE_UNAVAILABLE ? NGX_LOG_ERR
+                                                         : lcf->log_level;
+
+    ngx_log_error(level, r->connection->log, 0,
+                  "k8s_sa: request refused (%s): %s%s%s%*s",
+                  info->word, info->reason, err->text[0] ? ": " : "",
+                  err->text, (size_t) (p - who), who);
+}

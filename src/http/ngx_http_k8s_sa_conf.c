@@ -1,0 +1,520 @@
+#include "http/ngx_http_k8s_sa.h"
+
+
+static ngx_int_t ngx_http_k8s_sa_protect(ngx_conf_t *cf, ngx_str_t *name);
+static ngx_int_t ngx_http_k8s_sa_add_header(ngx_conf_t *cf,
+    ngx_array_t *headers, ngx_str_t *name, ngx_str_t *value);
+static ngx_int_t ngx_http_k8s_sa_default_headers(ngx_conf_t *cf,
+    ngx_http_k8s_sa_loc_conf_t *conf);
+static ngx_uint_t ngx_http_k8s_sa_is_token(ngx_str_t *s);
+
+
+/* headers that frame the message or route it: no identity belongs there */
+
+static ngx_str_t  ngx_http_k8s_sa_reserved[] = {
+    ngx_string("connection"),
+    ngx_string("content-length"),
+    ngx_string("expect"),
+    ngx_string("host"),
+    ngx_string("keep-alive"),
+    ngx_string("te"),
+    ngx_string("trailer"),
+    ngx_string("transfer-encoding"),
+    ngx_string("upgrade"),
+    ngx_null_string
+};
+
+
+void *
+ngx_http_k8s_sa_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_k8s_sa_main_conf_t  *mcf;
+
+    mcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_k8s_sa_main_conf_t));
+    if (mcf == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&mcf->issuers, cf->pool, 4,
+                       sizeof(ngx_http_k8s_sa_issuer_ref_t *))
+        != NGX_OK
+        || ngx_array_init(&mcf->watches, cf->pool, 4,
+                          sizeof(ngx_k8s_sa_watch_t *))
+           != NGX_OK
+        || ngx_array_init(&mcf->protected, cf->pool, 4,
+                          sizeof(ngx_http_k8s_sa_protected_t))
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return mcf;
+}
+
+
+char *
+ngx_http_k8s_sa_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_http_k8s_sa_main_conf_t  *mcf = conf;
+
+    ngx_uint_t                      i;
+    ngx_http_k8s_sa_issuer_ref_t  **ref;
+
+    ref = mcf->issuers.elts;
+
+    for (i = 0; i < mcf->issuers.nelts; i++) {
+
+        if (ref[i]->issuer == NULL) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "unknown issuer \"%V\" in %s:%ui",
+                          &ref[i]->name, ref[i]->file, ref[i]->line);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+void *
+ngx_http_k8s_sa_create_srv_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ngx_http_k8s_sa_srv_conf_t));
+}
+
+
+void *
+ngx_http_k8s_sa_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_k8s_sa_loc_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_http_k8s_sa_loc_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    conf->auth = NGX_CONF_UNSET_PTR;
+    conf->optional = NGX_CONF_UNSET;
+    conf->token = NGX_CONF_UNSET_PTR;
+    conf->token_in_args = NGX_CONF_UNSET;
+    conf->forward_token = NGX_CONF_UNSET;
+    conf->headers = NGX_CONF_UNSET_PTR;
+    conf->log_level = NGX_CONF_UNSET_UINT;
+
+    return conf;
+}
+
+
+char *
+ngx_http_k8s_sa_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_k8s_sa_loc_conf_t  *prev = parent;
+    ngx_http_k8s_sa_loc_conf_t  *conf = child;
+
+    ngx_http_k8s_sa_srv_conf_t  *scf;
+
+    ngx_conf_merge_ptr_value(conf->auth, prev->auth, NULL);
+    ngx_conf_merge_value(conf->optional, prev->optional, 0);
+    ngx_conf_merge_ptr_value(conf->token, prev->token, NULL);
+    ngx_conf_merge_value(conf->token_in_args, prev->token_in_args, 0);
+    ngx_conf_merge_value(conf->forward_token, prev->forward_token, 0);
+    ngx_conf_merge_str_value(conf->realm, prev->realm,
+                             "Bearer realm=\"kubernetes\"");
+    ngx_conf_merge_uint_value(conf->log_level, prev->log_level, NGX_LOG_WARN);
+
+    if (conf->headers == NGX_CONF_UNSET_PTR) {
+
+        if (prev->headers == NGX_CONF_UNSET_PTR
+            && ngx_http_k8s_sa_default_headers(cf, prev) != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+
+        conf->headers = prev->headers;
+    }
+
+    if (conf->auth == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    if (conf->token_in_args && !conf->forward_token) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"k8s_sa_token\" takes the token from the "
+                           "request's arguments, where it cannot be withheld "
+                           "from the upstream: \"k8s_sa_forward_token on\" "
+                           "is required");
+        return NGX_CONF_ERROR;
+    }
+
+    scf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_k8s_sa_module);
+    scf->used = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_http_k8s_sa_issuer_ref_t *
+ngx_http_k8s_sa_issuer_ref(ngx_conf_t *cf, ngx_str_t *name)
+{
+    ngx_uint_t                      i;
+    ngx_http_k8s_sa_main_conf_t    *mcf;
+    ngx_http_k8s_sa_issuer_ref_t  **ref;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_k8s_sa_module);
+    ref = mcf->issuers.elts;
+
+    for (i = 0; i < mcf->issuers.nelts; i++) {
+        if (ref[i]->name.len == name->len
+            && ngx_memcmp(ref[i]->name.data, name->data, name->len) == 0)
+        {
+            return ref[i];
+        }
+    }
+
+    ref = ngx_array_push(&mcf->issuers);
+    if (ref == NULL) {
+        return NULL;
+    }
+
+    *ref = ngx_palloc(cf->pool, sizeof(ngx_http_k8s_sa_issuer_ref_t));
+    if (*ref == NULL) {
+        return NULL;
+    }
+
+    (*ref)->name = *name;
+    (*ref)->issuer = NULL;
+    (*ref)->file = cf->conf_file->file.name.data;
+    (*ref)->line = cf->conf_file->line;
+
+    return *ref;
+}
+
+
+char *
+ngx_http_k8s_sa_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_k8s_sa_loc_conf_t  *lcf = conf;
+
+    ngx_str_t                      *value;
+    ngx_uint_t                      i, n, last;
+    ngx_http_k8s_sa_issuer_ref_t   *ref, **refs;
+
+    if (lcf->auth != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    last = cf->args->nelts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+
+        if (last != 2) {
+            return "has parameters behind \"off\"";
+        }
+
+        lcf->auth = NULL;
+        return NGX_CONF_OK;
+    }
+
+    lcf->optional = 0;
+
+    if (last > 2 && ngx_strcmp(value[last - 1].data, "optional") == 0) {
+        lcf->optional = 1;
+        last--;
+    }
+
+    lcf->auth = ngx_array_create(cf->pool, last - 1,
+                                 sizeof(ngx_http_k8s_sa_issuer_ref_t *));
+    if (lcf->auth == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 1; i < last; i++) {
+
+        if (ngx_strcmp(value[i].data, "off") == 0
+            || ngx_strcmp(value[i].data, "optional") == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid issuer name \"%V\"", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        ref = ngx_http_k8s_sa_issuer_ref(cf, &value[i]);
+        if (ref == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        refs = lcf->auth->elts;
+
+        for (n = 0; n < lcf->auth->nelts; n++) {
+            if (refs[n] == ref) {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "duplicate issuer \"%V\"", &value[i]);
+                return NGX_CONF_ERROR;
+            }
+        }
+
+        refs = ngx_array_push(lcf->auth);
+        if (refs == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *refs = ref;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_k8s_sa_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_k8s_sa_loc_conf_t  *lcf = conf;
+
+    ngx_str_t                         *value;
+    ngx_http_compile_complex_value_t   ccv;
+
+    if (lcf->token != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcasecmp(value[1].data, (u_char *) "Authorization") == 0) {
+        lcf->token = NULL;
+        lcf->token_in_args = 0;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strchr(value[1].data, '$') == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\": neither \"Authorization\" "
+                           "nor a string with a variable", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    lcf->token = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (lcf->token == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = &value[1];
+    ccv.complex_value = lcf->token;
+
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    lcf->token_in_args = ngx_strstr(value[1].data, "$arg") != NULL
+                         || ngx_strstr(value[1].data, "${arg") != NULL;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_k8s_sa_realm(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_k8s_sa_loc_conf_t  *lcf = conf;
+
+    u_char      *p;
+    size_t       i;
+    ngx_str_t   *value;
+
+    if (lcf->realm.data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    /* a quoted-string, RFC 9110 section 5.6.4 */
+
+    lcf->realm.data = ngx_pnalloc(cf->pool, sizeof("Bearer realm=\"\"") - 1
+                                            + 2 * value[1].len);
+    if (lcf->realm.data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    p = ngx_cpymem(lcf->realm.data, "Bearer realm=\"",
+                   sizeof("Bearer realm=\"") - 1);
+
+    for (i = 0; i < value[1].len; i++) {
+
+        if (value[1].data[i] < 0x20 || value[1].data[i] == 0x7f) {
+            return "has a control character";
+        }
+
+        if (value[1].data[i] == '"' || value[1].data[i] == '\\') {
+            *p++ = '\\';
+        }
+
+        *p++ = value[1].data[i];
+    }
+
+    *p++ = '"';
+
+    lcf->realm.len = p - lcf->realm.data;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_k8s_sa_set_header(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_k8s_sa_loc_conf_t  *lcf = conf;
+
+    ngx_str_t  *value, *reserved;
+
+    value = cf->args->elts;
+
+    if (lcf->headers == NULL) {
+        return "is used together with \"off\"";
+    }
+
+    if (cf->args->nelts == 2) {
+
+        if (ngx_strcmp(value[1].data, "off") != 0) {
+            return "has no value";
+        }
+
+        if (lcf->headers != NGX_CONF_UNSET_PTR) {
+            return "is used together with \"off\"";
+        }
+
+        lcf->headers = NULL;
+        return NGX_CONF_OK;
+    }
+
+    if (!ngx_http_k8s_sa_is_token(&value[1])) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid header name \"%V\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    for (reserved = ngx_http_k8s_sa_reserved; reserved->len; reserved++) {
+        if (reserved->len == value[1].len
+            && ngx_strncasecmp(reserved->data, value[1].data, value[1].len)
+               == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "header \"%V\" cannot carry an identity",
+                               &value[1]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (lcf->headers == NGX_CONF_UNSET_PTR) {
+        lcf->headers = ngx_array_create(cf->pool, 2,
+                                        sizeof(ngx_http_k8s_sa_header_t));
+        if (lcf->headers == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (ngx_http_k8s_sa_add_header(cf, lcf->headers, &value[1], &value[2])
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_default_headers(ngx_conf_t *cf,
+    ngx_http_k8s_sa_loc_conf_t *conf)
+{
+    static ngx_str_t  name = ngx_string("X-Remote-User");
+    static ngx_str_t  value = ngx_string("$k8s_sa_username");
+
+    conf->headers = ngx_array_create(cf->pool, 1,
+                                     sizeof(ngx_http_k8s_sa_header_t));
+    if (conf->headers == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_k8s_sa_add_header(cf, conf->headers, &name, &value);
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_add_header(ngx_conf_t *cf, ngx_array_t *headers,
+    ngx_str_t *name, ngx_str_t *value)
+{
+    ngx_http_k8s_sa_header_t          *h;
+    ngx_http_compile_complex_value_t   ccv;
+
+    h = ngx_array_push(headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->name = *name;
+    h->lowcase.len = name->len;
+    h->lowcase.data = ngx_pnalloc(cf->pool, name->len);
+    if (h->lowcase.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->hash = ngx_hash_strlow(h->lowcase.data, name->data, name->len);
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = value;
+    ccv.complex_value = &h->value;
+
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_k8s_sa_protect(cf, name);
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_protect(ngx_conf_t *cf, ngx_str_t *name)
+{
+    ngx_http_k8s_sa_protected_t  *protected;
+    ngx_http_k8s_sa_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_k8s_sa_module);
+
+    if (ngx_http_k8s_sa_is_protected(mcf, name)) {
+        return NGX_OK;
+    }
+
+    protected = ngx_array_push(&mcf->protected);
+    if (protected == NULL) {
+        return NGX_ERROR;
+    }
+
+    protected->name = *name;
+    mcf->lengths |= 1ULL << ngx_min(name->len, 63);
+
+    return NGX_OK;
+}
+
+
+/* token of RFC 9110 section 5.6.2 */
+
+static ngx_uint_t
+ngx_http_k8s_sa_is_token(ngx_str_t *s)
+{
+    size_t  i;
+
+    for (i = 0; i < s->len; i++) {
+        if (s->data[i] <= 0x20 || s->data[i] >= 0x7f
+            || ngx_strchr("\"(),/:;<=>?@[\\]{}", s->data[i]))
+        {
+            return 0;
+        }
+    }
+
+    return s->len != 0;
+}

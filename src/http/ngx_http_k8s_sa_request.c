@@ -1,0 +1,271 @@
+#include "http/ngx_http_k8s_sa.h"
+
+
+typedef struct {
+    ngx_http_k8s_sa_main_conf_t  *mcf;
+    ngx_http_k8s_sa_ctx_t        *ctx;
+    ngx_uint_t                    withhold;   /* headers that hold the token */
+} ngx_http_k8s_sa_drop_t;
+
+
+static void ngx_http_k8s_sa_ctx_cleanup(void *data);
+static ngx_int_t ngx_http_k8s_sa_find_token(ngx_http_request_t *r,
+    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
+static ngx_int_t ngx_http_k8s_sa_strip_scheme(ngx_str_t *value);
+static ngx_int_t ngx_http_k8s_sa_reattach(ngx_http_request_t *r,
+    ngx_http_k8s_sa_ctx_t *ctx);
+static ngx_uint_t ngx_http_k8s_sa_drop(ngx_http_request_t *r,
+    ngx_table_elt_t *h, void *data);
+
+
+ngx_http_k8s_sa_ctx_t *
+ngx_http_k8s_sa_get_ctx(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t     *cln;
+    ngx_http_k8s_sa_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_k8s_sa_module);
+
+    if (ctx || (r == r->main && !r->internal)) {
+        return ctx;
+    }
+
+    /*
+     * An internal redirect cleared the contexts, or a subrequest has its own:
+     * main request and subrequests share the pool.
+     */
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_k8s_sa_ctx_cleanup) {
+            ctx = cln->data;
+            ngx_http_set_ctx(r, ctx, ngx_http_k8s_sa_module);
+            return ctx;
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_http_k8s_sa_ctx_t *
+ngx_http_k8s_sa_make_ctx(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t     *cln;
+    ngx_http_k8s_sa_ctx_t  *ctx;
+
+    ctx = ngx_http_k8s_sa_get_ctx(r);
+    if (ctx) {
+        return ctx;
+    }
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_k8s_sa_ctx_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    ctx = cln->data;
+    ngx_memzero(ctx, sizeof(ngx_http_k8s_sa_ctx_t));
+
+    cln->handler = ngx_http_k8s_sa_ctx_cleanup;
+
+    ngx_http_set_ctx(r, ctx, ngx_http_k8s_sa_module);
+
+    return ctx;
+}
+
+
+/* marks the context in the pool's list; there is nothing to clean up */
+
+static void
+ngx_http_k8s_sa_ctx_cleanup(void *data)
+{
+}
+
+
+ngx_int_t
+ngx_http_k8s_sa_preaccess_handler(ngx_http_request_t *r)
+{
+    ngx_uint_t                   i;
+    ngx_list_part_t             *part;
+    ngx_table_elt_t             *h;
+    ngx_http_k8s_sa_ctx_t       *ctx;
+    ngx_http_k8s_sa_drop_t       drop;
+    ngx_http_k8s_sa_loc_conf_t  *lcf;
+    ngx_http_k8s_sa_srv_conf_t  *scf;
+
+    scf = ngx_http_get_module_srv_conf(r, ngx_http_k8s_sa_module);
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_k8s_sa_module);
+
+    if (!scf->used || (lcf->auth == NULL && lcf->headers == NULL)) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_k8s_sa_get_ctx(r);
+
+    if (r != r->main && ctx && ctx->prepared) {
+
+        /* it has the main request's headers, with the identity in them */
+
+        return NGX_DECLINED;
+    }
+
+    if (ctx && ngx_http_k8s_sa_reattach(r, ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (lcf->auth) {
+        ctx = ngx_http_k8s_sa_make_ctx(r);
+
+        if (ctx == NULL
+            || ngx_http_k8s_sa_find_token(r, lcf, ctx) != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ctx->prepared = 1;
+    }
+
+    drop.mcf = ngx_http_get_module_main_conf(r, ngx_http_k8s_sa_module);
+    drop.ctx = ctx;
+    drop.withhold = lcf->auth && !lcf->forward_token && ctx->token.len;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (!ngx_http_k8s_sa_drop(r, &h[i], &drop)) {
+                continue;
+            }
+
+            if (ngx_http_k8s_sa_drop_headers(r, ngx_http_k8s_sa_drop, &drop)
+                != NGX_OK)
+            {
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            }
+
+            return NGX_DECLINED;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_uint_t
+ngx_http_k8s_sa_drop(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
+{
+    ngx_http_k8s_sa_drop_t *drop = data;
+
+    if (ngx_http_k8s_sa_is_protected(drop->mcf, &h->key)) {
+        return 1;
+    }
+
+    if (!drop->withhold
+        || h->value.len < drop->ctx->token.len
+        || memmem(h->value.data, h->value.len, drop->ctx->token.data,
+                  drop->ctx->token.len)
+           == NULL)
+    {
+        return 0;
+    }
+
+    drop->ctx->detached = *h;
+    drop->ctx->has_detached = 1;
+
+    if (r->headers_in.authorization
+        && r->headers_in.authorization->value.data == h->value.data)
+    {
+        r->headers_in.authorization = NULL;
+    }
+
+    return 1;
+}
+
+
+/* an internal redirect starts anew, with the headers that the client sent */
+
+static ngx_int_t
+ngx_http_k8s_sa_reattach(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
+{
+    ngx_table_elt_t  *h;
+
+    ngx_str_null(&ctx->token);
+
+    if (!ctx->has_detached) {
+        return NGX_OK;
+    }
+
+    h = ngx_list_push(&r->headers_in.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ctx->detached;
+    ctx->has_detached = 0;
+
+    if (h->key.len == sizeof("Authorization") - 1
+        && ngx_strncasecmp(h->key.data, (u_char *) "Authorization",
+                           h->key.len)
+           == 0)
+    {
+        r->headers_in.authorization = h;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_find_token(ngx_http_request_t *r,
+    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx)
+{
+    if (lcf->token) {
+
+        if (ngx_http_complex_value(r, lcf->token, &ctx->token) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        (void) ngx_http_k8s_sa_strip_scheme(&ctx->token);
+
+        return NGX_OK;
+    }
+
+    /* nginx itself refuses a second Authorization header */
+
+    if (r->headers_in.authorization) {
+
+        ctx->token = r->headers_in.authorization->value;
+
+        if (ngx_http_k8s_sa_strip_scheme(&ctx->token) != NGX_OK) {
+            ngx_str_null(&ctx->token);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* "Bearer" 1*SP token, RFC 6750 section 2.1 */
+
+static ngx_int_t
+ngx_http_k8s_sa_strip_scheme(ngx_str_t *value)
+{
+    if (value->len < sizeof("Bearer ") - 1
+        || ngx_strncasecmp(value->data, (u_char *) "Bearer ",
+                           sizeof("Bearer ") - 1)
+           != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    value->data += sizeof("Bearer ") - 1;
+    value->len -= sizeof("Bearer ") - 1;
+
+    while (value->len && value->data[0] == ' ') {
+        value->data++;
+        value->len--;
+    }
+
+    return NGX_OK;
+}

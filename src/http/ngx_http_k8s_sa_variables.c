@@ -1,0 +1,289 @@
+#include "http/ngx_http_k8s_sa.h"
+
+
+static ngx_http_k8s_sa_ctx_t *ngx_http_k8s_sa_identified(
+    ngx_http_request_t *r);
+static ngx_int_t ngx_http_k8s_sa_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_k8s_sa_groups_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_k8s_sa_expires_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_k8s_sa_result_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_k8s_sa_claims_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_k8s_sa_claim_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static void ngx_http_k8s_sa_set_value(ngx_http_variable_value_t *v,
+    u_char *data, size_t len);
+static ngx_int_t ngx_http_k8s_sa_set_text(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, int rc, char *text, size_t len);
+
+
+#define ngx_http_k8s_sa_field(name, field)                                    \
+    { ngx_string("k8s_sa_" name), NULL, ngx_http_k8s_sa_variable,             \
+      offsetof(k8s_sa_identity_t, field), NGX_HTTP_VAR_NOCACHEABLE, 0 }
+
+
+/*
+ * Not cacheable: a value that "map" or "set" has read before the access phase
+ * must not stay empty after it.
+ */
+
+static ngx_http_variable_t  ngx_http_k8s_sa_vars[] = {
+
+    ngx_http_k8s_sa_field("username", username),
+    ngx_http_k8s_sa_field("namespace", namespace),
+    ngx_http_k8s_sa_field("name", name),
+    ngx_http_k8s_sa_field("uid", uid),
+    ngx_http_k8s_sa_field("pod", pod),
+    ngx_http_k8s_sa_field("pod_uid", pod_uid),
+    ngx_http_k8s_sa_field("node", node),
+    ngx_http_k8s_sa_field("node_uid", node_uid),
+    ngx_http_k8s_sa_field("secret", secret),
+    ngx_http_k8s_sa_field("issuer", issuer),
+    ngx_http_k8s_sa_field("audience", audience),
+    ngx_http_k8s_sa_field("jti", jti),
+    ngx_http_k8s_sa_field("kid", kid),
+
+    { ngx_string("k8s_sa_groups"), NULL, ngx_http_k8s_sa_groups_variable,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("k8s_sa_expires"), NULL, ngx_http_k8s_sa_expires_variable,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("k8s_sa_result"), NULL, ngx_http_k8s_sa_result_variable,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("k8s_sa_claims"), NULL, ngx_http_k8s_sa_claims_variable,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("k8s_sa_claim_"), NULL, ngx_http_k8s_sa_claim_variable,
+      0, NGX_HTTP_VAR_NOCACHEABLE|NGX_HTTP_VAR_PREFIX, 0 },
+
+      ngx_http_null_variable
+};
+
+
+ngx_int_t
+ngx_http_k8s_sa_add_variables(ngx_conf_t *cf)
+{
+    ngx_http_variable_t  *var, *v;
+
+    for (v = ngx_http_k8s_sa_vars; v->name.len; v++) {
+
+        var = ngx_http_add_variable(cf, &v->name, v->flags);
+        if (var == NULL) {
+            return NGX_ERROR;
+        }
+
+        var->get_handler = v->get_handler;
+        var->data = v->data;
+    }
+
+    return NGX_OK;
+}
+
+
+/* the state of a request that has an identity, otherwise NULL */
+
+static ngx_http_k8s_sa_ctx_t *
+ngx_http_k8s_sa_identified(ngx_http_request_t *r)
+{
+    ngx_http_k8s_sa_ctx_t  *ctx;
+
+    ctx = ngx_http_k8s_sa_get_ctx(r);
+
+    if (ctx && ctx->decided && ctx->verdict == K8S_SA_VERDICT_OK) {
+        return ctx;
+    }
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    k8s_sa_str_t           *field;
+    ngx_http_k8s_sa_ctx_t  *ctx;
+
+    ctx = ngx_http_k8s_sa_identified(r);
+    if (ctx == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    field = (k8s_sa_str_t *) ((u_char *) &ctx->identity + data);
+
+    ngx_http_k8s_sa_set_value(v, field->data, field->len);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_groups_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    u_char                 *p;
+    size_t                  i, len;
+    k8s_sa_str_t           *groups;
+    ngx_http_k8s_sa_ctx_t  *ctx;
+
+    ctx = ngx_http_k8s_sa_identified(r);
+    if (ctx == NULL || ctx->identity.groups.len == 0) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    /* each is followed by "\n" there, they are separated by "," here */
+
+    groups = &ctx->identity.groups;
+    len = groups->len - 1;
+
+    p = ngx_pnalloc(r->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < len; i++) {
+        p[i] = groups->data[i] == '\n' ? ',' : groups->data[i];
+    }
+
+    ngx_http_k8s_sa_set_value(v, p, len);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_expires_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    u_char                 *p;
+    ngx_http_k8s_sa_ctx_t  *ctx;
+
+    ctx = ngx_http_k8s_sa_identified(r);
+    if (ctx == NULL || ctx->identity.expires == 0) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, NGX_INT64_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_k8s_sa_set_value(v, p, ngx_sprintf(p, "%L",
+                                                ctx->identity.expires) - p);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_result_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    const char             *word;
+    ngx_http_k8s_sa_ctx_t  *ctx;
+
+    ctx = ngx_http_k8s_sa_get_ctx(r);
+    if (ctx == NULL || !ctx->decided) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    word = k8s_sa_verdict_info(ctx->verdict)->word;
+
+    ngx_http_k8s_sa_set_value(v, (u_char *) word, ngx_strlen(word));
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_claims_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    int                     rc;
+    char                   *text;
+    size_t                  len;
+    ngx_http_k8s_sa_ctx_t  *ctx;
+
+    ctx = ngx_http_k8s_sa_identified(r);
+    if (ctx == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    rc = k8s_sa_token_claims_text(ctx->token.data, ctx->token.len, &text,
+                                  &len);
+
+    return ngx_http_k8s_sa_set_text(r, v, rc, text, len);
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_claim_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t *name = (ngx_str_t *) data;
+
+    int                     rc;
+    char                   *text;
+    size_t                  len;
+    ngx_http_k8s_sa_ctx_t  *ctx;
+
+    ctx = ngx_http_k8s_sa_identified(r);
+    if (ctx == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    len = sizeof("k8s_sa_claim_") - 1;
+
+    rc = k8s_sa_token_claim_text(ctx->token.data, ctx->token.len,
+                                 (char *) name->data + len, name->len - len,
+                                 &text, &len);
+
+    return ngx_http_k8s_sa_set_text(r, v, rc, text, len);
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_set_text(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    int rc, char *text, size_t len)
+{
+    u_char  *p;
+
+    if (rc != K8S_SA_OK) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, len);
+    if (p) {
+        ngx_memcpy(p, text, len);
+        ngx_http_k8s_sa_set_value(v, p, len);
+    }
+
+    free(text);
+
+    return p ? NGX_OK : NGX_ERROR;
+}
+
+
+static void
+ngx_http_k8s_sa_set_value(ngx_http_variable_value_t *v, u_char *data,
+    size_t len)
+{
+    v->data = data;
+    v->len = len;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = data == NULL;
+}
