@@ -84,8 +84,10 @@ step() {
 
     wait "$pid" || rc=$?
     if [ "$rc" != 0 ]; then
-        tail -n 40 "$log" >&2
-        fail "$text (exit $rc; its last lines are above)"
+        grep -iE '(^|[^a-z])error|:[0-9]+:' "$log" | tail -n 20 >&2 || true
+        echo "---- the end of what it said:" >&2
+        tail -n 20 "$log" >&2
+        fail "$text (exit $rc; above: why)"
     fi
 }
 
@@ -210,13 +212,15 @@ install_packages() {
 # stay as they are, and nothing else can come from that suite.  The archive is
 # the one that the machine's own release comes from.
 
+# archive_uri [CODENAME]: a pattern, by default the machine's own release
+
 archive_uri() {
     local codename
 
-    codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-sid}")
+    codename=${1:-$(. /etc/os-release && echo "${VERSION_CODENAME:-sid}")}
 
     apt-get indextargets --format '$(CODENAME) $(REPO_URI)' \
-        | awk -v codename="$codename" '$1 == codename { print $2; exit }'
+        | awk -v codename="^$codename\$" '$1 ~ codename { print $2; exit }'
 }
 
 # other_suite deb|deb-src SUITE: apt_other, from now on, is about that one

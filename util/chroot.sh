@@ -1,0 +1,130 @@
+#!/bin/bash
+#
+# Do the scripts work on a fresh Debian, from nothing?
+#
+#     util/chroot.sh bookworm|trixie|SUITE [PROGRAM [ARGUMENT...]]
+#
+# Makes a minimal Debian below $TMPDIR, copies what is committed into it, and
+# runs there, in a process and mount namespace of its own, util/demo.sh as a
+# user with sudo and util/test.sh as root, each in a fresh one; or PROGRAM, as
+# root.  Has to be root.
+#
+# Environment: K8S_SA_CACHE, a directory that the chroot shares: minimal Debians
+# are kept there, and what util/kube.sh builds.
+
+set -eu
+cd "$(dirname "$0")/.."
+. util/lib.sh
+
+[ $# != 0 ] || { sed -n '3,/^$/s/^# \?//p' "$0"; exit 2; }
+[ "$(id -u)" = 0 ] || fail "has to be root, for chroot and its mounts"
+
+SUITE=$1
+shift
+
+CACHE=${K8S_SA_CACHE:-}
+INSIDE=/home/tester/k8s-sa
+
+install_packages "${CHROOT_PACKAGES[@]}"
+scratch
+ROOT=$SCRATCH/root
+TAR=${CACHE:-$SCRATCH}/debian-$SUITE.tar
+
+
+# Sources for SUITE, from where this machine gets its own: the archive, and
+# the archive of security updates.
+
+sources() {
+    local own security key=/usr/share/keyrings/debian-archive-keyring.gpg
+
+    own=$(archive_uri)
+    security=$(archive_uri '.*-security')
+
+    echo "deb [signed-by=$key] $own $SUITE main"
+    case $SUITE in
+    sid | unstable)
+        ;;
+    *)
+        echo "deb [signed-by=$key] $own $SUITE-updates main"
+        [ -z "$security" ] \
+            || echo "deb [signed-by=$key] $security $SUITE-security main"
+        ;;
+    esac
+}
+
+# What runs as process 1 in there.  It ends with an error if anything that the
+# program started is still there.
+
+inside() {
+    local user=$1 rc=0 left='' process
+    shift
+
+    mount -t proc proc "$ROOT/proc"
+    mount --rbind /dev "$ROOT/dev"
+    mount -t tmpfs tmpfs "$ROOT/dev/shm"
+    if [ -n "$CACHE" ]; then
+        mkdir -p "$ROOT/cache"
+        mount --bind "$CACHE" "$ROOT/cache"
+        export K8S_SA_CACHE=/cache
+    fi
+
+    chroot "$ROOT" su "$user" -s /bin/bash -w K8S_SA_CACHE \
+        -c "cd $INSIDE && $*" </dev/null || rc=$?
+
+    for process in "$ROOT"/proc/[0-9]*; do
+        if [ "$(readlink "$process/root")" = "$ROOT" ]; then
+            left="$left $(tr '\0' ' ' <"$process/cmdline");"
+        fi
+    done
+    if [ -n "$left" ]; then
+        say "left running: $left"
+        rc=1
+    fi
+
+    return $rc
+}
+
+# run USER PROGRAM...: in a fresh copy
+
+run() {
+    local began=$SECONDS
+
+    rm -rf "$ROOT"
+    mkdir -p "$ROOT"
+    tar -C "$ROOT" -xpf "$TAR"
+
+    cp /etc/resolv.conf /etc/hosts "$ROOT/etc/"
+    chroot "$ROOT" useradd -m -s /bin/bash tester
+    if [ "$1" = tester ]; then
+        step "installing sudo for $1" chroot "$ROOT" apt-get install -y -q sudo
+        echo "tester ALL=(ALL) NOPASSWD: ALL" >"$ROOT/etc/sudoers.d/tester"
+    fi
+
+    mkdir "$ROOT$INSIDE"
+    git archive HEAD | tar -C "$ROOT$INSIDE" -x
+    chroot "$ROOT" chown -R "$1" "$INSIDE"
+
+    say "$SUITE, as $1: ${*:2}"
+    export -f inside say
+    export ROOT CACHE INSIDE STARTED
+    unshare --mount --pid --fork --kill-child \
+        bash -euc 'SECONDS='$SECONDS'; inside "$@"' inside "$@" \
+        || fail "$SUITE, as $1: ${*:2}"
+    say "$SUITE, as $1: ${*:2}: passed in $((SECONDS - began)) s"
+}
+
+
+if [ ! -e "$TAR" ]; then
+    mkdir -p "$(dirname "$TAR")"
+    sources >"$SCRATCH/sources.list"
+    step "making a minimal Debian $SUITE" mmdebstrap --variant=minbase --format=tar \
+        "$SUITE" "$TAR.new" "$SCRATCH/sources.list"
+    mv "$TAR.new" "$TAR"
+fi
+
+if [ $# != 0 ]; then
+    run root "$@"
+else
+    run tester util/demo.sh
+    run root util/test.sh
+fi
