@@ -1,0 +1,675 @@
+/*
+ * A record:
+ *
+ *     layout version, unpacked size, expires, issued, warnafter
+ *     the fields in the order of k8s_sa_record_fields[], each
+ *         ABSENT
+ *         UUID      16 bytes
+ *         DERIVED   for namespace and name: as the user name has it
+ *                   for groups and extra: items up to END, each the number
+ *                   of a known one, or ITEM_RAW + length and its bytes
+ *         RAW + length and its bytes
+ *
+ * Numbers are varints, seven bits a byte, the lowest first; times are zigzag.
+ */
+
+#include "token/k8s_sa_record.h"
+
+#include <string.h>
+
+
+#define K8S_SA_RECORD_VERSION   1
+#define K8S_SA_RECORD_UNPACKED  65536
+
+#define K8S_SA_RECORD_ABSENT    0
+#define K8S_SA_RECORD_UUID      1
+#define K8S_SA_RECORD_DERIVED   2
+#define K8S_SA_RECORD_RAW       3
+
+#define K8S_SA_ITEM_END         0
+#define K8S_SA_ITEM_KNOWN       1
+#define K8S_SA_ITEM_RAW         6      /* room for 5 known ones */
+
+#define K8S_SA_UUID_LEN         36
+#define K8S_SA_VARINT_MAX       10
+
+#define K8S_SA_USER_PREFIX      "system:serviceaccount:"
+
+#define k8s_sa_nelts(a)         (sizeof(a) / sizeof((a)[0]))
+
+
+typedef struct {
+    unsigned char        *p;
+    unsigned char        *end;
+    int                   failed;
+} k8s_sa_record_out_t;
+
+
+typedef struct {
+    const unsigned char  *p;
+    const unsigned char  *end;
+    int                   failed;
+} k8s_sa_record_in_t;
+
+
+/* A known item of a list: its text, then a field's, then a line feed. */
+
+typedef struct {
+    const char           *text;
+    size_t                offset;
+} k8s_sa_record_item_t;
+
+
+#define K8S_SA_NO_FIELD  ((size_t) -1)
+
+
+static void k8s_sa_record_put(k8s_sa_record_out_t *out, const void *data,
+    size_t len);
+static void k8s_sa_record_put_number(k8s_sa_record_out_t *out, uint64_t n);
+static void k8s_sa_record_put_field(k8s_sa_record_out_t *out,
+    const k8s_sa_identity_t *id, size_t offset);
+static int k8s_sa_record_put_uuid(k8s_sa_record_out_t *out,
+    const k8s_sa_str_t *s);
+static void k8s_sa_record_put_list(k8s_sa_record_out_t *out,
+    const k8s_sa_identity_t *id, const k8s_sa_str_t *s,
+    const k8s_sa_record_item_t *known, size_t n);
+static uint64_t k8s_sa_record_get_number(k8s_sa_record_in_t *in);
+static const unsigned char *k8s_sa_record_get(k8s_sa_record_in_t *in,
+    uint64_t len);
+static void k8s_sa_record_get_field(k8s_sa_record_in_t *in,
+    k8s_sa_record_out_t *out, k8s_sa_identity_t *id, size_t offset);
+static void k8s_sa_record_get_uuid(k8s_sa_record_in_t *in,
+    k8s_sa_record_out_t *out);
+static void k8s_sa_record_get_list(k8s_sa_record_in_t *in,
+    k8s_sa_record_out_t *out, const k8s_sa_identity_t *id,
+    const k8s_sa_record_item_t *known, size_t n);
+static void k8s_sa_record_split(const k8s_sa_str_t *username,
+    k8s_sa_str_t *ns, k8s_sa_str_t *name);
+static const k8s_sa_str_t *k8s_sa_record_str(const k8s_sa_identity_t *id,
+    size_t offset);
+
+
+/* Lists come last: they are made of the fields before them. */
+
+static const size_t  k8s_sa_record_fields[] = {
+    offsetof(k8s_sa_identity_t, username),
+    offsetof(k8s_sa_identity_t, namespace),
+    offsetof(k8s_sa_identity_t, name),
+    offsetof(k8s_sa_identity_t, uid),
+    offsetof(k8s_sa_identity_t, pod),
+    offsetof(k8s_sa_identity_t, pod_uid),
+    offsetof(k8s_sa_identity_t, node),
+    offsetof(k8s_sa_identity_t, node_uid),
+    offsetof(k8s_sa_identity_t, secret),
+    offsetof(k8s_sa_identity_t, issuer),
+    offsetof(k8s_sa_identity_t, audience),
+    offsetof(k8s_sa_identity_t, jti),
+    offsetof(k8s_sa_identity_t, groups),
+    offsetof(k8s_sa_identity_t, extra)
+};
+
+
+/* authentication/serviceaccount/util.go, MakeGroupNames() and UserInfo() */
+
+static const k8s_sa_record_item_t  k8s_sa_record_groups[] = {
+    { "system:serviceaccounts", K8S_SA_NO_FIELD },
+    { "system:serviceaccounts:", offsetof(k8s_sa_identity_t, namespace) },
+    { "system:authenticated", K8S_SA_NO_FIELD }
+};
+
+
+#define K8S_SA_EXTRA  "authentication.kubernetes.io/"
+
+static const k8s_sa_record_item_t  k8s_sa_record_extra[] = {
+    { K8S_SA_EXTRA "pod-name\t", offsetof(k8s_sa_identity_t, pod) },
+    { K8S_SA_EXTRA "pod-uid\t", offsetof(k8s_sa_identity_t, pod_uid) },
+    { K8S_SA_EXTRA "credential-id\tJTI=", offsetof(k8s_sa_identity_t, jti) },
+    { K8S_SA_EXTRA "node-name\t", offsetof(k8s_sa_identity_t, node) },
+    { K8S_SA_EXTRA "node-uid\t", offsetof(k8s_sa_identity_t, node_uid) }
+};
+
+_Static_assert(k8s_sa_nelts(k8s_sa_record_extra)
+               <= K8S_SA_ITEM_RAW - K8S_SA_ITEM_KNOWN,
+               "known items overlap with raw ones");
+
+
+static const k8s_sa_str_t *
+k8s_sa_record_str(const k8s_sa_identity_t *id, size_t offset)
+{
+    return (const k8s_sa_str_t *) (const void *)
+               ((const unsigned char *) id + offset);
+}
+
+
+size_t
+k8s_sa_record_pack(unsigned char *buf, size_t size,
+    const k8s_sa_identity_t *id)
+{
+    size_t               i, total;
+    const k8s_sa_str_t  *s;
+    k8s_sa_record_out_t  out;
+
+    const int64_t        times[] = { id->expires, id->issued, id->warnafter };
+
+    if (size > K8S_SA_RECORD_MAX) {
+        size = K8S_SA_RECORD_MAX;
+    }
+
+    out.p = buf;
+    out.end = buf + size;
+    out.failed = 0;
+
+    total = 0;
+
+    for (i = 0; i < k8s_sa_nelts(k8s_sa_record_fields); i++) {
+        s = k8s_sa_record_str(id, k8s_sa_record_fields[i]);
+
+        if (s->len > K8S_SA_RECORD_UNPACKED) {
+            return 0;
+        }
+
+        total += s->len;
+    }
+
+    if (total > K8S_SA_RECORD_UNPACKED) {
+        return 0;
+    }
+
+    k8s_sa_record_put_number(&out, K8S_SA_RECORD_VERSION);
+    k8s_sa_record_put_number(&out, total);
+
+    for (i = 0; i < k8s_sa_nelts(times); i++) {
+        k8s_sa_record_put_number(&out, ((uint64_t) times[i] << 1)
+                                       ^ (times[i] < 0 ? UINT64_MAX : 0));
+    }
+
+    for (i = 0; i < k8s_sa_nelts(k8s_sa_record_fields); i++) {
+        k8s_sa_record_put_field(&out, id, k8s_sa_record_fields[i]);
+    }
+
+    return out.failed ? 0 : (size_t) (out.p - buf);
+}
+
+
+static void
+k8s_sa_record_put(k8s_sa_record_out_t *out, const void *data, size_t len)
+{
+    if (out->failed || (size_t) (out->end - out->p) < len) {
+        out->failed = 1;
+        return;
+    }
+
+    if (len) {
+        memcpy(out->p, data, len);
+        out->p += len;
+    }
+}
+
+
+static void
+k8s_sa_record_put_number(k8s_sa_record_out_t *out, uint64_t n)
+{
+    size_t         i;
+    unsigned char  buf[K8S_SA_VARINT_MAX];
+
+    for (i = 0; n > 0x7f; n >>= 7) {
+        buf[i++] = (unsigned char) (n | 0x80);
+    }
+
+    buf[i++] = (unsigned char) n;
+
+    k8s_sa_record_put(out, buf, i);
+}
+
+
+static void
+k8s_sa_record_put_field(k8s_sa_record_out_t *out, const k8s_sa_identity_t *id,
+    size_t offset)
+{
+    k8s_sa_str_t         ns, name;
+    const k8s_sa_str_t  *s;
+
+    s = k8s_sa_record_str(id, offset);
+
+    if (s->data == NULL) {
+        k8s_sa_record_put_number(out, K8S_SA_RECORD_ABSENT);
+        return;
+    }
+
+    if (s == &id->groups) {
+        k8s_sa_record_put_list(out, id, s, k8s_sa_record_groups,
+                               k8s_sa_nelts(k8s_sa_record_groups));
+        return;
+    }
+
+    if (s == &id->extra) {
+        k8s_sa_record_put_list(out, id, s, k8s_sa_record_extra,
+                               k8s_sa_nelts(k8s_sa_record_extra));
+        return;
+    }
+
+    if (s == &id->namespace || s == &id->name) {
+        k8s_sa_record_split(&id->username, &ns, &name);
+
+        if (ns.data != NULL
+            && k8s_sa_str_eq(s, s == &id->namespace ? &ns : &name))
+        {
+            k8s_sa_record_put_number(out, K8S_SA_RECORD_DERIVED);
+            return;
+        }
+    }
+
+    if (k8s_sa_record_put_uuid(out, s)) {
+        return;
+    }
+
+    k8s_sa_record_put_number(out, K8S_SA_RECORD_RAW + s->len);
+    k8s_sa_record_put(out, s->data, s->len);
+}
+
+
+/* Only the form that Kubernetes writes, so that it comes out as it went in. */
+
+static int
+k8s_sa_record_put_uuid(k8s_sa_record_out_t *out, const k8s_sa_str_t *s)
+{
+    size_t         i, n;
+    unsigned       c, nibble;
+    unsigned char  uuid[K8S_SA_UUID_LEN / 2];
+
+    if (s->len != K8S_SA_UUID_LEN) {
+        return 0;
+    }
+
+    n = 0;
+    uuid[0] = 0;
+
+    for (i = 0; i < K8S_SA_UUID_LEN; i++) {
+        c = s->data[i];
+
+        if (i == 8 || i == 13 || i == 18 || i == 23) {
+            if (c != '-') {
+                return 0;
+            }
+
+            continue;
+        }
+
+        if (c >= '0' && c <= '9') {
+            nibble = c - '0';
+
+        } else if (c >= 'a' && c <= 'f') {
+            nibble = c - 'a' + 10;
+
+        } else {
+            return 0;
+        }
+
+        if (n % 2 == 0) {
+            uuid[n / 2] = (unsigned char) (nibble << 4);
+
+        } else {
+            uuid[n / 2] |= (unsigned char) nibble;
+        }
+
+        n++;
+    }
+
+    k8s_sa_record_put_number(out, K8S_SA_RECORD_UUID);
+    k8s_sa_record_put(out, uuid, n / 2);
+
+    return 1;
+}
+
+
+static void
+k8s_sa_record_put_list(k8s_sa_record_out_t *out, const k8s_sa_identity_t *id,
+    const k8s_sa_str_t *s, const k8s_sa_record_item_t *known, size_t n)
+{
+    size_t                i, len, text_len;
+    const k8s_sa_str_t   *value;
+    const unsigned char  *p, *end, *lf;
+
+    static const k8s_sa_str_t  none = { 0, NULL };
+
+    if (s->len == 0 || s->data[s->len - 1] != '\n') {
+        k8s_sa_record_put_number(out, K8S_SA_RECORD_RAW + s->len);
+        k8s_sa_record_put(out, s->data, s->len);
+        return;
+    }
+
+    k8s_sa_record_put_number(out, K8S_SA_RECORD_DERIVED);
+
+    end = s->data + s->len;
+
+    for (p = s->data; p < end; p = lf + 1) {
+        lf = memchr(p, '\n', (size_t) (end - p));
+        len = (size_t) (lf - p);
+
+        for (i = 0; i < n; i++) {
+            text_len = strlen(known[i].text);
+
+            value = known[i].offset == K8S_SA_NO_FIELD ? &none
+                    : k8s_sa_record_str(id, known[i].offset);
+
+            if (len == text_len + value->len
+                && memcmp(p, known[i].text, text_len) == 0
+                && (value->len == 0
+                    || memcmp(p + text_len, value->data, value->len) == 0))
+            {
+                break;
+            }
+        }
+
+        if (i < n) {
+            k8s_sa_record_put_number(out, K8S_SA_ITEM_KNOWN + i);
+            continue;
+        }
+
+        k8s_sa_record_put_number(out, K8S_SA_ITEM_RAW + len);
+        k8s_sa_record_put(out, p, len);
+    }
+
+    k8s_sa_record_put_number(out, K8S_SA_ITEM_END);
+}
+
+
+size_t
+k8s_sa_record_size(const unsigned char *record, size_t len)
+{
+    uint64_t            size;
+    k8s_sa_record_in_t  in;
+
+    in.p = record;
+    in.end = record + len;
+    in.failed = 0;
+
+    if (k8s_sa_record_get_number(&in) != K8S_SA_RECORD_VERSION) {
+        return 0;
+    }
+
+    size = k8s_sa_record_get_number(&in);
+
+    if (in.failed || size > K8S_SA_RECORD_UNPACKED) {
+        return 0;
+    }
+
+    /* an empty string still points somewhere */
+
+    return (size_t) size + 1;
+}
+
+
+int
+k8s_sa_record_unpack(k8s_sa_identity_t *id, const unsigned char *record,
+    size_t len, unsigned char *dst, size_t size)
+{
+    size_t               i;
+    uint64_t             n;
+    int64_t             *times[] = { &id->expires, &id->issued,
+                                     &id->warnafter };
+    k8s_sa_record_in_t   in;
+    k8s_sa_record_out_t  out;
+
+    memset(id, 0, sizeof(k8s_sa_identity_t));
+
+    if (k8s_sa_record_size(record, len) == 0) {
+        return K8S_SA_ERROR;
+    }
+
+    in.p = record;
+    in.end = record + len;
+    in.failed = 0;
+
+    out.p = dst;
+    out.end = dst + size;
+    out.failed = 0;
+
+    (void) k8s_sa_record_get_number(&in);
+    (void) k8s_sa_record_get_number(&in);
+
+    for (i = 0; i < k8s_sa_nelts(times); i++) {
+        n = k8s_sa_record_get_number(&in);
+        *times[i] = (int64_t) ((n >> 1) ^ (n & 1 ? UINT64_MAX : 0));
+    }
+
+    for (i = 0; i < k8s_sa_nelts(k8s_sa_record_fields); i++) {
+        k8s_sa_record_get_field(&in, &out, id, k8s_sa_record_fields[i]);
+    }
+
+    if (in.failed || out.failed || in.p != in.end) {
+        memset(id, 0, sizeof(k8s_sa_identity_t));
+        return K8S_SA_ERROR;
+    }
+
+    return K8S_SA_OK;
+}
+
+
+/* 0 after a failure, so that loops end. */
+
+static uint64_t
+k8s_sa_record_get_number(k8s_sa_record_in_t *in)
+{
+    unsigned  shift;
+    uint64_t  n;
+
+    if (in->failed) {
+        return 0;
+    }
+
+    n = 0;
+
+    for (shift = 0; shift < 7 * K8S_SA_VARINT_MAX; shift += 7) {
+
+        if (in->p == in->end) {
+            break;
+        }
+
+        n |= (uint64_t) (*in->p & 0x7f) << shift;
+
+        if ((*in->p++ & 0x80) == 0) {
+            return n;
+        }
+    }
+
+    in->failed = 1;
+
+    return 0;
+}
+
+
+static const unsigned char *
+k8s_sa_record_get(k8s_sa_record_in_t *in, uint64_t len)
+{
+    const unsigned char  *p;
+
+    if (in->failed || (uint64_t) (in->end - in->p) < len) {
+        in->failed = 1;
+        return NULL;
+    }
+
+    p = in->p;
+    in->p += len;
+
+    return p;
+}
+
+
+static void
+k8s_sa_record_get_field(k8s_sa_record_in_t *in, k8s_sa_record_out_t *out,
+    k8s_sa_identity_t *id, size_t offset)
+{
+    uint64_t              n;
+    k8s_sa_str_t         *s, ns, name;
+    const unsigned char  *data;
+
+    n = k8s_sa_record_get_number(in);
+
+    if (n == K8S_SA_RECORD_ABSENT) {
+        return;
+    }
+
+    s = (k8s_sa_str_t *) (void *) ((unsigned char *) id + offset);
+    s->data = out->p;
+
+    switch (n) {
+
+    case K8S_SA_RECORD_UUID:
+        k8s_sa_record_get_uuid(in, out);
+        break;
+
+    case K8S_SA_RECORD_DERIVED:
+
+        if (s == &id->groups) {
+            k8s_sa_record_get_list(in, out, id, k8s_sa_record_groups,
+                                   k8s_sa_nelts(k8s_sa_record_groups));
+
+        } else if (s == &id->extra) {
+            k8s_sa_record_get_list(in, out, id, k8s_sa_record_extra,
+                                   k8s_sa_nelts(k8s_sa_record_extra));
+
+        } else {
+            k8s_sa_record_split(&id->username, &ns, &name);
+
+            if (ns.data == NULL) {
+                in->failed = 1;
+                return;
+            }
+
+            if (s == &id->namespace) {
+                k8s_sa_record_put(out, ns.data, ns.len);
+
+            } else if (s == &id->name) {
+                k8s_sa_record_put(out, name.data, name.len);
+
+            } else {
+                in->failed = 1;
+            }
+        }
+
+        break;
+
+    default:
+        data = k8s_sa_record_get(in, n - K8S_SA_RECORD_RAW);
+
+        if (data != NULL) {
+            k8s_sa_record_put(out, data, (size_t) (n - K8S_SA_RECORD_RAW));
+        }
+    }
+
+    s->len = (size_t) (out->p - s->data);
+}
+
+
+static void
+k8s_sa_record_get_uuid(k8s_sa_record_in_t *in, k8s_sa_record_out_t *out)
+{
+    size_t                i;
+    unsigned char        *p;
+    const unsigned char  *uuid;
+
+    static const char  hex[] = "0123456789abcdef";
+
+    uuid = k8s_sa_record_get(in, 16);
+
+    if (uuid == NULL || (size_t) (out->end - out->p) < K8S_SA_UUID_LEN) {
+        out->failed = 1;
+        return;
+    }
+
+    p = out->p;
+
+    for (i = 0; i < 16; i++) {
+
+        if (i == 4 || i == 6 || i == 8 || i == 10) {
+            *p++ = '-';
+        }
+
+        *p++ = (unsigned char) hex[uuid[i] >> 4];
+        *p++ = (unsigned char) hex[uuid[i] & 0x0f];
+    }
+
+    out->p = p;
+}
+
+
+static void
+k8s_sa_record_get_list(k8s_sa_record_in_t *in, k8s_sa_record_out_t *out,
+    const k8s_sa_identity_t *id, const k8s_sa_record_item_t *known, size_t n)
+{
+    size_t                i;
+    uint64_t              item, len;
+    const k8s_sa_str_t   *value;
+    const unsigned char  *data;
+
+    /* a failed write ends it, too: a short record must not take long */
+
+    while (!out->failed) {
+        item = k8s_sa_record_get_number(in);
+
+        if (item == K8S_SA_ITEM_END) {
+            return;
+        }
+
+        if (item >= K8S_SA_ITEM_RAW) {
+            len = item - K8S_SA_ITEM_RAW;
+            data = k8s_sa_record_get(in, len);
+
+            if (data != NULL) {
+                k8s_sa_record_put(out, data, (size_t) len);
+            }
+
+        } else if (item - K8S_SA_ITEM_KNOWN < n) {
+            i = (size_t) item - K8S_SA_ITEM_KNOWN;
+            k8s_sa_record_put(out, known[i].text, strlen(known[i].text));
+
+            if (known[i].offset != K8S_SA_NO_FIELD) {
+                value = k8s_sa_record_str(id, known[i].offset);
+                k8s_sa_record_put(out, value->data, value->len);
+            }
+
+        } else {
+            in->failed = 1;
+            return;
+        }
+
+        k8s_sa_record_put(out, "\n", 1);
+    }
+}
+
+
+/* system:serviceaccount:NAMESPACE:NAME; both are absent if it is not that. */
+
+static void
+k8s_sa_record_split(const k8s_sa_str_t *username, k8s_sa_str_t *ns,
+    k8s_sa_str_t *name)
+{
+    unsigned char  *colon;
+
+    const size_t    len = sizeof(K8S_SA_USER_PREFIX) - 1;
+
+    ns->len = 0;
+    ns->data = NULL;
+
+    name->len = 0;
+    name->data = NULL;
+
+    if (username->len < len
+        || memcmp(username->data, K8S_SA_USER_PREFIX, len) != 0)
+    {
+        return;
+    }
+
+    colon = memchr(username->data + len, ':', username->len - len);
+
+    if (colon == NULL) {
+        return;
+    }
+
+    ns->data = username->data + len;
+    ns->len = (size_t) (colon - ns->data);
+
+    name->data = colon + 1;
+    name->len = (size_t) (username->data + username->len - name->data);
+}
