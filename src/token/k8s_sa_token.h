@@ -114,13 +114,17 @@ k8s_sa_verdict_e k8s_sa_token_claims(k8s_sa_token_t *t,
  * number as written, true or false, an array of strings joined by ",", other
  * arrays and objects as compact JSON.  The caller frees *value with free().
  * K8S_SA_OK; K8S_SA_ERROR if there is no such claim, it is null, it would
- * hold a control character, or memory is short.
+ * hold a control character, a string in the array holds a "," (it could pass
+ * for two), or memory is short.
  */
 
 int k8s_sa_token_claim_text(const unsigned char *text, size_t len,
     const char *name, size_t name_len, char **value, size_t *value_len);
 
-/* All claims as they stand in the token: JSON on one line, freed likewise. */
+/*
+ * All claims as they stand in the token, in the same order: compact JSON on
+ * one line, freed likewise.  K8S_SA_OK or K8S_SA_ERROR as above.
+ */
 
 int k8s_sa_token_claims_text(const unsigned char *text, size_t len,
     char **value, size_t *value_len);
