@@ -37,7 +37,7 @@ TAR=${CACHE:-$SCRATCH}/debian-$SUITE.tar
 sources() {
     local own security key=/usr/share/keyrings/debian-archive-keyring.gpg
 
-    own=$(archive_uri)
+    own=$(archive_uri "$(own_codename)")
     security=$(archive_uri '.*-security')
 
     echo "deb [signed-by=$key] $own $SUITE main"
@@ -117,7 +117,8 @@ run() {
 if [ ! -e "$TAR" ]; then
     mkdir -p "$(dirname "$TAR")"
     sources >"$SCRATCH/sources.list"
-    step "making a minimal Debian $SUITE" mmdebstrap --variant=minbase --format=tar \
+    step "making a minimal Debian $SUITE" \
+        mmdebstrap --variant=minbase --format=tar \
         "$SUITE" "$TAR.new" "$SCRATCH/sources.list"
     mv "$TAR.new" "$TAR"
 fi

@@ -23,6 +23,8 @@
 # token's life time; KUBE_POD, the pod that it is bound to; K8S_SA_CACHE, where
 # binaries are kept.
 
+# KUBE_* come from the env file
+# shellcheck disable=SC1091,SC2153
 set -eu
 cd "$(dirname "$0")/.."
 . util/lib.sh
@@ -47,8 +49,7 @@ certificate() {
 }
 
 make_pki() {
-    mkdir -p "$PKI"
-    chmod 700 "$DIR"
+    mkdir "$PKI"
 
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
         -keyout "$PKI/ca.key" -out "$PKI/ca.crt" -days 30 -subj /CN=k8s-sa-test
@@ -232,6 +233,14 @@ start_controller_manager() {
         api GET /api/v1/namespaces/default/serviceaccounts/default
 }
 
+# A start that fails takes back what it started.
+
+READY=yes
+
+down_unless_ready() {
+    [ -n "$READY" ] || down
+}
+
 up() {
     if is_running kube-apiserver; then
         say "running already: $DIR"
@@ -240,10 +249,13 @@ up() {
 
     build
     down
-    mkdir -p "$DIR"
-    step "making its certificates and keys" make_pki
+    mkdir -m 700 "$DIR" || fail "$DIR: in the way of a new cluster's state"
+
+    READY=
+    at_exit down_unless_ready
     write_env
     . "$DIR/env"
+    step "making its certificates and keys" make_pki
     write_kubeconfig
     : >"$DIR/flags"
 
@@ -251,14 +263,17 @@ up() {
     start_etcd
     start_apiserver --signing-key "$PKI/sa.key"
     start_controller_manager
+    READY=yes
     say "ready: $KUBE_URL (its particulars: $DIR/env)"
 }
 
 down() {
-    stop kube-controller-manager
-    stop kube-apiserver
-    stop etcd
-    rm -rf "$DIR"
+    if [ -O "$DIR/env" ]; then
+        stop kube-controller-manager
+        stop kube-apiserver
+        stop etcd
+        rm -rf "$DIR"
+    fi
 }
 
 build() {
@@ -328,7 +343,7 @@ up | down | build | status)
     "$command" "$@"
     ;;
 api | account | token | start-apiserver | stop-apiserver | restart-apiserver)
-    [ -e "$DIR/env" ] || fail "no cluster in $DIR: util/kube.sh up"
+    [ -O "$DIR/env" ] || fail "no cluster in $DIR: util/kube.sh up"
     . "$DIR/env"
     case $command in
     stop-apiserver)    stop kube-apiserver ;;

@@ -212,15 +212,16 @@ install_packages() {
 # stay as they are, and nothing else can come from that suite.  The archive is
 # the one that the machine's own release comes from.
 
-# archive_uri [CODENAME]: a pattern, by default the machine's own release
+own_codename() {
+    . /etc/os-release
+    echo "${VERSION_CODENAME:-sid}"
+}
+
+# archive_uri CODENAME: a pattern
 
 archive_uri() {
-    local codename
-
-    codename=${1:-$(. /etc/os-release && echo "${VERSION_CODENAME:-sid}")}
-
     apt-get indextargets --format '$(CODENAME) $(REPO_URI)' \
-        | awk -v codename="^$codename\$" '$1 ~ codename { print $2; exit }'
+        | awk -v codename="^$1\$" '$1 ~ codename { print $2; exit }'
 }
 
 # other_suite deb|deb-src SUITE: apt_other, from now on, is about that one
@@ -229,12 +230,12 @@ other_suite() {
     local uri key=/usr/share/keyrings/debian-archive-keyring.gpg
     local options="check-valid-until=no"
 
-    uri=$(archive_uri)
+    uri=$(archive_uri "$(own_codename)")
     if [ -z "$uri" ]; then
         ask_for_root
         step "reading the lists of Debian's packages" \
             as_root apt-get update -q -o DPkg::Lock::Timeout=300
-        uri=$(archive_uri)
+        uri=$(archive_uri "$(own_codename)")
     fi
 
     [ -n "$uri" ] || fail "apt-get indextargets names no archive for this" \
