@@ -1,0 +1,470 @@
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include "http.h"
+
+
+struct client_http_s {
+    const client_http_conf_t  *conf;
+    CURLM                     *multi;
+    CURL                      *easy;
+    client_answer_t           *answer;    /* of the request in progress */
+    char                       error[CURL_ERROR_SIZE];
+};
+
+
+static CURLcode client_http_setup(client_http_t *http);
+static CURLcode client_http_setup_ca(client_http_t *http);
+static CURLcode client_http_add_ca(CURL *easy, void *ctx, void *data);
+static size_t client_http_body(char *data, size_t size, size_t n,
+    void *userdata);
+static struct curl_slist *client_http_headers(const k8s_sa_str_t *token);
+static void client_http_free_headers(struct curl_slist *headers);
+static int client_http_perform(client_http_t *http, CURLcode *code);
+static void client_http_set_error(client_http_t *http, CURLcode code,
+    k8s_sa_error_t *err);
+
+
+int
+client_http_check_url(const char *url, k8s_sa_error_t *err)
+{
+    int        rc;
+    char      *user;
+    CURLU     *u;
+    CURLUcode  code;
+
+    if (strncasecmp(url, "http://", 7) != 0
+        && strncasecmp(url, "https://", 8) != 0)
+    {
+        k8s_sa_error_set(err, "the URL has to begin with \"http://\" or "
+                         "\"https://\"");
+        return K8S_SA_ERROR;
+    }
+
+    rc = K8S_SA_ERROR;
+    user = NULL;
+
+    u = curl_url();
+    if (u == NULL) {
+        k8s_sa_error_set(err, "out of memory");
+        return K8S_SA_ERROR;
+    }
+
+    code = curl_url_set(u, CURLUPART_URL, url, 0);
+
+    if (code != CURLUE_OK) {
+        k8s_sa_error_set(err, "the URL is malformed: %s",
+                         curl_url_strerror(code));
+        goto done;
+    }
+
+    /* it would be shown with each request, and the token is the credential */
+
+    if (curl_url_get(u, CURLUPART_USER, &user, 0) != CURLUE_NO_USER) {
+        k8s_sa_error_set(err, "the URL must not hold a user name");
+        goto done;
+    }
+
+    rc = K8S_SA_OK;
+
+done:
+
+    curl_free(user);
+    curl_url_cleanup(u);
+
+    return rc;
+}
+
+
+int
+client_http_check_ca(const char *name, k8s_sa_error_t *err)
+{
+    int          rc;
+    X509_STORE  *store;
+
+    if (access(name, R_OK) == -1) {
+        k8s_sa_error_set(err, "cannot read CA file \"%s\"", name);
+        return K8S_SA_ERROR;
+    }
+
+    store = X509_STORE_new();
+
+    if (store == NULL) {
+        k8s_sa_error_set(err, "out of memory");
+        return K8S_SA_ERROR;
+    }
+
+    rc = K8S_SA_OK;
+
+    if (X509_STORE_load_file(store, name) != 1) {
+        k8s_sa_error_set(err, "CA file \"%s\" holds no certificate in PEM",
+                         name);
+        rc = K8S_SA_ERROR;
+    }
+
+    X509_STORE_free(store);
+    ERR_clear_error();
+
+    return rc;
+}
+
+
+client_http_t *
+client_http_create(const client_http_conf_t *conf, k8s_sa_error_t *err)
+{
+    CURLcode        code;
+    client_http_t  *http;
+
+    http = calloc(1, sizeof(client_http_t));
+
+    if (http == NULL) {
+        k8s_sa_error_set(err, "out of memory");
+        return NULL;
+    }
+
+    http->conf = conf;
+    http->multi = curl_multi_init();
+    http->easy = curl_easy_init();
+
+    code = CURLE_FAILED_INIT;
+
+    if (http->multi != NULL && http->easy != NULL) {
+        code = client_http_setup(http);
+    }
+
+    if (code != CURLE_OK) {
+        k8s_sa_error_set(err, "libcurl: %s", curl_easy_strerror(code));
+        client_http_free(http);
+        return NULL;
+    }
+
+    return http;
+}
+
+
+static CURLcode
+client_http_setup(client_http_t *http)
+{
+    CURL      *easy;
+    CURLcode   code;
+
+    easy = http->easy;
+
+#define client_http_setopt(option, value)                                     \
+    code = curl_easy_setopt(easy, option, value);                             \
+    if (code != CURLE_OK) {                                                   \
+        return code;                                                          \
+    }
+
+    client_http_setopt(CURLOPT_URL, http->conf->url)
+    client_http_setopt(CURLOPT_PROTOCOLS_STR, "http,https")
+    client_http_setopt(CURLOPT_USERAGENT, "k8s-sa-client/" CLIENT_VERSION)
+    client_http_setopt(CURLOPT_ERRORBUFFER, http->error)
+    client_http_setopt(CURLOPT_WRITEFUNCTION, client_http_body)
+    client_http_setopt(CURLOPT_WRITEDATA, http)
+    client_http_setopt(CURLOPT_TIMEOUT_MS, (long) http->conf->timeout)
+    client_http_setopt(CURLOPT_NOSIGNAL, 1L)
+
+    /* the token would go where the redirect leads */
+
+    client_http_setopt(CURLOPT_FOLLOWLOCATION, 0L)
+
+    /*
+     * Otherwise a name server that does not answer would hold up the end of
+     * the timeout and of the program: libcurl would wait for its thread.
+     */
+
+    client_http_setopt(CURLOPT_QUICK_EXIT, 1L)
+
+#undef client_http_setopt
+
+    return http->conf->ca == NULL ? CURLE_OK : client_http_setup_ca(http);
+}
+
+
+static CURLcode
+client_http_setup_ca(client_http_t *http)
+{
+    char      *file;
+    CURL      *easy;
+    CURLcode   code;
+
+    easy = http->easy;
+
+    code = curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION,
+                            client_http_add_ca);
+
+    if (code == CURLE_OK) {
+        code = curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA,
+                                (void *) http->conf->ca);
+    }
+
+    /*
+     * An image without the system's CA certificates: libcurl would fail over
+     * the missing file before it comes to ours.
+     */
+
+    if (code == CURLE_OK) {
+        code = curl_easy_getinfo(easy, CURLINFO_CAINFO, &file);
+    }
+
+    if (code == CURLE_OK && file != NULL && access(file, R_OK) == -1) {
+
+        code = curl_easy_setopt(easy, CURLOPT_CAINFO, http->conf->ca);
+
+        if (code == CURLE_OK) {
+            code = curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+        }
+    }
+
+    return code;
+}
+
+
+/* The file's certificates are trusted in addition to the system's. */
+
+static CURLcode
+client_http_add_ca(CURL *easy, void *ctx, void *data)
+{
+    (void) easy;
+
+    if (X509_STORE_load_file(SSL_CTX_get_cert_store(ctx), data) != 1) {
+        ERR_clear_error();
+        return CURLE_SSL_CACERT_BADFILE;
+    }
+
+    return CURLE_OK;
+}
+
+
+void
+client_http_free(client_http_t *http)
+{
+    curl_easy_cleanup(http->easy);
+    curl_multi_cleanup(http->multi);
+    free(http);
+}
+
+
+int
+client_http_get(client_http_t *http, const k8s_sa_str_t *token,
+    client_answer_t *answer, k8s_sa_error_t *err)
+{
+    int                 rc;
+    CURLcode            code;
+    struct curl_slist  *headers;
+
+    headers = client_http_headers(token);
+
+    if (headers == NULL) {
+        k8s_sa_error_set(err, "out of memory");
+        return CLIENT_HTTP_FAILED;
+    }
+
+    http->answer = answer;
+    http->error[0] = '\0';
+
+    answer->status = 0;
+    answer->size = 0;
+    answer->len = 0;
+
+    code = curl_easy_setopt(http->easy, CURLOPT_HTTPHEADER, headers);
+    rc = CLIENT_HTTP_DONE;
+
+    if (code == CURLE_OK) {
+        rc = client_http_perform(http, &code);
+    }
+
+    /* more than we read */
+
+    if (code == CURLE_WRITE_ERROR && answer->size > CLIENT_HTTP_BODY_READ) {
+        code = CURLE_OK;
+    }
+
+    if (rc == CLIENT_HTTP_DONE && code != CURLE_OK) {
+        client_http_set_error(http, code, err);
+        rc = CLIENT_HTTP_FAILED;
+    }
+
+    if (rc == CLIENT_HTTP_DONE) {
+        curl_easy_getinfo(http->easy, CURLINFO_RESPONSE_CODE, &answer->status);
+    }
+
+    curl_easy_setopt(http->easy, CURLOPT_HTTPHEADER, NULL);
+    client_http_free_headers(headers);
+
+    return rc;
+}
+
+
+static struct curl_slist *
+client_http_headers(const k8s_sa_str_t *token)
+{
+    char               *line;
+    size_t              size;
+    struct curl_slist  *headers;
+
+    size = sizeof("Authorization: Bearer ") + token->len;
+
+    line = malloc(size);
+
+    if (line == NULL) {
+        return NULL;
+    }
+
+    snprintf(line, size, "Authorization: Bearer %.*s", (int) token->len,
+             (char *) token->data);
+
+    headers = curl_slist_append(NULL, line);
+
+    OPENSSL_cleanse(line, size);
+    free(line);
+
+    return headers;
+}
+
+
+static void
+client_http_free_headers(struct curl_slist *headers)
+{
+    struct curl_slist  *h;
+
+    for (h = headers; h != NULL; h = h->next) {
+        OPENSSL_cleanse(h->data, strlen(h->data));
+    }
+
+    curl_slist_free_all(headers);
+}
+
+
+/*
+ * As curl_easy_perform() does, but ends when conf's stop becomes readable.
+ * The transfer's own timeout bounds the loop.
+ */
+
+static int
+client_http_perform(client_http_t *http, CURLcode *code)
+{
+    int                 rc, running, left;
+    CURLMsg            *msg;
+    CURLMcode           mc;
+    struct curl_waitfd  stop;
+
+    stop.fd = http->conf->stop;
+    stop.events = CURL_WAIT_POLLIN;
+    stop.revents = 0;
+
+    *code = CURLE_FAILED_INIT;
+
+    mc = curl_multi_add_handle(http->multi, http->easy);
+
+    if (mc != CURLM_OK) {
+        return CLIENT_HTTP_DONE;
+    }
+
+    rc = CLIENT_HTTP_DONE;
+
+    for ( ;; ) {
+        mc = curl_multi_perform(http->multi, &running);
+
+        if (mc != CURLM_OK || running == 0) {
+            break;
+        }
+
+        mc = curl_multi_poll(http->multi, &stop, 1, 1000, NULL);
+
+        if (mc != CURLM_OK) {
+            break;
+        }
+
+        if (stop.revents & CURL_WAIT_POLLIN) {
+            rc = CLIENT_HTTP_STOPPED;
+            break;
+        }
+    }
+
+    msg = curl_multi_info_read(http->multi, &left);
+
+    if (msg != NULL && msg->msg == CURLMSG_DONE) {
+        *code = msg->data.result;
+    }
+
+    curl_multi_remove_handle(http->multi, http->easy);
+
+    return rc;
+}
+
+
+static void
+client_http_set_error(client_http_t *http, CURLcode code, k8s_sa_error_t *err)
+{
+    long         number;
+    char        *text;
+    const char  *reason;
+
+    text = http->error;
+
+    if (text[0] == '\0') {
+        k8s_sa_error_set(err, "%s", curl_easy_strerror(code));
+        return;
+    }
+
+    /* "Could not", "Connection", but not "SSL", "HTTP" */
+
+    if (islower((unsigned char) text[1])) {
+        text[0] = tolower((unsigned char) text[0]);
+    }
+
+    reason = NULL;
+
+    if (code == CURLE_COULDNT_CONNECT
+        && curl_easy_getinfo(http->easy, CURLINFO_OS_ERRNO, &number)
+           == CURLE_OK
+        && number != 0)
+    {
+        reason = strerror(number);
+    }
+
+    if (reason != NULL) {
+        k8s_sa_error_set(err, "%s (%s)", text, reason);
+
+    } else {
+        k8s_sa_error_set(err, "%s", text);
+    }
+}
+
+
+static size_t
+client_http_body(char *data, size_t size, size_t n, void *userdata)
+{
+    size_t            room;
+    client_http_t    *http;
+    client_answer_t  *answer;
+
+    http = userdata;
+    answer = http->answer;
+    n *= size;
+
+    room = sizeof(answer->body) - answer->len;
+
+    if (room > n) {
+        room = n;
+    }
+
+    memcpy(&answer->body[answer->len], data, room);
+    answer->len += room;
+    answer->size += n;
+
+    /* libcurl ends the transfer when less is taken than it gave */
+
+    return answer->size > CLIENT_HTTP_BODY_READ ? 0 : n;
+}

@@ -1,0 +1,84 @@
+# SIGTERM and SIGINT end the client at once, whatever it waits for.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+use ClientTest;
+
+
+my ($c, $r);
+
+my $token = spew('token', 'one');
+my $quick = server(sub { response(200, 'x') });
+my $silent = server(sub { undef });
+
+
+for my $signal ('TERM', 'INT') {
+
+    $c = client_start('--token-file', $token, '--interval', '1h',
+                      $quick->{url});
+    ok($c->until_out(qr/status=200/), 'output comes at once, also into a file');
+    $c->signal($signal);
+    $r = $c->wait(10);
+    is($r->{status}, 0, "SIG$signal between two requests");
+    cmp_ok($r->{after}, '<', 1, '... ends it at once');
+
+    $c = client_start('--token-file', $token, '--timeout', '1h',
+                      $silent->{url});
+    ok($c->until_out(qr/start client/), 'started');
+    for (1 .. 500) {
+        last if $silent->requests;
+        select undef, undef, undef, 0.01;
+    }
+    $c->signal($signal);
+    $r = $c->wait(10);
+    is($r->{status}, 0, "SIG$signal while the server is silent");
+    cmp_ok($r->{after}, '<', 1, '... ends it at once');
+}
+
+$c = client_start('--token-file', $token, '--interval', '1h', '--count', 2,
+                  $quick->{url});
+ok($c->until_out(qr/status=200/), 'first of two');
+$c->signal('TERM');
+$r = $c->wait(10);
+is($r->{status}, 1, 'SIGTERM before the last of --count: exit status 1');
+
+
+SKIP: {
+    my @unshare = ('unshare', '--pid', '--fork', '--kill-child');
+
+    skip 'not allowed to be process 1', 3
+        if system("@unshare true >/dev/null 2>&1") != 0;
+
+    $c = client_start({ wrapper => \@unshare }, '--token-file', $token,
+                      '--interval', '1h', $quick->{url});
+    ok($c->until_out(qr/status=200/), 'as process 1');
+
+    # unshare's only child
+    my ($pid) = split ' ', slurp("/proc/$c->{pid}/task/$c->{pid}/children");
+    $c->{signalled} = Time::HiRes::time();
+    kill 'TERM', $pid;
+    $r = $c->wait(10);
+    is($r->{status}, 0, 'SIGTERM as process 1');
+    cmp_ok($r->{after}, '<', 1, '... ends it at once');
+}
+
+
+# a reader that goes away
+
+my $name = dir() . '/fifo';
+POSIX::mkfifo($name, 0600);
+open my $reader, '+<', $name or die $!;
+$c = client_start({ out => $name }, '--token-file', $token, '--interval',
+                  '20ms', $quick->{url});
+my $line = <$reader>;
+like($line, qr/start client/, 'reader');
+close $reader;
+$r = $c->wait(10);
+is($r->{status}, 1, 'reader gone: exit status 1, no SIGPIPE');
+
+done_testing();
