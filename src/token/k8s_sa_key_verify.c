@@ -1,0 +1,283 @@
+#include "token/k8s_sa_key.h"
+
+#include <openssl/err.h>
+#include <openssl/rsa.h>
+
+#include <string.h>
+
+
+/*
+ * SEQUENCE { INTEGER r, INTEGER s }, each with a zero octet in front if its
+ * highest bit is set; two octets of length for P-521.
+ */
+
+#define K8S_SA_DER_MAX  (3 + 2 * (2 + 1 + K8S_SA_EC_OCTETS_MAX))
+
+
+static int k8s_sa_key_verify_digest(k8s_sa_key_t *key,
+    const k8s_sa_alg_t *alg, const unsigned char *data, size_t len,
+    const unsigned char *sig, size_t sig_len);
+static int k8s_sa_key_verify_ed25519(k8s_sa_key_t *key,
+    const unsigned char *data, size_t len, const unsigned char *sig,
+    size_t sig_len);
+static EVP_PKEY_CTX *k8s_sa_key_prepare(k8s_sa_key_t *key,
+    const k8s_sa_alg_t *alg);
+static size_t k8s_sa_key_der(const k8s_sa_key_t *key,
+    const unsigned char *sig, unsigned char *der);
+static unsigned char *k8s_sa_key_der_integer(const unsigned char *number,
+    size_t len, unsigned char *dst);
+static int k8s_sa_key_in_order(const unsigned char *number,
+    const unsigned char *order, size_t len);
+
+
+int
+k8s_sa_key_verify(k8s_sa_key_t *key, const k8s_sa_alg_t *alg,
+    const unsigned char *data, size_t len, const unsigned char *sig,
+    size_t sig_len)
+{
+    int            rc;
+    unsigned char  der[K8S_SA_DER_MAX];
+
+    if ((key->algorithms & alg->bit) == 0 || sig_len != key->sig_len) {
+        return 0;
+    }
+
+    /* what others left in the queue must not be taken for our failure */
+
+    if (ERR_peek_error() != 0) {
+        ERR_clear_error();
+    }
+
+    switch (key->kty) {
+
+    case K8S_SA_KTY_ED25519:
+        rc = k8s_sa_key_verify_ed25519(key, data, len, sig, sig_len);
+        break;
+
+    case K8S_SA_KTY_RSA:
+        rc = k8s_sa_key_verify_digest(key, alg, data, len, sig, sig_len);
+        break;
+
+    default: /* ECDSA */
+        sig_len = k8s_sa_key_der(key, sig, der);
+        if (sig_len == 0) {
+            return 0;
+        }
+
+        rc = k8s_sa_key_verify_digest(key, alg, data, len, der, sig_len);
+    }
+
+    if (rc == 1) {
+
+        if (ERR_peek_error() != 0) {
+            ERR_clear_error();
+        }
+
+        return 1;
+    }
+
+    /*
+     * OpenSSL says 0 or less for a wrong signature, for one that makes no
+     * sense, and for its own failures alike
+     */
+
+    if (k8s_sa_openssl_no_memory() || rc == K8S_SA_ERROR) {
+        return K8S_SA_ERROR;
+    }
+
+    return 0;
+}
+
+
+/* 1: verified; 0: not; K8S_SA_ERROR: not even tried. */
+
+static int
+k8s_sa_key_verify_digest(k8s_sa_key_t *key, const k8s_sa_alg_t *alg,
+    const unsigned char *data, size_t len, const unsigned char *sig,
+    size_t sig_len)
+{
+    unsigned        i, md_len;
+    EVP_MD_CTX     *md_ctx;
+    EVP_PKEY_CTX   *ctx;
+    unsigned char   md[EVP_MAX_MD_SIZE];
+
+    i = k8s_sa_alg_index(alg);
+
+    ctx = key->verify[i];
+
+    if (ctx == NULL) {
+        ctx = k8s_sa_key_prepare(key, alg);
+        if (ctx == NULL) {
+            return K8S_SA_ERROR;
+        }
+    }
+
+    md_ctx = key->digests->ctx[i];
+
+    if (EVP_DigestInit_ex2(md_ctx, key->digests->md[i], NULL) != 1
+        || EVP_DigestUpdate(md_ctx, data, len) != 1
+        || EVP_DigestFinal_ex(md_ctx, md, &md_len) != 1)
+    {
+        return K8S_SA_ERROR;
+    }
+
+    return EVP_PKEY_verify(ctx, sig, sig_len, md, md_len) == 1;
+}
+
+
+static int
+k8s_sa_key_verify_ed25519(k8s_sa_key_t *key, const unsigned char *data,
+    size_t len, const unsigned char *sig, size_t sig_len)
+{
+    if (key->ed25519 == NULL) {
+        key->ed25519 = EVP_MD_CTX_new();
+        if (key->ed25519 == NULL) {
+            return K8S_SA_ERROR;
+        }
+    }
+
+    /* from OpenSSL 3.4 a context does not verify twice without this */
+
+    if (EVP_DigestVerifyInit_ex(key->ed25519, NULL, NULL, NULL, NULL,
+                                key->pkey, NULL)
+        != 1)
+    {
+        return K8S_SA_ERROR;
+    }
+
+    return EVP_DigestVerify(key->ed25519, sig, sig_len, data, len) == 1;
+}
+
+
+static EVP_PKEY_CTX *
+k8s_sa_key_prepare(k8s_sa_key_t *key, const k8s_sa_alg_t *alg)
+{
+    unsigned       i;
+    EVP_MD        *md;
+    EVP_PKEY_CTX  *ctx;
+
+    i = k8s_sa_alg_index(alg);
+    md = key->digests->md[i];
+
+    ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
+
+    if (ctx == NULL || EVP_PKEY_verify_init(ctx) != 1) {
+        goto failed;
+    }
+
+    if (alg->kty == K8S_SA_KTY_RSA
+        && EVP_PKEY_CTX_set_rsa_padding(ctx, alg->pss ? RSA_PKCS1_PSS_PADDING
+                                                      : RSA_PKCS1_PADDING)
+           != 1)
+    {
+        goto failed;
+    }
+
+    if (EVP_PKEY_CTX_set_signature_md(ctx, md) != 1) {
+        goto failed;
+    }
+
+    /* RFC 7518 section 3.5: the salt is as long as the digest */
+
+    if (alg->pss
+        && (EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, md) != 1
+            || EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST)
+               != 1))
+    {
+        goto failed;
+    }
+
+    key->verify[i] = ctx;
+
+    return ctx;
+
+failed:
+
+    EVP_PKEY_CTX_free(ctx);
+
+    return NULL;
+}
+
+
+/* R || S to DER.  Its length, or 0 if R or S is out of [1, order - 1]. */
+
+static size_t
+k8s_sa_key_der(const k8s_sa_key_t *key, const unsigned char *sig,
+    unsigned char *der)
+{
+    size_t          len, n;
+    unsigned char  *p, body[K8S_SA_DER_MAX];
+
+    len = key->sig_len / 2;
+
+    if (!k8s_sa_key_in_order(sig, key->order, len)
+        || !k8s_sa_key_in_order(sig + len, key->order, len))
+    {
+        return 0;
+    }
+
+    p = k8s_sa_key_der_integer(sig, len, body);
+    p = k8s_sa_key_der_integer(sig + len, len, p);
+
+    n = p - body;
+    p = der;
+
+    *p++ = 0x30;
+
+    if (n > 0x7f) {
+        *p++ = 0x81;
+    }
+
+    *p++ = (unsigned char) n;
+
+    memcpy(p, body, n);
+
+    return p + n - der;
+}
+
+
+/* The shortest form, which is the only one in DER; number is not zero. */
+
+static unsigned char *
+k8s_sa_key_der_integer(const unsigned char *number, size_t len,
+    unsigned char *dst)
+{
+    while (*number == 0) {
+        number++;
+        len--;
+    }
+
+    *dst++ = 0x02;
+
+    if (*number & 0x80) {
+        *dst++ = (unsigned char) (len + 1);
+        *dst++ = 0;
+
+    } else {
+        *dst++ = (unsigned char) len;
+    }
+
+    memcpy(dst, number, len);
+
+    return dst + len;
+}
+
+
+static int
+k8s_sa_key_in_order(const unsigned char *number, const unsigned char *order,
+    size_t len)
+{
+    size_t  i;
+
+    if (memcmp(number, order, len) >= 0) {
+        return 0;
+    }
+
+    for (i = 0; i < len; i++) {
+        if (number[i]) {
+            return 1;
+        }
+    }
+
+    return 0;
+}

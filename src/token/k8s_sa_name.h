@@ -1,0 +1,23 @@
+/*
+ * Names as Kubernetes has them: apimachinery/pkg/util/validation.
+ */
+
+#ifndef K8S_SA_NAME_H
+#define K8S_SA_NAME_H
+
+
+#include "token/k8s_sa_base.h"
+
+
+/* Of a service account's user name, which goes on with NAMESPACE:NAME. */
+
+#define K8S_SA_USER_PREFIX  "system:serviceaccount:"
+
+
+/* 1 if s is an RFC 1123 label, or labels with dots between; otherwise 0. */
+
+int k8s_sa_name_is_label(const k8s_sa_str_t *s);
+int k8s_sa_name_is_subdomain(const k8s_sa_str_t *s);
+
+
+#endif /* K8S_SA_NAME_H */

@@ -1,0 +1,685 @@
+#include "token/k8s_sa_review.h"
+#include "token/k8s_sa_discovery.h"
+#include "token/k8s_sa_document.h"
+#include "token/k8s_sa_name.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+
+#define K8S_SA_REVIEW_VERSION  "authentication.k8s.io/v1"
+#define K8S_SA_REVIEW_KIND     "TokenReview"
+
+#define K8S_SA_JTI_PREFIX      "JTI="
+
+
+/* What owns the strings of a review. */
+
+typedef struct {
+    json_t             *root;
+    char               *text;      /* the reason, or groups and extra */
+} k8s_sa_review_document_t;
+
+
+/* Single values of user.extra: authentication/serviceaccount/util.go */
+
+typedef struct {
+    const char         *key;
+    const char         *prefix;
+    size_t              offset;    /* of the identity's field */
+} k8s_sa_review_extra_t;
+
+
+static k8s_sa_verdict_e k8s_sa_review_status(k8s_sa_review_t *r,
+    const json_t *status, const k8s_sa_str_t *audiences, size_t n,
+    k8s_sa_error_t *err);
+static int k8s_sa_review_reason(k8s_sa_review_t *r, const json_t *error);
+static k8s_sa_verdict_e k8s_sa_review_user(k8s_sa_review_t *r,
+    const json_t *user, k8s_sa_error_t *err);
+static k8s_sa_verdict_e k8s_sa_review_user_members(const json_t *user,
+    k8s_sa_error_t *err);
+static int k8s_sa_review_lists(k8s_sa_review_t *r, const json_t *user,
+    k8s_sa_error_t *err);
+static size_t k8s_sa_review_lists_size(const json_t *groups, json_t *extra);
+static char *k8s_sa_review_copy(char *dst, const json_t *string);
+static void k8s_sa_review_extra(k8s_sa_identity_t *id, const json_t *extra);
+static void k8s_sa_review_account(k8s_sa_identity_t *id);
+static k8s_sa_verdict_e k8s_sa_review_audience(k8s_sa_identity_t *id,
+    const json_t *list, const k8s_sa_str_t *audiences, size_t n,
+    k8s_sa_error_t *err);
+static const json_t *k8s_sa_review_find(const json_t *list,
+    const k8s_sa_str_t *audience);
+static k8s_sa_verdict_e k8s_sa_review_string(const json_t *string,
+    k8s_sa_error_t *err);
+static k8s_sa_verdict_e k8s_sa_review_list(const json_t *list,
+    k8s_sa_error_t *err);
+static json_t *k8s_sa_review_member(const json_t *object, const char *name);
+
+
+static const k8s_sa_review_extra_t  k8s_sa_review_extras[] = {
+    { "authentication.kubernetes.io/pod-name", "",
+      offsetof(k8s_sa_identity_t, pod) },
+    { "authentication.kubernetes.io/pod-uid", "",
+      offsetof(k8s_sa_identity_t, pod_uid) },
+    { "authentication.kubernetes.io/node-name", "",
+      offsetof(k8s_sa_identity_t, node) },
+    { "authentication.kubernetes.io/node-uid", "",
+      offsetof(k8s_sa_identity_t, node_uid) },
+    { "authentication.kubernetes.io/credential-id", K8S_SA_JTI_PREFIX,
+      offsetof(k8s_sa_identity_t, jti) }
+};
+
+#define K8S_SA_REVIEW_EXTRAS                                                  \
+    (sizeof(k8s_sa_review_extras) / sizeof(k8s_sa_review_extras[0]))
+
+
+char *
+k8s_sa_review_request(const k8s_sa_str_t *token,
+    const k8s_sa_str_t *audiences, size_t n, size_t *len)
+{
+    int      rc;
+    char    *text;
+    size_t   i;
+    json_t  *root, *spec, *list;
+
+    text = NULL;
+
+    root = json_object();
+    spec = json_object();
+    list = json_array();
+
+    /* jansson's functions fail if what they are given is NULL */
+
+    rc = json_object_set_new(root, "kind", json_string(K8S_SA_REVIEW_KIND));
+    rc |= json_object_set_new(root, "apiVersion",
+                              json_string(K8S_SA_REVIEW_VERSION));
+    rc |= json_object_set_new(spec, "token",
+                              json_stringn((char *) token->data, token->len));
+
+    for (i = 0; i < n; i++) {
+        rc |= json_array_append_new(list,
+                                    json_stringn((char *) audiences[i].data,
+                                                 audiences[i].len));
+    }
+
+    if (n) {
+        rc |= json_object_set(spec, "audiences", list);
+    }
+
+    rc |= json_object_set(root, "spec", spec);
+
+    if (rc == 0) {
+        text = json_dumps(root, JSON_COMPACT);
+    }
+
+    if (text) {
+        *len = strlen(text);
+    }
+
+    json_decref(list);
+    json_decref(spec);
+    json_decref(root);
+
+    return text;
+}
+
+
+k8s_sa_verdict_e
+k8s_sa_review_parse(k8s_sa_review_t *r, const void *data, size_t len,
+    const k8s_sa_str_t *audiences, size_t n, k8s_sa_error_t *err)
+{
+    json_t                    *root, *status;
+    const char                *kind, *version;
+    k8s_sa_str_t               username;
+    k8s_sa_verdict_e           verdict;
+    k8s_sa_review_document_t  *document;
+
+    memset(r, 0, sizeof(k8s_sa_review_t));
+
+    document = calloc(1, sizeof(k8s_sa_review_document_t));
+    if (document == NULL) {
+        k8s_sa_error_set(err, "out of memory");
+        return K8S_SA_REVIEW_FAILED;
+    }
+
+    r->document = document;
+
+    /* a NUL is a bad claim of somebody, not a fault of the API server */
+
+    root = k8s_sa_document_read(data, len, JSON_ALLOW_NUL, err);
+    if (root == NULL) {
+        return K8S_SA_REVIEW_FAILED;
+    }
+
+    document->root = root;
+
+    kind = json_string_value(json_object_get(root, "kind"));
+    version = json_string_value(json_object_get(root, "apiVersion"));
+
+    if (kind == NULL || strcmp(kind, K8S_SA_REVIEW_KIND) != 0
+        || version == NULL || strcmp(version, K8S_SA_REVIEW_VERSION) != 0)
+    {
+        k8s_sa_error_set(err, "not a " K8S_SA_REVIEW_KIND " of "
+                         K8S_SA_REVIEW_VERSION);
+        return K8S_SA_REVIEW_FAILED;
+    }
+
+    status = k8s_sa_review_member(root, "status");
+
+    if (!json_is_object(status)) {
+        k8s_sa_error_set(err, "\"status\" is missing or not an object");
+        return K8S_SA_REVIEW_FAILED;
+    }
+
+    verdict = k8s_sa_review_status(r, status, audiences, n, err);
+
+    if (verdict != K8S_SA_VERDICT_OK) {
+        username = r->identity.username;
+        memset(&r->identity, 0, sizeof(k8s_sa_identity_t));
+
+        if (verdict == K8S_SA_WRONG_AUDIENCE) {
+            r->identity.username = username;
+        }
+    }
+
+    return verdict;
+}
+
+
+static k8s_sa_verdict_e
+k8s_sa_review_status(k8s_sa_review_t *r, const json_t *status,
+    const k8s_sa_str_t *audiences, size_t n, k8s_sa_error_t *err)
+{
+    const json_t      *authenticated, *error;
+    k8s_sa_verdict_e   verdict;
+
+    authenticated = k8s_sa_review_member(status, "authenticated");
+    error = k8s_sa_review_member(status, "error");
+
+    if ((authenticated && !json_is_boolean(authenticated))
+        || (error && !json_is_string(error)))
+    {
+        k8s_sa_error_set(err, "\"status\" holds members of a wrong type");
+        return K8S_SA_REVIEW_FAILED;
+    }
+
+    if (!json_is_true(authenticated)) {
+
+        if (k8s_sa_review_reason(r, error) != K8S_SA_OK) {
+            k8s_sa_error_set(err, "out of memory");
+            return K8S_SA_REVIEW_FAILED;
+        }
+
+        return K8S_SA_NOT_AUTHENTICATED;
+    }
+
+    /* types.go: "the token couldn't be checked" */
+
+    if (json_string_length(error)) {
+        k8s_sa_error_set(err, "\"status\" holds both \"authenticated\" and "
+                         "an error");
+        return K8S_SA_REVIEW_FAILED;
+    }
+
+    verdict = k8s_sa_review_user(r, k8s_sa_review_member(status, "user"),
+                                 err);
+    if (verdict != K8S_SA_VERDICT_OK) {
+        return verdict;
+    }
+
+    return k8s_sa_review_audience(&r->identity,
+                                  k8s_sa_review_member(status, "audiences"),
+                                  audiences, n, err);
+}
+
+
+static int
+k8s_sa_review_reason(k8s_sa_review_t *r, const json_t *error)
+{
+    char                      *p;
+    size_t                     len;
+    k8s_sa_review_document_t  *document;
+
+    len = json_string_length(error);
+
+    if (len == 0) {
+        return K8S_SA_OK;
+    }
+
+    p = malloc(len + 1);
+    if (p == NULL) {
+        return K8S_SA_ERROR;
+    }
+
+    memcpy(p, json_string_value(error), len);
+    p[len] = '\0';
+
+    document = r->document;
+    document->text = p;
+    r->reason = p;
+
+    for ( /* void */ ; len; len--, p++) {
+        if ((unsigned char) *p < 0x20 || *p == 0x7f) {
+            *p = ' ';
+        }
+    }
+
+    return K8S_SA_OK;
+}
+
+
+static k8s_sa_verdict_e
+k8s_sa_review_user(k8s_sa_review_t *r, const json_t *user,
+    k8s_sa_error_t *err)
+{
+    k8s_sa_verdict_e    verdict;
+    k8s_sa_identity_t  *id;
+
+    verdict = k8s_sa_review_user_members(user, err);
+    if (verdict != K8S_SA_VERDICT_OK) {
+        return verdict;
+    }
+
+    if (k8s_sa_review_lists(r, user, err) != K8S_SA_OK) {
+        return K8S_SA_REVIEW_FAILED;
+    }
+
+    id = &r->identity;
+
+    id->username = k8s_sa_document_str(json_object_get(user, "username"));
+    id->uid = k8s_sa_document_str(json_object_get(user, "uid"));
+
+    k8s_sa_review_extra(id, json_object_get(user, "extra"));
+    k8s_sa_review_account(id);
+
+    return K8S_SA_VERDICT_OK;
+}
+
+
+/* That all members are of the right type and may stand in a header. */
+
+static k8s_sa_verdict_e
+k8s_sa_review_user_members(const json_t *user, k8s_sa_error_t *err)
+{
+    json_t            *extra, *values;
+    const char        *key;
+    k8s_sa_str_t       name;
+    k8s_sa_verdict_e   verdict;
+
+    if (json_string_length(json_object_get(user, "username")) == 0) {
+        k8s_sa_error_set(err, "authenticated, but there is no user name");
+        return K8S_SA_REVIEW_FAILED;
+    }
+
+    verdict = k8s_sa_review_string(json_object_get(user, "username"), err);
+    if (verdict != K8S_SA_VERDICT_OK) {
+        return verdict;
+    }
+
+    verdict = k8s_sa_review_string(k8s_sa_review_member(user, "uid"), err);
+    if (verdict != K8S_SA_VERDICT_OK) {
+        return verdict;
+    }
+
+    verdict = k8s_sa_review_list(k8s_sa_review_member(user, "groups"), err);
+    if (verdict != K8S_SA_VERDICT_OK) {
+        return verdict;
+    }
+
+    extra = k8s_sa_review_member(user, "extra");
+
+    if (extra && !json_is_object(extra)) {
+        k8s_sa_error_set(err, "\"extra\" is not an object");
+        return K8S_SA_REVIEW_FAILED;
+    }
+
+    json_object_foreach(extra, key, values) {
+        name.len = strlen(key);
+        name.data = (unsigned char *) key;
+
+        if (!k8s_sa_str_is_clean(&name)) {
+            k8s_sa_error_set(err, "\"extra\" holds a control character");
+            return K8S_SA_BAD_CLAIMS;
+        }
+
+        verdict = k8s_sa_review_list(values, err);
+        if (verdict != K8S_SA_VERDICT_OK) {
+            return verdict;
+        }
+    }
+
+    return K8S_SA_VERDICT_OK;
+}
+
+
+/* Makes the identity's groups and extra. */
+
+static int
+k8s_sa_review_lists(k8s_sa_review_t *r, const json_t *user,
+    k8s_sa_error_t *err)
+{
+    char                      *p;
+    size_t                     i, size;
+    json_t                    *groups, *extra, *values, *value;
+    const char                *name;
+    k8s_sa_review_document_t  *document;
+
+    groups = json_object_get(user, "groups");
+    extra = json_object_get(user, "extra");
+
+    size = k8s_sa_review_lists_size(groups, extra);
+
+    if (size > K8S_SA_DOCUMENT_MAX) {
+        k8s_sa_error_set(err, "\"user\" is too large");
+        return K8S_SA_ERROR;
+    }
+
+    if (size == 0) {
+        return K8S_SA_OK;
+    }
+
+    p = malloc(size);
+    if (p == NULL) {
+        k8s_sa_error_set(err, "out of memory");
+        return K8S_SA_ERROR;
+    }
+
+    document = r->document;
+    document->text = p;
+
+    if (json_array_size(groups)) {
+        r->identity.groups.data = (unsigned char *) p;
+    }
+
+    json_array_foreach(groups, i, value) {
+        p = k8s_sa_review_copy(p, value);
+    }
+
+    r->identity.groups.len = p - document->text;
+
+    if (size > r->identity.groups.len) {
+        r->identity.extra.data = (unsigned char *) p;
+        r->identity.extra.len = size - r->identity.groups.len;
+    }
+
+    json_object_foreach(extra, name, values) {
+
+        json_array_foreach(values, i, value) {
+            size = strlen(name);
+
+            memcpy(p, name, size);
+            p += size;
+
+            *p++ = '\t';
+
+            p = k8s_sa_review_copy(p, value);
+        }
+    }
+
+    return K8S_SA_OK;
+}
+
+
+/*
+ * Stops early above K8S_SA_DOCUMENT_MAX: a long key in front of each of many
+ * values would take far more memory than the document had.
+ */
+
+static size_t
+k8s_sa_review_lists_size(const json_t *groups, json_t *extra)
+{
+    size_t       i, size, len;
+    json_t      *values, *value;
+    const char  *name;
+
+    size = 0;
+
+    json_array_foreach(groups, i, value) {
+        size += json_string_length(value) + 1;
+    }
+
+    json_object_foreach(extra, name, values) {
+        len = strlen(name) + 1;
+
+        json_array_foreach(values, i, value) {
+            size += len + json_string_length(value) + 1;
+
+            if (size > K8S_SA_DOCUMENT_MAX) {
+                return size;
+            }
+        }
+    }
+
+    return size;
+}
+
+
+static char *
+k8s_sa_review_copy(char *dst, const json_t *string)
+{
+    size_t  len;
+
+    len = json_string_length(string);
+
+    memcpy(dst, json_string_value(string), len);
+    dst += len;
+
+    *dst++ = '\n';
+
+    return dst;
+}
+
+
+/* A key with several values says nothing about one pod or node. */
+
+static void
+k8s_sa_review_extra(k8s_sa_identity_t *id, const json_t *extra)
+{
+    size_t                        i, n;
+    json_t                       *values;
+    k8s_sa_str_t                  s, *field;
+    const k8s_sa_review_extra_t  *known;
+
+    for (i = 0; i < K8S_SA_REVIEW_EXTRAS; i++) {
+        known = &k8s_sa_review_extras[i];
+
+        values = json_object_get(extra, known->key);
+
+        if (json_array_size(values) != 1) {
+            continue;
+        }
+
+        s = k8s_sa_document_str(json_array_get(values, 0));
+        n = strlen(known->prefix);
+
+        if (s.len <= n || memcmp(s.data, known->prefix, n) != 0) {
+            continue;
+        }
+
+        field = (k8s_sa_str_t *) ((char *) id + known->offset);
+
+        field->len = s.len - n;
+        field->data = s.data + n;
+    }
+}
+
+
+/* authentication/serviceaccount/util.go, SplitUsername() */
+
+static void
+k8s_sa_review_account(k8s_sa_identity_t *id)
+{
+    size_t          n;
+    k8s_sa_str_t    namespace, name;
+    unsigned char  *colon;
+
+    n = sizeof(K8S_SA_USER_PREFIX) - 1;
+
+    if (id->username.len < n
+        || memcmp(id->username.data, K8S_SA_USER_PREFIX, n) != 0)
+    {
+        return;
+    }
+
+    namespace.data = id->username.data + n;
+    namespace.len = id->username.len - n;
+
+    colon = memchr(namespace.data, ':', namespace.len);
+    if (colon == NULL) {
+        return;
+    }
+
+    name.data = colon + 1;
+    name.len = id->username.data + id->username.len - name.data;
+    namespace.len = colon - namespace.data;
+
+    if (k8s_sa_name_is_label(&namespace) && k8s_sa_name_is_subdomain(&name)) {
+        id->namespace = namespace;
+        id->name = name;
+    }
+}
+
+
+static k8s_sa_verdict_e
+k8s_sa_review_audience(k8s_sa_identity_t *id, const json_t *list,
+    const k8s_sa_str_t *audiences, size_t n, k8s_sa_error_t *err)
+{
+    size_t             i;
+    const json_t      *found;
+    k8s_sa_verdict_e   verdict;
+
+    verdict = k8s_sa_review_list(list, err);
+    if (verdict != K8S_SA_VERDICT_OK) {
+        return verdict;
+    }
+
+    if (n == 0) {
+        id->audience = k8s_sa_document_str(json_array_get(list, 0));
+        return K8S_SA_VERDICT_OK;
+    }
+
+    /* types.go: without "audiences" the token is one for the API server */
+
+    for (i = 0; i < n; i++) {
+        found = k8s_sa_review_find(list, &audiences[i]);
+
+        if (found) {
+            id->audience = k8s_sa_document_str(found);
+            return K8S_SA_VERDICT_OK;
+        }
+    }
+
+    return K8S_SA_WRONG_AUDIENCE;
+}
+
+
+static const json_t *
+k8s_sa_review_find(const json_t *list, const k8s_sa_str_t *audience)
+{
+    size_t         i;
+    json_t        *value;
+    k8s_sa_str_t   s;
+
+    if (audience->len == 0) {
+        return NULL;
+    }
+
+    json_array_foreach(list, i, value) {
+        s = k8s_sa_document_str(value);
+
+        if (k8s_sa_str_eq(&s, audience)) {
+            return value;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* A string without control characters; NULL is right, too. */
+
+static k8s_sa_verdict_e
+k8s_sa_review_string(const json_t *string, k8s_sa_error_t *err)
+{
+    k8s_sa_str_t  s;
+
+    if (string == NULL) {
+        return K8S_SA_VERDICT_OK;
+    }
+
+    if (!json_is_string(string)) {
+        k8s_sa_error_set(err, "\"status\" holds something else where a "
+                         "string should be");
+        return K8S_SA_REVIEW_FAILED;
+    }
+
+    s = k8s_sa_document_str(string);
+
+    if (!k8s_sa_str_is_clean(&s)) {
+        k8s_sa_error_set(err, "\"status\" holds a control character");
+        return K8S_SA_BAD_CLAIMS;
+    }
+
+    return K8S_SA_VERDICT_OK;
+}
+
+
+/* An array of such strings; NULL is right, too. */
+
+static k8s_sa_verdict_e
+k8s_sa_review_list(const json_t *list, k8s_sa_error_t *err)
+{
+    size_t             i;
+    json_t            *value;
+    k8s_sa_verdict_e   verdict;
+
+    if (list == NULL) {
+        return K8S_SA_VERDICT_OK;
+    }
+
+    if (!json_is_array(list)) {
+        k8s_sa_error_set(err, "\"status\" holds something else where an "
+                         "array should be");
+        return K8S_SA_REVIEW_FAILED;
+    }
+
+    json_array_foreach(list, i, value) {
+
+        verdict = k8s_sa_review_string(value, err);
+        if (verdict != K8S_SA_VERDICT_OK) {
+            return verdict;
+        }
+    }
+
+    return K8S_SA_VERDICT_OK;
+}
+
+
+/* null is what Go makes of a member that is not there. */
+
+static json_t *
+k8s_sa_review_member(const json_t *object, const char *name)
+{
+    json_t  *member;
+
+    member = json_object_get(object, name);
+
+    return json_is_null(member) ? NULL : member;
+}
+
+
+void
+k8s_sa_review_free(k8s_sa_review_t *r)
+{
+    k8s_sa_review_document_t  *document;
+
+    document = r->document;
+
+    if (document) {
+        json_decref(document->root);
+        free(document->text);
+        free(document);
+    }
+
+    memset(r, 0, sizeof(k8s_sa_review_t));
+}
