@@ -93,7 +93,9 @@ ngx_http_k8s_sa_decide(ngx_http_k8s_sa_loc_conf_t *lcf, k8s_sa_token_t *t,
 
             /* of several refusals the one that came furthest is told */
 
-            best = ngx_max(best, verdict);
+            if (best == K8S_SA_UNKNOWN_ISSUER || verdict > best) {
+                best = verdict;
+            }
         }
     }
 

@@ -7,7 +7,6 @@ typedef struct {
     ngx_flag_t              any_audience;
     ngx_flag_t              legacy_tokens;
     ngx_flag_t              kubernetes;
-    ngx_uint_t              algorithms;
     time_t                  leeway;
 } ngx_http_k8s_sa_issuer_conf_t;
 
@@ -23,22 +22,9 @@ static char *ngx_http_k8s_sa_issuer_audience(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_k8s_sa_issuer_key_file(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
+static char *ngx_http_k8s_sa_issuer_algorithms(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
 static char *ngx_http_k8s_sa_add_strings(ngx_conf_t *cf, ngx_array_t *array);
-
-
-static ngx_conf_bitmask_t  ngx_http_k8s_sa_algorithms[] = {
-    { ngx_string("RS256"), K8S_SA_ALG_RS256 },
-    { ngx_string("RS384"), K8S_SA_ALG_RS384 },
-    { ngx_string("RS512"), K8S_SA_ALG_RS512 },
-    { ngx_string("PS256"), K8S_SA_ALG_PS256 },
-    { ngx_string("PS384"), K8S_SA_ALG_PS384 },
-    { ngx_string("PS512"), K8S_SA_ALG_PS512 },
-    { ngx_string("ES256"), K8S_SA_ALG_ES256 },
-    { ngx_string("ES384"), K8S_SA_ALG_ES384 },
-    { ngx_string("ES512"), K8S_SA_ALG_ES512 },
-    { ngx_string("EdDSA"), K8S_SA_ALG_EDDSA },
-    { ngx_null_string, 0 }
-};
 
 
 /* the directives inside of the block; type holds the number of arguments */
@@ -75,10 +61,10 @@ static ngx_command_t  ngx_http_k8s_sa_issuer_commands[] = {
 
     { ngx_string("algorithms"),
       NGX_CONF_1MORE,
-      ngx_conf_set_bitmask_slot,
+      ngx_http_k8s_sa_issuer_algorithms,
       0,
-      offsetof(ngx_http_k8s_sa_issuer_conf_t, algorithms),
-      &ngx_http_k8s_sa_algorithms },
+      0,
+      NULL },
 
     { ngx_string("legacy_tokens"),
       NGX_CONF_TAKE1,
@@ -186,8 +172,7 @@ ngx_http_k8s_sa_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     icf.issuer = issuer;
     icf.any_audience = 0;
-    icf.algorithms = 0;
-    icf.legacy_tokens = NGX_CONF_UNSET;
+        icf.legacy_tokens = NGX_CONF_UNSET;
     icf.kubernetes = NGX_CONF_UNSET;
     icf.leeway = NGX_CONF_UNSET;
 
@@ -278,8 +263,8 @@ ngx_http_k8s_sa_issuer_finish(ngx_conf_t *cf,
     ngx_conf_init_value(icf->kubernetes, 1);
     ngx_conf_init_value(icf->leeway, 60);
 
-    if (icf->algorithms == 0) {
-        icf->algorithms = NGX_CONF_BITMASK_SET|K8S_SA_ALG_DEFAULT;
+    if (policy->algorithms == 0) {
+        policy->algorithms = K8S_SA_ALG_DEFAULT;
     }
 
     if (issuer->key_files.nelts == 0) {
@@ -310,7 +295,6 @@ ngx_http_k8s_sa_issuer_finish(ngx_conf_t *cf,
     policy->audiences = issuer->audiences.elts;
     policy->n_audiences = issuer->audiences.nelts;
     policy->any_audience = icf->any_audience;
-    policy->algorithms = icf->algorithms & ~NGX_CONF_BITMASK_SET;
     policy->legacy_tokens = icf->legacy_tokens;
     policy->kubernetes = icf->kubernetes;
     policy->leeway = icf->leeway;
@@ -363,6 +347,41 @@ ngx_http_k8s_sa_issuer_audience(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     return ngx_http_k8s_sa_add_strings(cf, &icf->issuer->audiences);
+}
+
+
+static char *
+ngx_http_k8s_sa_issuer_algorithms(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_k8s_sa_issuer_conf_t  *icf = conf;
+
+    ngx_str_t           *value;
+    ngx_uint_t           i;
+    k8s_sa_policy_t     *policy;
+    const k8s_sa_alg_t  *alg;
+
+    policy = &icf->issuer->policy;
+
+    if (policy->algorithms) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        alg = k8s_sa_alg_find(value[i].data, value[i].len);
+        if (alg == NULL) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid value \"%V\"",
+                               &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        policy->algorithms |= alg->bit;
+    }
+
+    return NGX_CONF_OK;
 }
 
 
