@@ -1,28 +1,44 @@
 #include "token/k8s_sa_base64url.h"
 
 
-/* Marks a character outside the alphabet: the only value over six bits. */
+/*
+ * What a character means as the n-th of four, where it goes in 32 bits of
+ * which the upper 24 become three bytes; the lower ones of all four are set
+ * only by a character outside the alphabet.
+ */
 
-#define XX  0x80
+#define k8s_sa_base64url_value(c, n)                                          \
+    ((c) >= 'A' && (c) <= 'Z' ? ((c) - 'A') * (1U << (26 - 6 * (n)))          \
+     : (c) >= 'a' && (c) <= 'z' ? ((c) - 'a' + 26) * (1U << (26 - 6 * (n)))   \
+     : (c) >= '0' && (c) <= '9' ? ((c) - '0' + 52) * (1U << (26 - 6 * (n)))   \
+     : (c) == '-' ? 62 * (1U << (26 - 6 * (n)))                               \
+     : (c) == '_' ? 63 * (1U << (26 - 6 * (n)))                               \
+     : K8S_SA_BASE64URL_BAD)
+
+#define K8S_SA_BASE64URL_BAD  0xffU
+
+#define k8s_sa_base64url_4(c, n)                                              \
+    k8s_sa_base64url_value(c, n), k8s_sa_base64url_value(c + 1, n),           \
+    k8s_sa_base64url_value(c + 2, n), k8s_sa_base64url_value(c + 3, n)
+
+#define k8s_sa_base64url_16(c, n)                                             \
+    k8s_sa_base64url_4(c, n), k8s_sa_base64url_4(c + 4, n),                   \
+    k8s_sa_base64url_4(c + 8, n), k8s_sa_base64url_4(c + 12, n)
+
+#define k8s_sa_base64url_64(c, n)                                             \
+    k8s_sa_base64url_16(c, n), k8s_sa_base64url_16(c + 16, n),                \
+    k8s_sa_base64url_16(c + 32, n), k8s_sa_base64url_16(c + 48, n)
+
+#define k8s_sa_base64url_256(n)                                               \
+    k8s_sa_base64url_64(0, n), k8s_sa_base64url_64(64, n),                    \
+    k8s_sa_base64url_64(128, n), k8s_sa_base64url_64(192, n)
 
 
-static const unsigned char  k8s_sa_base64url_values[256] = {
-    XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX,
-    XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX,
-    XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, 62, XX, XX,
-    52, 53, 54, 55, 56, 57, 58, 59, 60, 61, XX, XX, XX, XX, XX, XX,
-    XX,  0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 12, 13, 14,
-    15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, XX, XX, XX, XX, 63,
-    XX, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40,
-    41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, XX, XX, XX, XX, XX,
-    XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX,
-    XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX,
-    XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX,
-    XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX,
-    XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX,
-    XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX,
-    XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX,
-    XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX, XX
+static const uint32_t  k8s_sa_base64url_values[4][256] = {
+    { k8s_sa_base64url_256(0) },
+    { k8s_sa_base64url_256(1) },
+    { k8s_sa_base64url_256(2) },
+    { k8s_sa_base64url_256(3) }
 };
 
 static const unsigned char  k8s_sa_base64url_alphabet[] =
@@ -33,61 +49,72 @@ int
 k8s_sa_base64url_decode(unsigned char *dst, const unsigned char *src,
     size_t len)
 {
-    unsigned              a, b, c, d, bad;
-    const unsigned char  *end, *values;
+    uint32_t         bits, bad;
+    const uint32_t  *first, *second, *third, *fourth;
 
-    values = k8s_sa_base64url_values;
-    bad = 0;
+    first = k8s_sa_base64url_values[0];
+    second = k8s_sa_base64url_values[1];
+    third = k8s_sa_base64url_values[2];
+    fourth = k8s_sa_base64url_values[3];
 
     /* the verdict waits for the end: one test instead of one a character */
 
-    for (end = src + (len & ~(size_t) 3); src != end; src += 4, dst += 3) {
-        a = values[src[0]];
-        b = values[src[1]];
-        c = values[src[2]];
-        d = values[src[3]];
+    bad = 0;
 
-        bad |= a | b | c | d;
+    /* while more follows, the fourth byte lets compilers merge the stores */
 
-        dst[0] = (unsigned char) (a << 2 | b >> 4);
-        dst[1] = (unsigned char) (b << 4 | c >> 2);
-        dst[2] = (unsigned char) (c << 6 | d);
+    for ( /* void */ ; len >= 6; len -= 4, src += 4, dst += 3) {
+        bits = first[src[0]] | second[src[1]] | third[src[2]]
+               | fourth[src[3]];
+        bad |= bits;
+
+        dst[0] = (unsigned char) (bits >> 24);
+        dst[1] = (unsigned char) (bits >> 16);
+        dst[2] = (unsigned char) (bits >> 8);
+        dst[3] = (unsigned char) bits;
     }
 
-    switch (len & 3) {
+    if (len >= 4) {
+        bits = first[src[0]] | second[src[1]] | third[src[2]]
+               | fourth[src[3]];
+        bad |= bits;
+
+        dst[0] = (unsigned char) (bits >> 24);
+        dst[1] = (unsigned char) (bits >> 16);
+        dst[2] = (unsigned char) (bits >> 8);
+
+        len -= 4;
+        src += 4;
+        dst += 3;
+    }
+
+    /* what is left must not set bits behind its last byte, RFC 4648 3.5 */
+
+    switch (len) {
 
     case 0:
         break;
 
     case 2:
-        a = values[src[0]];
-        b = values[src[1]];
+        bits = first[src[0]] | second[src[1]];
+        bad |= bits | (bits & 0x00ffffff) >> 16;
 
-        /* RFC 4648 section 3.5: four bits of the last one are unused */
-
-        bad |= a | b | (b & 0x0f) << 7;
-
-        dst[0] = (unsigned char) (a << 2 | b >> 4);
+        dst[0] = (unsigned char) (bits >> 24);
         break;
 
     case 3:
-        a = values[src[0]];
-        b = values[src[1]];
-        c = values[src[2]];
+        bits = first[src[0]] | second[src[1]] | third[src[2]];
+        bad |= bits | (bits & 0x0000ffff) >> 8;
 
-        /* here two */
-
-        bad |= a | b | c | (c & 0x03) << 7;
-
-        dst[0] = (unsigned char) (a << 2 | b >> 4);
-        dst[1] = (unsigned char) (b << 4 | c >> 2);
+        dst[0] = (unsigned char) (bits >> 24);
+        dst[1] = (unsigned char) (bits >> 16);
         break;
 
     default: /* 1: six bits are no byte */
         return K8S_SA_ERROR;
     }
 
-    return bad < XX ? K8S_SA_OK : K8S_SA_ERROR;
+    return (bad & 0xff) ? K8S_SA_ERROR : K8S_SA_OK;
 }
 
 

@@ -151,10 +151,10 @@ k8s_sa_claims_judge(k8s_sa_claims_t *c, int64_t now)
     if (c->flat
         && !(c->policy->legacy_tokens && k8s_sa_is_legacy_issuer(iss)))
     {
-        k8s_sa_error_set(c->err, "a legacy token%s",
-                         c->policy->legacy_tokens
-                         ? ", but \"iss\" is not \"" K8S_SA_LEGACY_ISSUER "\""
-                         : "");
+        k8s_sa_error_set(c->err, "%s", c->policy->legacy_tokens
+                         ? "a legacy token whose \"iss\" is not \""
+                           K8S_SA_LEGACY_ISSUER "\""
+                         : "a legacy token, and these are not accepted");
         return K8S_SA_LEGACY_TOKEN;
     }
 
