@@ -39,6 +39,8 @@ error_log    error.log warn;
 events       { }
 
 http {
+    include  paths.conf;                            # for temporary files
+
     k8s_sa_issuer cluster {                         # Kubernetes 1.36
         issuer         $ISSUER;
         audience       service2;
@@ -75,14 +77,16 @@ http {
         access_log  service2.log received;
         return      200 "hello \$http_x_remote_user";
     }
-
-    access_log             access.log;
-    client_body_temp_path  tmp/body;
-    proxy_temp_path        tmp/proxy;
-    fastcgi_temp_path      tmp/fastcgi;
-    uwsgi_temp_path        tmp/uwsgi;
-    scgi_temp_path         tmp/scgi;
 }
+END
+
+cat >"$D/paths.conf" <<END
+access_log             access.log;
+client_body_temp_path  tmp/body;
+proxy_temp_path        tmp/proxy;
+fastcgi_temp_path      tmp/fastcgi;
+uwsgi_temp_path        tmp/uwsgi;
+scgi_temp_path         tmp/scgi;
 END
 
 
@@ -111,7 +115,7 @@ call() {
     echo "   \$ k8s-sa-client --token-file $1 --count 1 $URL$2"
     timeout 20 "$CLIENT" --token-file "$1" --count 1 "$URL$2" \
         >"$D/answer" 2>&1 || true
-    indent <"$D/answer"
+    sed "s/\\(response: '.\{48\}\).*/\\1 .../" "$D/answer" | indent
     expect "$3" "$D/answer"
 }
 
@@ -121,7 +125,8 @@ received() {
 
 inspect() {
     echo "   \$ k8s-sa-client inspect $1"
-    "$CLIENT" inspect "$1" | cut -c 1-76 | indent
+    "$CLIENT" inspect "$1" >"$D/answer"
+    sed -n '/^kind:/,$p' "$D/answer" | indent
 }
 
 is_running() {
@@ -147,7 +152,7 @@ accepted() {
 
 
 title "The configuration of NGINX in front of Service 2"
-sed '/^    access_log /,/tmp\/scgi/d' "$D/nginx.conf" | indent
+indent <"$D/nginx.conf"
 
 at_exit stop_nginx
 "$NGINX" -p "$D/" -c "$D/nginx.conf" -e "$D/error.log"

@@ -24,7 +24,7 @@ BUILD_PACKAGES=(
 
 DEMO_PACKAGES=(
     "${BUILD_PACKAGES[@]}"
-    ca-certificates         # what libcurl reads at start
+    curl                    # calls without a token, and with headers
 )
 
 TEST_PACKAGES=(
