@@ -1,16 +1,11 @@
 #include "token/k8s_sa_claims.h"
+#include "token/k8s_sa_name.h"
 
 #include <string.h>
 
 
-#define K8S_SA_USER_PREFIX    "system:serviceaccount:"
 #define K8S_SA_FLAT_PREFIX    "kubernetes.io/serviceaccount/"
 #define K8S_SA_EXTRA_PREFIX   "authentication.kubernetes.io/"
-
-/* RFC 1123 names as Kubernetes bounds them (apimachinery, validation.go) */
-
-#define K8S_SA_LABEL_MAX      63
-#define K8S_SA_SUBDOMAIN_MAX  253
 
 #define k8s_sa_append_lit(b, s)  k8s_sa_append(b, s, sizeof(s) - 1)
 
@@ -30,8 +25,8 @@ static int k8s_sa_claims_bound(k8s_sa_claims_t *c,
 static int k8s_sa_claims_user(k8s_sa_claims_t *c,
     const k8s_sa_str_t *namespace, const k8s_sa_str_t *name);
 static int k8s_sa_claims_groups(k8s_sa_claims_t *c);
-static int k8s_sa_claims_dns(k8s_sa_claims_t *c, const char *name,
-    const k8s_sa_str_t *s, size_t max, unsigned dots);
+static int k8s_sa_claims_bad_name(k8s_sa_claims_t *c, const char *claim,
+    const k8s_sa_str_t *name);
 static void k8s_sa_append(k8s_sa_buf_t *b, const void *data, size_t len);
 static void k8s_sa_append_extra(k8s_sa_buf_t *b, const char *key,
     const char *prefix, const k8s_sa_str_t *value);
@@ -100,12 +95,13 @@ k8s_sa_claims_flat(k8s_sa_claims_t *c)
            != K8S_SA_OK
         || k8s_sa_claims_string(c, c->root, K8S_SA_FLAT_PREFIX "secret.name",
                                 K8S_SA_REQUIRED, &id->secret)
-           != K8S_SA_OK
-        || k8s_sa_claims_dns(c, "secret.name", &id->secret,
-                             K8S_SA_SUBDOMAIN_MAX, 1)
            != K8S_SA_OK)
     {
         return K8S_SA_ERROR;
+    }
+
+    if (!k8s_sa_name_is_subdomain(&id->secret)) {
+        return k8s_sa_claims_bad_name(c, "secret.name", &id->secret);
     }
 
     return K8S_SA_OK;
@@ -198,11 +194,13 @@ k8s_sa_claims_bound(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object,
     }
 
     if (k8s_sa_claims_string(c, bound, "name", K8S_SA_REQUIRED, name)
-        != K8S_SA_OK
-        || k8s_sa_claims_dns(c, kind, name, K8S_SA_SUBDOMAIN_MAX, 1)
-           != K8S_SA_OK)
+        != K8S_SA_OK)
     {
         return K8S_SA_ERROR;
+    }
+
+    if (!k8s_sa_name_is_subdomain(name)) {
+        return k8s_sa_claims_bad_name(c, kind, name);
     }
 
     return k8s_sa_claims_string(c, bound, "uid", uid_required, uid);
@@ -220,13 +218,16 @@ k8s_sa_claims_user(k8s_sa_claims_t *c, const k8s_sa_str_t *namespace,
     k8s_sa_str_t        sub;
     k8s_sa_identity_t  *id;
 
-    if (k8s_sa_claims_dns(c, "namespace", namespace, K8S_SA_LABEL_MAX, 0)
-        != K8S_SA_OK
-        || k8s_sa_claims_dns(c, "serviceaccount", name, K8S_SA_SUBDOMAIN_MAX,
-                             1)
-           != K8S_SA_OK
-        || k8s_sa_claims_string(c, c->root, "sub", K8S_SA_REQUIRED, &sub)
-           != K8S_SA_OK)
+    if (!k8s_sa_name_is_label(namespace)) {
+        return k8s_sa_claims_bad_name(c, "namespace", namespace);
+    }
+
+    if (!k8s_sa_name_is_subdomain(name)) {
+        return k8s_sa_claims_bad_name(c, "serviceaccount", name);
+    }
+
+    if (k8s_sa_claims_string(c, c->root, "sub", K8S_SA_REQUIRED, &sub)
+        != K8S_SA_OK)
     {
         return K8S_SA_ERROR;
     }
@@ -328,53 +329,14 @@ k8s_sa_claims_extra(k8s_sa_claims_t *c)
 }
 
 
-/* A label, or with dots labels in a row. */
-
 static int
-k8s_sa_claims_dns(k8s_sa_claims_t *c, const char *name, const k8s_sa_str_t *s,
-    size_t max, unsigned dots)
+k8s_sa_claims_bad_name(k8s_sa_claims_t *c, const char *claim,
+    const k8s_sa_str_t *name)
 {
-    char           shown[K8S_SA_SHOWN_SIZE];
-    size_t         i;
-    unsigned char  ch, last;
-
-    if (s->len > max) {
-        goto invalid;
-    }
-
-    /* as if behind a dot: neither "-" nor "." may begin or end a label */
-
-    last = '.';
-
-    for (i = 0; i < s->len; i++) {
-        ch = s->data[i];
-
-        if ((ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9')) {
-            last = ch;
-            continue;
-        }
-
-        if (ch == '-' && last != '.') {
-            last = ch;
-            continue;
-        }
-
-        if (ch == '.' && dots && last != '.' && last != '-') {
-            last = ch;
-            continue;
-        }
-
-        goto invalid;
-    }
-
-    if (last != '.' && last != '-') {
-        return K8S_SA_OK;
-    }
-
-invalid:
+    char  shown[K8S_SA_SHOWN_SIZE];
 
     k8s_sa_error_set(c->err, "\"%s\" is \"%s\", which is no name of "
-                     "Kubernetes", name, k8s_sa_claims_show(shown, s));
+                     "Kubernetes", claim, k8s_sa_claims_show(shown, name));
 
     return K8S_SA_ERROR;
 }
