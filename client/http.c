@@ -199,6 +199,7 @@ client_http_setup_ca(client_http_t *http)
     CURLcode   code;
 
     easy = http->easy;
+    file = NULL;
 
     code = curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION,
                             client_http_add_ca);

@@ -126,8 +126,8 @@ client_inspect_token(const k8s_sa_str_t *text)
 
     if (dots != 2) {
         client_error(&client_inspect_command, "this is no signed token: it "
-                     "has %zu part%s between dots instead of 3%s", dots + 1,
-                     dots == 0 ? "" : "s",
+                     "has %zu part%s instead of 3 with dots between%s",
+                     dots + 1, dots == 0 ? "" : "s",
                      dots == 4 ? ", as an encrypted one (JWE)" : "");
         return CLIENT_FAILED;
     }
@@ -480,8 +480,10 @@ client_inspect_remark(const k8s_sa_str_t *text)
 
     if (verdict != K8S_SA_VERDICT_OK) {
         printf("\nremark: the module refuses this token whatever the keys: "
-               "%s (%s)\n", k8s_sa_verdict_info(verdict)->word,
-               k8s_sa_verdict_info(verdict)->reason);
+               "%s, %s%s\n", k8s_sa_verdict_info(verdict)->word,
+               k8s_sa_verdict_info(verdict)->reason,
+               text->data[text->len - 1] == '.' ? ": it has no signature"
+                                                : "");
     }
 
     OPENSSL_cleanse(t, sizeof(k8s_sa_token_t));

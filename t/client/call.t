@@ -110,7 +110,6 @@ cmp_ok($c->{took}, '<', 5, '... in time');
 
 $s = server(sub {
     my $socket = $_[2];
-    local $| = 1;
     $socket->autoflush(1);
     print $socket "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
     for (1 .. 100) {

@@ -68,6 +68,47 @@ SKIP: {
 }
 
 
+# name servers that do not answer: the system's resolver cannot be interrupted
+
+SKIP: {
+    my $so = dir() . '/slow.so';
+    my $source = spew('slow.c', <<'END');
+#include <netdb.h>
+#include <unistd.h>
+
+int
+getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
+    struct addrinfo **result)
+{
+    (void) host; (void) port; (void) hints; (void) result;
+    sleep(30);
+    return EAI_AGAIN;
+}
+END
+
+    skip 'no C compiler', 5
+        if system("cc -shared -fPIC -o $so $source >/dev/null 2>&1") != 0;
+
+    my %slow = (env => { LD_PRELOAD => $so,
+                         ASAN_OPTIONS => 'verify_asan_link_order=0' });
+
+    $r = client({ %slow }, '--token-file', $token, '--timeout', '300ms',
+                '--count', 1, 'http://service2.example/');
+    is($r->{status}, 1, 'resolver hangs: exit status 1');
+    like($r->{out}, qr/ error: .*timed out/i, '... timeout');
+    cmp_ok($r->{took}, '<', 3, '... in time');
+
+    $c = client_start({ %slow }, '--token-file', $token, '--timeout', '1h',
+                      'http://service2.example/');
+    $c->until_out(qr/start client/);
+    select undef, undef, undef, 0.1;
+    $c->signal('TERM');
+    $r = $c->wait(10);
+    is($r->{status}, 0, 'SIGTERM while the resolver hangs');
+    cmp_ok($r->{after}, '<', 1, '... ends it at once');
+}
+
+
 # a reader that goes away
 
 my $name = dir() . '/fifo';
