@@ -60,8 +60,9 @@ void ngx_k8s_sa_count_review(ngx_k8s_sa_counters_t *counters, ngx_msec_t took,
 
 /*
  * Callers that do not read their token again, by service account.  The table
- * only grows and has a fixed size (128 callers from 4m on, at least 4); who
- * comes later is counted in entry 0, whose names are empty.
+ * only grows and has a fixed size (128 entries from 4m on, at least 4); who
+ * comes later, or is no service account, is counted in entry 0, whose names
+ * are empty.
  */
 
 typedef enum {

@@ -48,11 +48,11 @@ struct ngx_k8s_sa_record_s {
     ngx_atomic_t          generation;
     ngx_atomic_t          events;
     ngx_atomic_uint_t     serial;          /* 0: nobody's */
-    ngx_atomic_uint_t     cycle;           /* that last configured it */
-    u_char                digest[NGX_K8S_SA_DIGEST_LEN];
-
     ngx_k8s_sa_record_t  *next;
-    time_t                unused;          /* since when, 0: in use */
+
+    u_char                digest[NGX_K8S_SA_DIGEST_LEN];
+    ngx_atomic_uint_t     cycle;           /* that last configured it */
+    time_t                used;            /* last, except for counters */
 
     uint32_t              keys;            /* first block, 0: none */
 

@@ -1,0 +1,624 @@
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "shared/ngx_k8s_sa_sh.h"
+
+
+/* A set may be replaced between measuring and copying it; not every time. */
+
+#define NGX_K8S_SA_LOAD_TRIES  10
+
+
+static ngx_k8s_sa_record_t *ngx_k8s_sa_keystore_lock(ngx_k8s_sa_zone_t *zone,
+    ngx_k8s_sa_issuer_ref_t *ref);
+static ngx_k8s_sa_record_t *ngx_k8s_sa_keystore_slot(ngx_k8s_sa_zone_t *zone,
+    ngx_k8s_sa_issuer_ref_t *ref);
+static void ngx_k8s_sa_keystore_drop(ngx_k8s_sa_zone_t *zone,
+    ngx_k8s_sa_record_t *rec);
+static ngx_uint_t ngx_k8s_sa_keystore_leased(ngx_k8s_sa_record_t *rec);
+static ngx_uint_t ngx_k8s_sa_keystore_same(ngx_k8s_sa_zone_t *zone,
+    ngx_k8s_sa_record_t *rec, const ngx_k8s_sa_keys_t *keys);
+static ngx_int_t ngx_k8s_sa_keystore_replace(ngx_k8s_sa_zone_t *zone,
+    ngx_k8s_sa_issuer_ref_t *ref, ngx_k8s_sa_record_t *rec,
+    const ngx_k8s_sa_keys_t *keys);
+
+
+ngx_int_t
+ngx_k8s_sa_keystore_register(ngx_k8s_sa_zone_t *zone,
+    ngx_k8s_sa_issuer_ref_t *ref)
+{
+    ngx_k8s_sa_issuer_ref_t  **p;
+
+    p = ngx_array_push(&zone->issuers);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    *p = ref;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_k8s_sa_keystore_attach(ngx_k8s_sa_zone_t *zone,
+    ngx_k8s_sa_issuer_ref_t *ref)
+{
+    ngx_k8s_sa_sh_t      *sh;
+    ngx_k8s_sa_record_t  *rec;
+
+    sh = zone->sh;
+
+    for (rec = sh->records; rec; rec = rec->next) {
+
+        if (rec->serial
+            && ngx_memcmp(rec->digest, ref->digest, NGX_K8S_SA_DIGEST_LEN)
+               == 0)
+        {
+            goto found;
+        }
+    }
+
+    rec = ngx_k8s_sa_keystore_slot(zone, ref);
+    if (rec == NULL) {
+        return NGX_ERROR;
+    }
+
+    rec->events = ++sh->sequence;
+    rec->generation = rec->events;
+
+    rec->cycle = ref->cycle;
+    ngx_memcpy(rec->digest, ref->digest, NGX_K8S_SA_DIGEST_LEN);
+
+    /* from here on it is in use */
+
+    ngx_memory_barrier();
+
+    rec->serial = ++sh->serial;
+
+found:
+
+    rec->cycle = ngx_max(rec->cycle, ref->cycle);
+    rec->used = ngx_time();
+
+    ref->record = rec;
+    ref->serial = rec->serial;
+
+    return NGX_OK;
+}
+
+
+/*
+ * A record's memory is never given to anything else, because workers read its
+ * generation without a lock, old ones also after it became another issuer's.
+ */
+
+static ngx_k8s_sa_record_t *
+ngx_k8s_sa_keystore_slot(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_issuer_ref_t *ref)
+{
+    ngx_k8s_sa_sh_t      *sh;
+    ngx_k8s_sa_record_t  *rec, *oldest;
+
+    sh = zone->sh;
+    oldest = NULL;
+
+    for (rec = sh->records; rec; rec = rec->next) {
+
+        if (rec->serial == 0) {
+            oldest = rec;
+            break;
+        }
+
+        if (rec->cycle < ref->cycle
+            && (oldest == NULL || rec->cycle < oldest->cycle))
+        {
+            oldest = rec;
+        }
+    }
+
+    if (oldest == NULL || oldest->serial) {
+        rec = ngx_slab_calloc_locked(zone->shpool,
+                                     sizeof(ngx_k8s_sa_record_t));
+        if (rec) {
+            rec->next = sh->records;
+
+            ngx_memory_barrier();
+
+            sh->records = rec;
+
+            return rec;
+        }
+    }
+
+    if (oldest == NULL) {
+        return NULL;
+    }
+
+    ngx_k8s_sa_zone_touch(zone);
+
+    ngx_k8s_sa_keystore_drop(zone, oldest);
+
+    ngx_memzero(oldest->digest, sizeof(ngx_k8s_sa_record_t)
+                                - offsetof(ngx_k8s_sa_record_t, digest));
+
+    return oldest;
+}
+
+
+/* The lock, and the record; or neither if there is no memory for it. */
+
+static ngx_k8s_sa_record_t *
+ngx_k8s_sa_keystore_lock(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_issuer_ref_t *ref)
+{
+    ngx_k8s_sa_zone_lock(zone);
+
+    if (ref->record == NULL || ref->record->serial != ref->serial) {
+
+        if (ngx_k8s_sa_keystore_attach(zone, ref) != NGX_OK) {
+            ngx_k8s_sa_zone_unlock(zone);
+            return NULL;
+        }
+    }
+
+    ref->record->used = ngx_time();
+
+    return ref->record;
+}
+
+
+static void
+ngx_k8s_sa_keystore_drop(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_t *rec)
+{
+    uint32_t  keys;
+
+    keys = rec->keys;
+
+    rec->serial = 0;
+    rec->keys = 0;
+
+    ngx_memory_barrier();
+
+    if (keys) {
+        ngx_k8s_sa_blocks_free(zone, keys);
+    }
+}
+
+
+/* Records that were last configured before cycle and idle for so long. */
+
+void
+ngx_k8s_sa_keystore_reap(ngx_k8s_sa_zone_t *zone, ngx_atomic_uint_t cycle,
+    time_t idle)
+{
+    ngx_k8s_sa_record_t  *rec;
+
+    for (rec = zone->sh->records; rec; rec = rec->next) {
+
+        if (rec->serial && rec->cycle < cycle
+            && ngx_time() - rec->used >= idle)
+        {
+            ngx_k8s_sa_keystore_drop(zone, rec);
+        }
+    }
+}
+
+
+ngx_int_t
+ngx_k8s_sa_keystore_state(ngx_k8s_sa_zone_t *zone,
+    ngx_k8s_sa_issuer_ref_t *ref, ngx_k8s_sa_key_state_t *state)
+{
+    ngx_k8s_sa_record_t  *rec;
+
+    rec = ngx_k8s_sa_keystore_lock(zone, ref);
+    if (rec == NULL) {
+        return NGX_ERROR;
+    }
+
+    state->generation = rec->generation;
+    state->events = rec->events;
+    state->keys_len = rec->keys ? zone->blocks[rec->keys].set.keys_len : 0;
+    state->fetched = rec->fetched;
+    state->fetched_msec = rec->fetched_msec;
+    state->refresh_set = rec->refresh_set;
+    state->refresh_msec = rec->refresh_msec;
+    state->lease_owner = ngx_k8s_sa_keystore_leased(rec) ? rec->lease_owner
+                                                         : 0;
+    state->failures = rec->failures;
+    state->failed = rec->failed;
+    state->error_len = rec->error_len;
+
+    ngx_memcpy(state->error, rec->error, rec->error_len);
+
+    ngx_k8s_sa_zone_unlock(zone);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_k8s_sa_keystore_load(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_issuer_ref_t *ref,
+    ngx_k8s_sa_keys_t *keys, ngx_log_t *log)
+{
+    size_t                keys_len, issuer_len;
+    u_char               *p;
+    ngx_uint_t            i;
+    ngx_k8s_sa_set_t     *set;
+    ngx_k8s_sa_place_t    place;
+    ngx_k8s_sa_record_t  *rec;
+
+    ngx_memzero(keys, sizeof(ngx_k8s_sa_keys_t));
+
+    p = NULL;
+    keys_len = 0;
+    issuer_len = 0;
+
+    for (i = 0; i < NGX_K8S_SA_LOAD_TRIES; i++) {
+
+        rec = ngx_k8s_sa_keystore_lock(zone, ref);
+        if (rec == NULL) {
+            break;
+        }
+
+        if (rec->keys == 0) {
+            keys->generation = rec->generation;
+            ngx_k8s_sa_zone_unlock(zone);
+
+            if (p) {
+                ngx_free(p);
+            }
+
+            return NGX_DECLINED;
+        }
+
+        set = &zone->blocks[rec->keys].set;
+
+        if (p && set->keys_len == keys_len && set->issuer_len == issuer_len) {
+            place.block = rec->keys;
+            place.offset = NGX_K8S_SA_SET_DATA;
+
+            ngx_k8s_sa_blocks_read(zone, &place, p, keys_len + issuer_len);
+
+            keys->generation = rec->generation;
+            keys->fetched = rec->fetched;
+
+            ngx_k8s_sa_zone_unlock(zone);
+
+            keys->keys.len = keys_len;
+            keys->keys.data = p;
+            keys->issuer.len = issuer_len;
+            keys->issuer.data = p + keys_len;
+
+            return NGX_OK;
+        }
+
+        keys_len = set->keys_len;
+        issuer_len = set->issuer_len;
+
+        /* malloc() may take its time: not with the lock held */
+
+        ngx_k8s_sa_zone_unlock(zone);
+
+        if (p) {
+            ngx_free(p);
+        }
+
+        p = ngx_alloc(keys_len + issuer_len, log);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (p) {
+        ngx_free(p);
+    }
+
+    return NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_k8s_sa_keystore_lease(ngx_k8s_sa_zone_t *zone,
+    ngx_k8s_sa_issuer_ref_t *ref, ngx_msec_t duration, ngx_msec_t *wait)
+{
+    ngx_int_t             rc;
+    ngx_k8s_sa_record_t  *rec;
+
+    rec = ngx_k8s_sa_keystore_lock(zone, ref);
+    if (rec == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (rec->lease_owner != ngx_pid && ngx_k8s_sa_keystore_leased(rec)) {
+
+        if (wait) {
+            *wait = rec->lease_msec - ngx_current_msec;
+        }
+
+        rc = NGX_BUSY;
+
+    } else {
+        rec->lease_msec = ngx_current_msec + duration;
+        rec->lease_owner = ngx_pid;
+
+        rc = NGX_OK;
+    }
+
+    ngx_k8s_sa_zone_unlock(zone);
+
+    return rc;
+}
+
+
+/* Whether somebody holds the lease who has time left, and is alive. */
+
+static ngx_uint_t
+ngx_k8s_sa_keystore_leased(ngx_k8s_sa_record_t *rec)
+{
+    if (rec->lease_owner == 0
+        || (ngx_msec_int_t) (rec->lease_msec - ngx_current_msec) <= 0)
+    {
+        return 0;
+    }
+
+    return kill(rec->lease_owner, 0) == 0 || ngx_errno != NGX_ESRCH;
+}
+
+
+void
+ngx_k8s_sa_keystore_release(ngx_k8s_sa_zone_t *zone,
+    ngx_k8s_sa_issuer_ref_t *ref)
+{
+    ngx_k8s_sa_record_t  *rec;
+
+    rec = ngx_k8s_sa_keystore_lock(zone, ref);
+    if (rec == NULL) {
+        return;
+    }
+
+    if (rec->lease_owner == ngx_pid) {
+        rec->lease_owner = 0;
+    }
+
+    ngx_k8s_sa_zone_unlock(zone);
+}
+
+
+ngx_int_t
+ngx_k8s_sa_keystore_store(ngx_k8s_sa_zone_t *zone,
+    ngx_k8s_sa_issuer_ref_t *ref, const ngx_k8s_sa_keys_t *keys,
+    ngx_msec_t refresh)
+{
+    time_t                now;
+    ngx_int_t             rc;
+    ngx_k8s_sa_record_t  *rec;
+
+    if (keys->keys.len == 0
+        || keys->keys.len > NGX_K8S_SA_KEYS_MAX
+        || keys->issuer.len > NGX_K8S_SA_ISS_MAX)
+    {
+        return NGX_ERROR;
+    }
+
+    rec = ngx_k8s_sa_keystore_lock(zone, ref);
+    if (rec == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (rec->lease_owner != ngx_pid) {
+        rc = NGX_DECLINED;
+        goto done;
+    }
+
+    if (!ngx_k8s_sa_keystore_same(zone, rec, keys)) {
+
+        rc = ngx_k8s_sa_keystore_replace(zone, ref, rec, keys);
+        if (rc != NGX_OK) {
+            goto done;
+        }
+    }
+
+    now = ngx_time();
+
+    rec->fetched = (keys->fetched && keys->fetched < now) ? keys->fetched
+                                                          : now;
+    rec->fetched_msec = ngx_current_msec
+                        - (ngx_msec_t) (now - rec->fetched) * 1000;
+    rec->refresh_msec = ngx_current_msec + refresh;
+    rec->refresh_set = 1;
+    rec->failures = 0;
+
+    ngx_k8s_sa_count(rec->counters.fetches);
+
+    rec->events = ++zone->sh->sequence;
+    rec->lease_owner = 0;
+
+    rc = NGX_OK;
+
+done:
+
+    ngx_k8s_sa_zone_unlock(zone);
+
+    return rc;
+}
+
+
+static ngx_uint_t
+ngx_k8s_sa_keystore_same(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_t *rec,
+    const ngx_k8s_sa_keys_t *keys)
+{
+    ngx_k8s_sa_set_t    *set;
+    ngx_k8s_sa_place_t   place;
+
+    if (rec->keys == 0) {
+        return 0;
+    }
+
+    set = &zone->blocks[rec->keys].set;
+
+    if (set->keys_len != keys->keys.len
+        || set->issuer_len != keys->issuer.len)
+    {
+        return 0;
+    }
+
+    place.block = rec->keys;
+    place.offset = NGX_K8S_SA_SET_DATA;
+
+    return ngx_k8s_sa_blocks_equal(zone, &place, keys->keys.data,
+                                   keys->keys.len)
+           && ngx_k8s_sa_blocks_equal(zone, &place, keys->issuer.data,
+                                      keys->issuer.len);
+}
+
+
+static ngx_int_t
+ngx_k8s_sa_keystore_replace(ngx_k8s_sa_zone_t *zone,
+    ngx_k8s_sa_issuer_ref_t *ref, ngx_k8s_sa_record_t *rec,
+    const ngx_k8s_sa_keys_t *keys)
+{
+    uint32_t             first, old;
+    ngx_uint_t           n;
+    ngx_k8s_sa_set_t    *set;
+    ngx_k8s_sa_place_t   place;
+
+    n = ngx_k8s_sa_blocks_for(NGX_K8S_SA_SET_DATA,
+                              keys->keys.len + keys->issuer.len);
+
+    ngx_k8s_sa_zone_touch(zone);
+
+    ngx_k8s_sa_cache_evict(zone, n, ngx_time());
+
+    first = ngx_k8s_sa_blocks_alloc(zone, n);
+
+    if (first == 0) {
+        ngx_k8s_sa_keystore_reap(zone, ref->cycle, 0);
+        ngx_k8s_sa_cache_evict(zone, n, ngx_time());
+
+        first = ngx_k8s_sa_blocks_alloc(zone, n);
+    }
+
+    if (first == 0) {
+        return NGX_ERROR;
+    }
+
+    set = &zone->blocks[first].set;
+
+    set->keys_len = (uint32_t) keys->keys.len;
+    set->issuer_len = (uint32_t) keys->issuer.len;
+
+    place.block = first;
+    place.offset = NGX_K8S_SA_SET_DATA;
+
+    ngx_k8s_sa_blocks_write(zone, &place, keys->keys.data, keys->keys.len);
+    ngx_k8s_sa_blocks_write(zone, &place, keys->issuer.data,
+                            keys->issuer.len);
+
+    /*
+     * The generation first: if we die between the two, workers read the old
+     * keys once more.  In the other order they would never see the new ones.
+     */
+
+    rec->generation = ++zone->sh->sequence;
+
+    ngx_memory_barrier();
+
+    old = rec->keys;
+    rec->keys = first;
+
+    ngx_memory_barrier();
+
+    if (old) {
+        ngx_k8s_sa_blocks_free(zone, old);
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_k8s_sa_keystore_fail(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_issuer_ref_t *ref,
+    const u_char *text, size_t len, ngx_msec_t retry)
+{
+    size_t                i;
+    ngx_int_t             rc;
+    ngx_k8s_sa_record_t  *rec;
+
+    rec = ngx_k8s_sa_keystore_lock(zone, ref);
+    if (rec == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (rec->lease_owner != ngx_pid) {
+        rc = NGX_DECLINED;
+        goto done;
+    }
+
+    len = ngx_min(len, NGX_K8S_SA_ERROR_MAX);
+
+    for (i = 0; i < len; i++) {
+        rec->error[i] = (text[i] < 0x20 || text[i] > 0x7e) ? '?' : text[i];
+    }
+
+    rec->error_len = len;
+    rec->failed = ngx_time();
+    rec->failures++;
+
+    rec->refresh_msec = ngx_current_msec + retry;
+    rec->refresh_set = 1;
+
+    ngx_k8s_sa_count(rec->counters.fetch_errors);
+
+    rec->events = ++zone->sh->sequence;
+    rec->lease_owner = 0;
+
+    rc = NGX_OK;
+
+done:
+
+    ngx_k8s_sa_zone_unlock(zone);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_k8s_sa_keystore_force(ngx_k8s_sa_zone_t *zone,
+    ngx_k8s_sa_issuer_ref_t *ref, ngx_msec_t interval, ngx_msec_t *wait)
+{
+    ngx_int_t             rc;
+    ngx_msec_int_t        passed;
+    ngx_k8s_sa_record_t  *rec;
+
+    rec = ngx_k8s_sa_keystore_lock(zone, ref);
+    if (rec == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = NGX_OK;
+
+    if (rec->forced_set) {
+        passed = (ngx_msec_int_t) (ngx_current_msec - rec->forced_msec);
+
+        /* another worker's idea of now may be a little ahead of ours */
+
+        passed = ngx_max(passed, 0);
+
+        if (passed < (ngx_msec_int_t) interval) {
+
+            if (wait) {
+                *wait = interval - (ngx_msec_t) passed;
+            }
+
+            rc = NGX_BUSY;
+        }
+    }
+
+    if (rc == NGX_OK) {
+        rec->forced_msec = ngx_current_msec;
+        rec->forced_set = 1;
+    }
+
+    ngx_k8s_sa_zone_unlock(zone);
+
+    return rc;
+}

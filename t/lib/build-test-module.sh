@@ -1,0 +1,54 @@
+#!/bin/bash
+#
+# Builds an nginx module that exists for tests only:
+#
+#     t/lib/build-test-module.sh DIR OUT
+#
+# DIR holds its "config", as for --add-dynamic-module; the .so is put into OUT,
+# which is made.  Nothing is done if it is newer than all sources.  Options of
+# Debian's nginx-dev, in a tree of links, as in the Makefile; NGINX_SRC,
+# NGINX_OPTS, CC, CFLAGS, LDFLAGS as there.
+
+set -eu
+
+dir=$(realpath "$1")
+mkdir -p "$2"
+out=$(realpath "$2")
+src=$(realpath "${NGINX_SRC:-/usr/share/nginx/src}")
+top=$(realpath "$(dirname "$0")/../..")
+
+name=$(sed -n 's/^ngx_addon_name=//p' "$dir/config")
+tree=$out/nginx
+
+if [ -f "$out/$name.so" ] \
+    && [ -z "$(find "$dir" "$top/src" -type f -newer "$out/$name.so")" ]
+then
+    exit 0
+fi
+
+rm -rf "$tree"
+mkdir -p "$tree"
+cp -rs "$src/." "$tree"
+rm -rf "$tree/Makefile" "$tree/objs"
+cd "$tree"
+
+NGX_CONF_FLAGS=(--with-compat --with-http_ssl_module)
+if [ -f conf_flags ]; then
+    . ./conf_flags
+fi
+
+configure=./configure
+if [ ! -f $configure ]; then
+    configure=auto/configure
+fi
+
+{
+    $configure "${NGX_CONF_FLAGS[@]}" --with-cc="${CC:-gcc}" \
+        --with-cc-opt="${CFLAGS:--O2 -g} -Wall -Wextra -Werror \
+            -Wno-unused-parameter" \
+        --with-ld-opt="${LDFLAGS:-}" --add-dynamic-module="$dir" \
+        ${NGINX_OPTS:-} &&
+    make -f objs/Makefile modules
+} >"$out/build.log" 2>&1 || { tail -n 30 "$out/build.log" >&2; exit 1; }
+
+cp "objs/$name.so" "$out/$name.so"

@@ -1,0 +1,172 @@
+#!/usr/bin/perl
+
+# The token cache: entries, times, eviction, and the bound on refused tokens.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use SharedTest;
+use Test::More;
+
+
+sub stat_of { return field(ask('op=stat'), $_[0]) }
+sub rc { return field(ask($_[0]), 'rc') }
+
+sub sound { is(rc('op=check'), 'ok', "zone is sound: $_[0]") }
+
+
+start('tokens:1m', 'a');
+
+my @workers = workers();
+is(scalar @workers, 2, 'two workers');
+
+
+# one entry
+
+is(rc('op=lookup&key=a'), 'declined', 'unknown key');
+is(rc('op=insert&key=a&len=237&ttl=50&verdict=7'), 'ok', 'inserted');
+
+for my $pid (@workers) {
+    my $answer = ask_pid($pid, 'op=lookup&key=a');
+    is(field($answer, 'rc'), 'ok', "found by worker");
+    is(field($answer, 'data'), 'right', 'its data and key id');
+    is(field($answer, 'len'), 237, 'length');
+    is(field($answer, 'verdict'), 7, 'verdict');
+    is(field($answer, 'kind'), 0, 'kind');
+    like(field($answer, 'fresh'), qr/^[01]$/, 'fresh');
+    like(field($answer, 'ttl'), qr/^(50|49)$/, 'expires');
+}
+
+is(stat_of('tokens'), 1, 'one entry');
+is(stat_of('tokens_used'), 3 * 128, 'of three blocks');
+
+is(rc('op=lookup&key=a&size=237'), 'ok', 'buffer just large enough');
+is(rc('op=lookup&key=a&size=236'), 'declined', 'buffer too small');
+is(rc('op=lookup&key=b'), 'declined', 'another key');
+
+is(rc('op=insert&key=a&len=20&kind=1'), 'ok', 'replaced');
+my $answer = ask('op=lookup&key=a');
+is(field($answer, 'len') . field($answer, 'data'), '20right', 'by new data');
+is(stat_of('tokens_used'), 128, 'which need one block');
+
+is(rc('op=insert&key=a&kind=2'), 'ok', 'replaced by a refusal');
+is(stat_of('tokens') . stat_of('refusals'), '01', 'it is in the other list');
+is(field(ask('op=lookup&key=a'), 'kind'), 2, 'and found');
+
+is(rc('op=delete&key=a'), 'ok', 'deleted');
+is(rc('op=lookup&key=a'), 'declined', 'gone');
+is(rc('op=delete&key=a'), 'ok', 'deleted again');
+is(stat_of('used'), 0, 'nothing is in use');
+sound('after single operations');
+
+
+# sizes around the ends of blocks, and the limits
+
+for my $len (0, 1, 23, 24, 25, 147, 148, 149, 271, 272, 273, 2048, 16384) {
+    is(rc("op=insert&key=s$len&len=$len"), 'ok', "$len bytes");
+    $answer = ask("op=lookup&key=s$len");
+    is(field($answer, 'len') . field($answer, 'data'), "${len}right",
+       "$len bytes found");
+    ask("op=delete&key=s$len");
+}
+
+is(rc('op=insert&key=big&len=16384'), 'ok', 'the largest');
+is(rc('op=insert&key=big&len=16385'), 'declined', 'one more byte');
+is(rc('op=lookup&key=big'), 'declined', 'took the older one with it');
+is(stat_of('used'), 0, 'nothing is in use');
+
+
+# time
+
+is(rc('op=insert&key=t&ttl=10'), 'ok', 'ten seconds');
+is(rc('op=lookup&key=t&later=8'), 'ok', 'before');
+is(rc('op=lookup&key=t&later=12'), 'declined', 'after');
+is(rc('op=lookup&key=t'), 'declined', 'removed on the way');
+is(rc('op=insert&key=t&ttl=0'), 'declined', 'expired when inserted');
+is(stat_of('used'), 0, 'nothing is in use');
+
+
+# eviction: the least recently used go first
+
+my $n = 0;
+while (stat_of('evictions') == 0 && $n < 10000) {
+    ask("op=insert&key=k$n&later=1");
+    ask('op=lookup&key=k0&later=' . (2 + int($n / 500))) if $n % 500 == 0;
+    $n++;
+}
+
+my $capacity = stat_of('tokens');
+note("1m holds $capacity typical tokens");
+cmp_ok($capacity, '>', 2500, 'typical tokens in 1m');
+cmp_ok(1048576 / $capacity, '<', 600, 'bytes a token, all included');
+is(rc('op=lookup&key=k0'), 'ok', 'the one in use stays');
+is(rc('op=lookup&key=k1'), 'declined', 'the oldest one went');
+is(rc('op=lookup&key=k' . ($n - 1)), 'ok', 'the newest one is there');
+is(stat_of('evictions'), 1, 'one for one');
+sound('when full');
+
+is(rc('op=insert&key=large&len=16000&later=30'), 'ok', 'a large one fits');
+is(rc('op=lookup&key=large'), 'ok', 'and is found');
+sound('after a large one');
+
+my $evictions = stat_of('evictions');
+is(rc('op=insert&key=later&ttl=10&later=100000'), 'ok', 'much later');
+is(stat_of('evictions'), $evictions, 'expired ones make room first');
+sound('after expiry');
+
+
+# refused tokens
+
+restart('tokens:1m', 'a');
+
+ask("op=insert&key=good$_") for 1 .. 1000;
+my $used = stat_of('tokens_used');
+
+ask("op=insert&key=bad$_&kind=2&later=5&len=10") for 1 .. 3000;
+is(stat_of('tokens'), 1000, 'refusals leave accepted ones alone');
+is(stat_of('tokens_used'), $used, 'all of them');
+cmp_ok(stat_of('refusals_used'), '<=', 1048576 / 8, 'at most an eighth');
+cmp_ok(stat_of('refusals'), '>', 900, 'of which they make use');
+is(rc('op=lookup&key=bad3000'), 'ok', 'the newest refusal is there');
+is(rc('op=lookup&key=bad1'), 'declined', 'the oldest is not');
+is(rc('op=insert&key=bigbad&kind=2&len=16384'), 'ok', 'large refusal');
+sound('with refusals');
+
+ask("op=insert&key=more$_&later=10") for 1 .. 3000;
+is(rc('op=lookup&key=more3000'), 'ok', 'accepted ones displace refusals');
+cmp_ok(stat_of('refusals'), '<', 900, 'which become fewer');
+
+ask("op=insert&key=bad$_&kind=2&later=20&len=10") for 1 .. 3000;
+cmp_ok(stat_of('tokens'), '>', 2200, 'a full cache and a flood of refusals');
+sound('after the flood');
+
+
+# the smallest zone
+
+like(test_config('tokens:28k', 'a'), qr/zone "tokens" is too small/,
+     'less than eight pages');
+restart('tokens:32k', 'a b c');
+
+ask("op=insert&key=k$_") for 1 .. 200;
+is(rc('op=lookup&key=k200'), 'ok', '32k: works');
+note('32k holds ' . stat_of('tokens') . ' typical tokens');
+cmp_ok(stat_of('tokens'), '>', 20, '32k: some');
+is(rc('op=insert&key=big&len=16384'), 'declined', '32k: nothing large');
+is(rc('op=lookup&key=k200'), 'ok', '32k: which displaces nothing');
+
+my ($one) = workers();
+ask_pid($one, 'op=lease&issuer=b');
+is(field(ask_pid($one, 'op=store&issuer=b&len=3000&seed=3'), 'rc'), 'ok',
+   '32k: storing');
+is(field(ask('op=load&issuer=b&seed=3'), 'data'), 'right', '32k: a key set');
+sound('32k');
+
+like(test_config('tokens:32k', join ' ', 1 .. 40),
+     qr/k8s_sa_zone "tokens" is too small for 40 issuers/, 'many issuers');
+
+unlike(log_text(), qr/\[(alert|emerg|crit)\](?!.*too small)/, 'quiet log');
+
+done_testing();

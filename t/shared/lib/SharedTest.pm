@@ -1,0 +1,240 @@
+package SharedTest;
+
+# nginx with the test module on the loopback address: started, asked, reloaded
+# and stopped.  Each worker listens with a socket of its own (reuseport), so
+# that connections reach both.
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use Exporter qw(import);
+use File::Basename qw(dirname);
+use File::Temp qw(tempdir);
+use IO::Select;
+use IO::Socket::INET;
+use Time::HiRes qw(sleep time);
+
+our @EXPORT = qw(start stop reload restart ask ask_pid field log_text workers
+                 wait_for test_config);
+
+my $root = abs_path(dirname(__FILE__) . '/../../..');
+my $nginx = $ENV{TEST_NGINX_BINARY} || '/usr/sbin/nginx';
+my $build = $ENV{BUILD} || 'build';
+$build = "$root/$build" unless $build =~ m{^/};
+
+my $module = $ENV{K8S_SA_SHARED_TEST_MODULE};
+if (!$module) {
+    my $out = "$build/t/shared";
+    system("$root/t/lib/build-test-module.sh", "$root/t/shared", $out) == 0
+        or die "the test module does not build\n";
+    $module = "$out/ngx_http_k8s_sa_shared_test_module.so";
+}
+
+my $dir = tempdir(CLEANUP => 1);
+chmod 0755, $dir;
+my ($port, $master);
+
+
+sub free_port {
+    my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1')
+        or die "no free port: $!\n";
+    return $s->sockport;
+}
+
+
+sub write_config {
+    my ($zone, $issuers) = @_;
+    $issuers = defined $issuers && $issuers ne ''
+               ? "shared_test_issuer $issuers;" : '';
+
+    open my $fh, '>', "$dir/nginx.conf" or die "$dir/nginx.conf: $!\n";
+    print $fh <<"EOF";
+load_module $module;
+daemon off;
+worker_processes 2;
+pid $dir/nginx.pid;
+error_log $dir/error.log notice;
+worker_shutdown_timeout 5s;
+
+events { worker_connections 256; }
+
+http {
+    access_log off;
+    keepalive_requests 1000000;
+    client_body_temp_path $dir/body;
+    proxy_temp_path $dir/proxy;
+    fastcgi_temp_path $dir/fastcgi;
+    uwsgi_temp_path $dir/uwsgi;
+    scgi_temp_path $dir/scgi;
+
+    shared_test_zone $zone;
+    $issuers
+
+    server {
+        listen 127.0.0.1:$port reuseport;
+        location / { shared_test; }
+    }
+}
+EOF
+    close $fh or die "$dir/nginx.conf: $!\n";
+}
+
+
+# What nginx -t says.
+sub test_config {
+    $port = free_port();
+    write_config(@_);
+    return scalar `$nginx -p $dir -c $dir/nginx.conf -e $dir/error.log -t 2>&1`;
+}
+
+
+sub start {
+    $port = free_port();
+    write_config(@_);
+
+    $master = fork;
+    die "fork: $!\n" unless defined $master;
+
+    if ($master == 0) {
+        open STDIN, '<', '/dev/null';
+        open STDOUT, '>>', "$dir/out";
+        open STDERR, '>&', \*STDOUT;
+        exec $nginx, '-p', $dir, '-c', "$dir/nginx.conf", '-e',
+             "$dir/error.log";
+        exit 126;
+    }
+
+    wait_for(sub { workers() == 2 && eval { ask('op=stat') } })
+        or die "nginx does not start: " . log_text();
+}
+
+
+sub stop {
+    return unless $master;
+    kill TERM => $master;
+    my $end = time + 10;
+    while (waitpid($master, 1) == 0) {
+        kill KILL => $master if time > $end;
+        sleep 0.02;
+    }
+    undef $master;
+}
+
+
+sub restart { stop(); start(@_) }
+
+
+# A new configuration; returns when the old workers are gone.
+sub reload {
+    write_config(@_);
+    my %old = map { $_ => 1 } workers();
+    kill HUP => $master;
+    return wait_for(sub {
+        my @now = workers();
+        return @now == 2 && !grep { $old{$_} } @now;
+    });
+}
+
+
+sub workers {
+    return () unless $master;
+    open my $fh, '<', "/proc/$master/task/$master/children" or return ();
+    return grep { is_worker($_) } split ' ', <$fh> // '';
+}
+
+sub is_worker {
+    open my $fh, '<', "/proc/$_[0]/cmdline" or return 0;
+    my $line = <$fh> // '';
+    return $line =~ /^nginx: worker process(?! is shutting)/;
+}
+
+
+sub wait_for {
+    my ($condition, $seconds) = @_;
+    my $end = time + ($seconds || 10);
+    while (time < $end) {
+        return 1 if $condition->();
+        sleep 0.02;
+    }
+    return 0;
+}
+
+
+sub send_on {
+    my ($s, $query) = @_;
+    print $s "GET /?$query HTTP/1.1\r\nHost: t\r\n\r\n";
+}
+
+sub read_on {
+    my ($s, $seconds) = @_;
+    my $text = '';
+    my $end = time + ($seconds || 20);
+    my $select = IO::Select->new($s);
+
+    while (time < $end) {
+        next unless $select->can_read(0.1);
+        my $n = sysread $s, $text, 65536, length $text;
+        return undef unless $n;
+        next unless $text =~ /^(.*?)\r\n\r\n(.*)$/s;
+        my ($head, $body) = ($1, $2);
+        my ($len) = $head =~ /^Content-Length: (\d+)/mi;
+        return $body if length $body >= $len;
+    }
+
+    return undef;
+}
+
+sub connection {
+    return IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port",
+                                 Timeout => 5);
+}
+
+
+# The answer of any worker, or undef if there was none.
+sub ask {
+    my ($query, $seconds) = @_;
+    my $s = connection() or return undef;
+    $s->autoflush(1);
+    send_on($s, $query);
+    return read_on($s, $seconds);
+}
+
+
+# The same of a certain worker.
+sub ask_pid {
+    my ($pid, $query, $seconds) = @_;
+    for (1 .. 200) {
+        my $s = connection() or next;
+        $s->autoflush(1);
+        send_on($s, 'op=stat');
+        my $answer = read_on($s, 5) or next;
+        next unless field($answer, 'pid') == $pid;
+        send_on($s, $query);
+        return read_on($s, $seconds);
+    }
+    die "worker $pid cannot be reached\n";
+}
+
+
+sub field {
+    my ($answer, $name) = @_;
+    return '(no answer)' unless defined $answer;
+    return $answer =~ /\b$name=(\[[^\]]*\]|\S*)/ ? $1 : '(no field)';
+}
+
+
+sub log_text {
+    open my $fh, '<', "$dir/error.log" or return '';
+    local $/;
+    return scalar(<$fh>) // '';
+}
+
+
+END {
+    my $status = $?;
+    stop();
+    $? = $status;
+}
+
+1;

@@ -1,0 +1,774 @@
+/*
+ * Makes the operations of src/shared/ reachable through URIs, for t/shared:
+ *
+ *     shared_test_zone NAME:SIZE;
+ *     shared_test_issuer NAME...;
+ *
+ *     location / { shared_test; }      GET /?op=insert&key=a&...
+ *
+ * Not part of the module, never installed.
+ */
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <openssl/sha.h>
+
+#include "shared/ngx_k8s_sa_sh.h"
+#include "ngx_http_k8s_sa_shared_test.h"
+
+
+typedef ngx_int_t (*ngx_http_k8s_sa_shared_test_pt)(
+    ngx_http_k8s_sa_shared_test_t *t);
+
+typedef struct {
+    ngx_str_t                        name;
+    ngx_http_k8s_sa_shared_test_pt   run;
+} ngx_http_k8s_sa_shared_test_op_t;
+
+
+static void *ngx_http_k8s_sa_shared_test_create_conf(ngx_conf_t *cf);
+static char *ngx_http_k8s_sa_shared_test_zone(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_k8s_sa_shared_test_issuer(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_k8s_sa_shared_test_set(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static ngx_int_t ngx_http_k8s_sa_shared_test_handler(ngx_http_request_t *r);
+
+static ngx_int_t ngx_http_k8s_sa_shared_test_insert(
+    ngx_http_k8s_sa_shared_test_t *t);
+static ngx_int_t ngx_http_k8s_sa_shared_test_lookup(
+    ngx_http_k8s_sa_shared_test_t *t);
+static ngx_int_t ngx_http_k8s_sa_shared_test_delete(
+    ngx_http_k8s_sa_shared_test_t *t);
+static ngx_int_t ngx_http_k8s_sa_shared_test_stat(
+    ngx_http_k8s_sa_shared_test_t *t);
+static ngx_int_t ngx_http_k8s_sa_shared_test_state(
+    ngx_http_k8s_sa_shared_test_t *t);
+static ngx_int_t ngx_http_k8s_sa_shared_test_store(
+    ngx_http_k8s_sa_shared_test_t *t);
+static ngx_int_t ngx_http_k8s_sa_shared_test_load(
+    ngx_http_k8s_sa_shared_test_t *t);
+static ngx_int_t ngx_http_k8s_sa_shared_test_lease(
+    ngx_http_k8s_sa_shared_test_t *t);
+static ngx_int_t ngx_http_k8s_sa_shared_test_release(
+    ngx_http_k8s_sa_shared_test_t *t);
+static ngx_int_t ngx_http_k8s_sa_shared_test_fail(
+    ngx_http_k8s_sa_shared_test_t *t);
+static ngx_int_t ngx_http_k8s_sa_shared_test_force(
+    ngx_http_k8s_sa_shared_test_t *t);
+static ngx_int_t ngx_http_k8s_sa_shared_test_count(
+    ngx_http_k8s_sa_shared_test_t *t);
+static ngx_int_t ngx_http_k8s_sa_shared_test_caller(
+    ngx_http_k8s_sa_shared_test_t *t);
+
+
+static ngx_http_k8s_sa_shared_test_op_t  ngx_http_k8s_sa_shared_test_ops[] = {
+
+    { ngx_string("insert"),   ngx_http_k8s_sa_shared_test_insert },
+    { ngx_string("lookup"),   ngx_http_k8s_sa_shared_test_lookup },
+    { ngx_string("delete"),   ngx_http_k8s_sa_shared_test_delete },
+    { ngx_string("stat"),     ngx_http_k8s_sa_shared_test_stat },
+    { ngx_string("state"),    ngx_http_k8s_sa_shared_test_state },
+    { ngx_string("store"),    ngx_http_k8s_sa_shared_test_store },
+    { ngx_string("load"),     ngx_http_k8s_sa_shared_test_load },
+    { ngx_string("lease"),    ngx_http_k8s_sa_shared_test_lease },
+    { ngx_string("release"),  ngx_http_k8s_sa_shared_test_release },
+    { ngx_string("fail"),     ngx_http_k8s_sa_shared_test_fail },
+    { ngx_string("force"),    ngx_http_k8s_sa_shared_test_force },
+    { ngx_string("count"),    ngx_http_k8s_sa_shared_test_count },
+    { ngx_string("caller"),   ngx_http_k8s_sa_shared_test_caller },
+    { ngx_string("check"),    ngx_http_k8s_sa_shared_test_check },
+    { ngx_string("die"),      ngx_http_k8s_sa_shared_test_die },
+    { ngx_string("storm"),    ngx_http_k8s_sa_shared_test_storm },
+    { ngx_string("bench"),    ngx_http_k8s_sa_shared_test_bench },
+    { ngx_null_string, NULL }
+};
+
+
+static ngx_command_t  ngx_http_k8s_sa_shared_test_commands[] = {
+
+    { ngx_string("shared_test_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_k8s_sa_shared_test_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("shared_test_issuer"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_k8s_sa_shared_test_issuer,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("shared_test"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_k8s_sa_shared_test_set,
+      0,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_k8s_sa_shared_test_module_ctx = {
+    NULL,                                    /* preconfiguration */
+    NULL,                                    /* postconfiguration */
+
+    ngx_http_k8s_sa_shared_test_create_conf, /* create main configuration */
+    NULL,                                    /* init main configuration */
+
+    NULL,                                    /* create server configuration */
+    NULL,                                    /* merge server configuration */
+
+    NULL,                                    /* create location configuration */
+    NULL                                     /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_k8s_sa_shared_test_module = {
+    NGX_MODULE_V1,
+    &ngx_http_k8s_sa_shared_test_module_ctx, /* module context */
+    ngx_http_k8s_sa_shared_test_commands,    /* module directives */
+    NGX_HTTP_MODULE,                         /* module type */
+    NULL,                                    /* init master */
+    NULL,                                    /* init module */
+    NULL,                                    /* init process */
+    NULL,                                    /* init thread */
+    NULL,                                    /* exit thread */
+    NULL,                                    /* exit process */
+    NULL,                                    /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static void *
+ngx_http_k8s_sa_shared_test_create_conf(ngx_conf_t *cf)
+{
+    ngx_http_k8s_sa_shared_test_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_http_k8s_sa_shared_test_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&conf->issuers, cf->pool, 4,
+                       sizeof(ngx_http_k8s_sa_shared_test_issuer_t *))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return conf;
+}
+
+
+static char *
+ngx_http_k8s_sa_shared_test_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_k8s_sa_shared_test_conf_t  *tcf = conf;
+
+    u_char     *p;
+    ssize_t     size;
+    ngx_str_t  *value, name, s;
+
+    value = cf->args->elts;
+
+    p = (u_char *) ngx_strchr(value[1].data, ':');
+    if (p == NULL) {
+        return "needs NAME:SIZE";
+    }
+
+    name.data = value[1].data;
+    name.len = p - name.data;
+    s.data = p + 1;
+    s.len = value[1].data + value[1].len - s.data;
+
+    size = ngx_parse_size(&s);
+    if (size == NGX_ERROR) {
+        return "has an invalid size";
+    }
+
+    tcf->zone = ngx_k8s_sa_zone_add(cf, &name, size, cmd);
+
+    return tcf->zone ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_k8s_sa_shared_test_issuer(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_k8s_sa_shared_test_conf_t  *tcf = conf;
+
+    ngx_str_t                              *value;
+    ngx_uint_t                              i;
+    ngx_http_k8s_sa_shared_test_issuer_t   *issuer, **p;
+
+    if (tcf->zone == NULL) {
+        return "needs a zone before it";
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        issuer = ngx_pcalloc(cf->pool,
+                             sizeof(ngx_http_k8s_sa_shared_test_issuer_t));
+        p = ngx_array_push(&tcf->issuers);
+
+        if (issuer == NULL || p == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *p = issuer;
+
+        issuer->name = value[i];
+        SHA256(value[i].data, value[i].len, issuer->ref.digest);
+
+        if (ngx_k8s_sa_keystore_register(tcf->zone, &issuer->ref) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_k8s_sa_shared_test_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_http_k8s_sa_shared_test_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_shared_test_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                              rc;
+    ngx_str_t                              op, name;
+    ngx_buf_t                             *b;
+    ngx_uint_t                             i;
+    ngx_chain_t                            out;
+    ngx_http_k8s_sa_shared_test_t          t;
+    ngx_http_k8s_sa_shared_test_op_t      *ops;
+    ngx_http_k8s_sa_shared_test_conf_t    *tcf;
+    ngx_http_k8s_sa_shared_test_issuer_t **issuers;
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    tcf = ngx_http_get_module_main_conf(r, ngx_http_k8s_sa_shared_test_module);
+
+    ngx_memzero(&t, sizeof(ngx_http_k8s_sa_shared_test_t));
+
+    t.request = r;
+    t.zone = tcf->zone;
+
+    if (ngx_http_arg(r, (u_char *) "issuer", 6, &name) == NGX_OK) {
+        issuers = tcf->issuers.elts;
+
+        for (i = 0; i < tcf->issuers.nelts; i++) {
+            if (issuers[i]->name.len == name.len
+                && ngx_memcmp(issuers[i]->name.data, name.data, name.len) == 0)
+            {
+                t.ref = &issuers[i]->ref;
+            }
+        }
+
+        if (t.ref == NULL) {
+            return NGX_HTTP_NOT_FOUND;
+        }
+    }
+
+    b = ngx_create_temp_buf(r->pool, 65536);
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    t.out = b;
+
+    ngx_http_k8s_sa_shared_test_print(&t, "pid=%P", ngx_pid);
+
+    if (ngx_http_arg(r, (u_char *) "op", 2, &op) != NGX_OK) {
+        return NGX_HTTP_NOT_FOUND;
+    }
+
+    for (ops = ngx_http_k8s_sa_shared_test_ops; ops->run; ops++) {
+        if (ops->name.len == op.len
+            && ngx_memcmp(ops->name.data, op.data, op.len) == 0)
+        {
+            break;
+        }
+    }
+
+    if (ops->run == NULL) {
+        return NGX_HTTP_NOT_FOUND;
+    }
+
+    rc = ops->run(&t);
+
+    ngx_http_k8s_sa_shared_test_print(&t, " rc=%s\n",
+                                      rc == NGX_OK ? "ok"
+                                      : rc == NGX_DECLINED ? "declined"
+                                      : rc == NGX_BUSY ? "busy"
+                                      : rc == NGX_ERROR ? "error"
+                                      : "unknown");
+
+    b->last_buf = 1;
+    b->last_in_chain = 1;
+
+    r->headers_out.status = NGX_HTTP_OK;
+    r->headers_out.content_length_n = b->last - b->pos;
+
+    rc = ngx_http_send_header(r);
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_output_filter(r, &out);
+}
+
+
+void
+ngx_http_k8s_sa_shared_test_print(ngx_http_k8s_sa_shared_test_t *t,
+    const char *fmt, ...)
+{
+    va_list  args;
+
+    va_start(args, fmt);
+    t->out->last = ngx_vslprintf(t->out->last, t->out->end, fmt, args);
+    va_end(args);
+}
+
+
+ngx_int_t
+ngx_http_k8s_sa_shared_test_number(ngx_http_k8s_sa_shared_test_t *t,
+    const char *name, ngx_int_t fallback)
+{
+    ngx_int_t  n;
+    ngx_str_t  value;
+
+    if (ngx_http_arg(t->request, (u_char *) name, ngx_strlen(name), &value)
+        != NGX_OK)
+    {
+        return fallback;
+    }
+
+    n = ngx_atoi(value.data, value.len);
+
+    return n == NGX_ERROR ? fallback : n;
+}
+
+
+ngx_str_t
+ngx_http_k8s_sa_shared_test_string(ngx_http_k8s_sa_shared_test_t *t,
+    const char *name)
+{
+    u_char     *src, *dst;
+    ngx_str_t   value, text;
+
+    ngx_str_null(&text);
+
+    if (ngx_http_arg(t->request, (u_char *) name, ngx_strlen(name), &value)
+        != NGX_OK)
+    {
+        return text;
+    }
+
+    text.data = ngx_pnalloc(t->request->pool, value.len + 1);
+    if (text.data == NULL) {
+        return text;
+    }
+
+    src = value.data;
+    dst = text.data;
+
+    ngx_unescape_uri(&dst, &src, value.len, 0);
+
+    text.len = dst - text.data;
+
+    return text;
+}
+
+
+void
+ngx_http_k8s_sa_shared_test_fill(u_char *data, size_t len, uint32_t seed)
+{
+    size_t  i;
+
+    for (i = 0; i < len; i++) {
+        seed = seed * 1103515245 + 12345;
+        data[i] = (u_char) (seed >> 16);
+    }
+}
+
+
+static void
+ngx_http_k8s_sa_shared_test_key(ngx_http_k8s_sa_shared_test_t *t, u_char *key)
+{
+    ngx_str_t  name;
+
+    name = ngx_http_k8s_sa_shared_test_string(t, "key");
+
+    SHA256(name.data ? name.data : (u_char *) "", name.len, key);
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_shared_test_insert(ngx_http_k8s_sa_shared_test_t *t)
+{
+    time_t                    now;
+    u_char                    key[NGX_K8S_SA_CACHE_KEY_LEN];
+    ngx_k8s_sa_cache_entry_t  e;
+
+    ngx_http_k8s_sa_shared_test_key(t, key);
+
+    now = ngx_time() + ngx_http_k8s_sa_shared_test_number(t, "later", 0);
+
+    ngx_memzero(&e, sizeof(ngx_k8s_sa_cache_entry_t));
+
+    e.kind = ngx_http_k8s_sa_shared_test_number(t, "kind", 0);
+    e.verdict = ngx_http_k8s_sa_shared_test_number(t, "verdict", 0);
+    e.fresh = now + 1;
+    e.expires = now + ngx_http_k8s_sa_shared_test_number(t, "ttl", 600);
+    e.len = ngx_http_k8s_sa_shared_test_number(t, "len", 237);
+
+    ngx_memset(e.key_id, key[1], sizeof(e.key_id));
+
+    e.data = ngx_pnalloc(t->request->pool, e.len + 1);
+    if (e.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_k8s_sa_shared_test_fill(e.data, e.len, key[0]);
+
+    return ngx_k8s_sa_cache_insert(t->zone, key, now, &e);
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_shared_test_lookup(ngx_http_k8s_sa_shared_test_t *t)
+{
+    size_t                    size;
+    time_t                    now;
+    u_char                   *buf, *want;
+    u_char                    key[NGX_K8S_SA_CACHE_KEY_LEN];
+    u_char                    key_id[K8S_SA_KEY_ID_LEN];
+    ngx_int_t                 rc;
+    ngx_k8s_sa_cache_entry_t  e;
+
+    ngx_http_k8s_sa_shared_test_key(t, key);
+
+    now = ngx_time() + ngx_http_k8s_sa_shared_test_number(t, "later", 0);
+    size = ngx_http_k8s_sa_shared_test_number(t, "size",
+                                              NGX_K8S_SA_CACHE_DATA_MAX);
+
+    buf = ngx_pnalloc(t->request->pool, NGX_K8S_SA_CACHE_DATA_MAX);
+    want = ngx_pnalloc(t->request->pool, NGX_K8S_SA_CACHE_DATA_MAX);
+    if (buf == NULL || want == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_k8s_sa_cache_lookup(t->zone, key, now, &e, buf, size);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ngx_http_k8s_sa_shared_test_fill(want, e.len, key[0]);
+    ngx_memset(key_id, key[1], sizeof(key_id));
+
+    ngx_http_k8s_sa_shared_test_print(t,
+        " kind=%ui verdict=%ui fresh=%T ttl=%T len=%uz data=%s",
+        (ngx_uint_t) e.kind, e.verdict, (time_t) e.fresh - now,
+        (time_t) e.expires - now, e.len,
+        ngx_memcmp(want, e.data, e.len) == 0
+        && ngx_memcmp(key_id, e.key_id, sizeof(key_id)) == 0 ? "right"
+                                                             : "WRONG");
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_shared_test_delete(ngx_http_k8s_sa_shared_test_t *t)
+{
+    u_char  key[NGX_K8S_SA_CACHE_KEY_LEN];
+
+    ngx_http_k8s_sa_shared_test_key(t, key);
+
+    ngx_k8s_sa_cache_delete(t->zone, key);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_shared_test_stat(ngx_http_k8s_sa_shared_test_t *t)
+{
+    ngx_k8s_sa_zone_stat_t  stat;
+
+    ngx_k8s_sa_zone_stat(t->zone, &stat);
+
+    ngx_http_k8s_sa_shared_test_print(t,
+        " size=%uz room=%uz used=%uz tokens=%ui tokens_used=%uz refusals=%ui"
+        " refusals_used=%uz evictions=%ui recoveries=%ui",
+        stat.size, stat.room, stat.used, stat.tokens, stat.tokens_used,
+        stat.refusals, stat.refusals_used, stat.evictions, stat.recoveries);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_shared_test_state(ngx_http_k8s_sa_shared_test_t *t)
+{
+    ngx_int_t               rc;
+    ngx_str_t               error;
+    ngx_k8s_sa_key_state_t  s;
+
+    rc = ngx_k8s_sa_keystore_state(t->zone, t->ref, &s);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    error.data = s.error;
+    error.len = s.error_len;
+
+    ngx_http_k8s_sa_shared_test_print(t,
+        " generation=%ui events=%ui keys=%uz fetched=%T age=%M refresh=%i"
+        " owner=%P failures=%ui failed=%T error=[%V]",
+        s.generation, s.events, s.keys_len,
+        s.fetched ? ngx_time() - s.fetched : -1,
+        ngx_current_msec - s.fetched_msec,
+        s.refresh_set ? (ngx_int_t) (s.refresh_msec - ngx_current_msec) : -1,
+        s.lease_owner, s.failures, s.failed ? ngx_time() - s.failed : -1,
+        &error);
+
+    if (s.generation != ngx_k8s_sa_keystore_generation(t->ref)
+        || s.events != ngx_k8s_sa_keystore_events(t->ref))
+    {
+        ngx_http_k8s_sa_shared_test_print(t, " MOVED");
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_shared_test_store(ngx_http_k8s_sa_shared_test_t *t)
+{
+    ngx_int_t          rc;
+    ngx_k8s_sa_keys_t  keys;
+
+    ngx_memzero(&keys, sizeof(ngx_k8s_sa_keys_t));
+
+    keys.issuer = ngx_http_k8s_sa_shared_test_string(t, "iss");
+    keys.keys.len = ngx_http_k8s_sa_shared_test_number(t, "len", 1000);
+    keys.keys.data = ngx_alloc(keys.keys.len + 1, t->request->connection->log);
+
+    if (keys.keys.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_k8s_sa_shared_test_fill(keys.keys.data, keys.keys.len,
+                        ngx_http_k8s_sa_shared_test_number(t, "seed", 0));
+
+    if (ngx_http_k8s_sa_shared_test_number(t, "age", 0)) {
+        keys.fetched = ngx_time()
+                       - ngx_http_k8s_sa_shared_test_number(t, "age", 0);
+    }
+
+    rc = ngx_k8s_sa_keystore_store(t->zone, t->ref, &keys,
+               ngx_http_k8s_sa_shared_test_number(t, "refresh", 600000));
+
+    ngx_free(keys.keys.data);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_shared_test_load(ngx_http_k8s_sa_shared_test_t *t)
+{
+    u_char             *want;
+    ngx_int_t           rc;
+    ngx_k8s_sa_keys_t   keys;
+
+    rc = ngx_k8s_sa_keystore_load(t->zone, t->ref, &keys,
+                                  t->request->connection->log);
+
+    ngx_http_k8s_sa_shared_test_print(t, " generation=%ui", keys.generation);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    want = ngx_alloc(keys.keys.len, t->request->connection->log);
+    if (want == NULL) {
+        ngx_free(keys.keys.data);
+        return NGX_ERROR;
+    }
+
+    ngx_http_k8s_sa_shared_test_fill(want, keys.keys.len,
+                        ngx_http_k8s_sa_shared_test_number(t, "seed", 0));
+
+    ngx_http_k8s_sa_shared_test_print(t, " len=%uz issuer=[%V] data=%s",
+        keys.keys.len, &keys.issuer,
+        ngx_memcmp(want, keys.keys.data, keys.keys.len) == 0 ? "right"
+                                                             : "WRONG");
+    ngx_free(want);
+    ngx_free(keys.keys.data);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_shared_test_lease(ngx_http_k8s_sa_shared_test_t *t)
+{
+    ngx_int_t   rc;
+    ngx_msec_t  wait;
+
+    wait = 0;
+
+    rc = ngx_k8s_sa_keystore_lease(t->zone, t->ref,
+                       ngx_http_k8s_sa_shared_test_number(t, "msec", 5000),
+                       &wait);
+
+    ngx_http_k8s_sa_shared_test_print(t, " wait=%M", wait);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_shared_test_release(ngx_http_k8s_sa_shared_test_t *t)
+{
+    ngx_k8s_sa_keystore_release(t->zone, t->ref);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_shared_test_fail(ngx_http_k8s_sa_shared_test_t *t)
+{
+    ngx_str_t  text;
+
+    text = ngx_http_k8s_sa_shared_test_string(t, "text");
+
+    return ngx_k8s_sa_keystore_fail(t->zone, t->ref, text.data, text.len,
+                       ngx_http_k8s_sa_shared_test_number(t, "retry", 1000));
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_shared_test_force(ngx_http_k8s_sa_shared_test_t *t)
+{
+    ngx_int_t   rc;
+    ngx_msec_t  wait;
+
+    wait = 0;
+
+    rc = ngx_k8s_sa_keystore_force(t->zone, t->ref,
+                       ngx_http_k8s_sa_shared_test_number(t, "msec", 10000),
+                       &wait);
+
+    ngx_http_k8s_sa_shared_test_print(t, " wait=%M", wait);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_shared_test_count(ngx_http_k8s_sa_shared_test_t *t)
+{
+    ngx_int_t               n;
+    ngx_uint_t              i;
+    ngx_k8s_sa_counters_t  *c;
+
+    c = t->ref ? ngx_k8s_sa_keystore_counters(t->ref)
+               : ngx_k8s_sa_zone_counters(t->zone);
+
+    for (n = ngx_http_k8s_sa_shared_test_number(t, "n", 0); n > 0; n--) {
+        ngx_k8s_sa_count(c->verdicts[K8S_SA_EXPIRED]);
+        ngx_k8s_sa_count(c->cache_hits);
+    }
+
+    n = ngx_http_k8s_sa_shared_test_number(t, "review", -1);
+
+    if (n >= 0) {
+        ngx_k8s_sa_count_review(c, n,
+                         ngx_http_k8s_sa_shared_test_number(t, "failed", 0));
+    }
+
+    ngx_http_k8s_sa_shared_test_print(t,
+        " ok=%uA expired=%uA hits=%uA fetches=%uA fetch_errors=%uA reviews=%uA"
+        " review_errors=%uA msec=%uA latency=",
+        c->verdicts[K8S_SA_VERDICT_OK], c->verdicts[K8S_SA_EXPIRED],
+        c->cache_hits, c->fetches, c->fetch_errors, c->reviews,
+        c->review_errors, c->review_msec);
+
+    for (i = 0; i < NGX_K8S_SA_LATENCIES; i++) {
+        ngx_http_k8s_sa_shared_test_print(t, "%uA,", c->review_latency[i]);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_shared_test_caller(ngx_http_k8s_sa_shared_test_t *t)
+{
+    ngx_str_t               s;
+    ngx_uint_t              i, n;
+    k8s_sa_str_t            ns, name;
+    ngx_k8s_sa_caller_t    *callers;
+    ngx_k8s_sa_counters_t  *c;
+
+    s = ngx_http_k8s_sa_shared_test_string(t, "ns");
+    ns.len = s.len;
+    ns.data = s.data;
+
+    s = ngx_http_k8s_sa_shared_test_string(t, "name");
+    name.len = s.len;
+    name.data = s.data;
+
+    c = ngx_k8s_sa_zone_counters(t->zone);
+
+    ngx_k8s_sa_count_caller(t->zone, c, &ns, &name,
+                            ngx_http_k8s_sa_shared_test_number(t, "late", 0)
+                            ? NGX_K8S_SA_CALLER_LATE
+                            : NGX_K8S_SA_CALLER_WARNAFTER);
+
+    callers = ngx_k8s_sa_callers(t->zone, &n);
+
+    ngx_http_k8s_sa_shared_test_print(t, " warnafter=%uA late=%uA n=%ui",
+                                      c->warnafter, c->late, n);
+
+    for (i = 0; i < n; i++) {
+        ngx_http_k8s_sa_shared_test_print(t, " %*s/%*s:%uA:%uA",
+            (size_t) callers[i].namespace_len, callers[i].text,
+            (size_t) callers[i].name_len,
+            callers[i].text + callers[i].namespace_len,
+            callers[i].warnafter, callers[i].late);
+    }
+
+    return NGX_OK;
+}
