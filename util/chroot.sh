@@ -96,7 +96,6 @@ run() {
     cp /etc/resolv.conf /etc/hosts "$ROOT/etc/"
     chroot "$ROOT" useradd -m -s /bin/bash tester
     if [ "$1" = tester ]; then
-        step "installing sudo for $1" chroot "$ROOT" apt-get install -y -q sudo
         echo "tester ALL=(ALL) NOPASSWD: ALL" >"$ROOT/etc/sudoers.d/tester"
     fi
 
@@ -118,7 +117,7 @@ if [ ! -e "$TAR" ]; then
     mkdir -p "$(dirname "$TAR")"
     sources >"$SCRATCH/sources.list"
     step "making a minimal Debian $SUITE" \
-        mmdebstrap --variant=minbase --format=tar \
+        mmdebstrap --variant=minbase --include=sudo --format=tar \
         "$SUITE" "$TAR.new" "$SCRATCH/sources.list"
     mv "$TAR.new" "$TAR"
 fi

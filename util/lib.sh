@@ -77,8 +77,8 @@ step() {
         sleep 0.2
         if [ $((SECONDS - began)) -ge 10 ]; then
             began=$SECONDS
-            last=$(tail -n 1 "$log" | tr '\r' '\n' | tail -n 1 | cut -c 1-56)
-            say "  still at it: $last"
+            last=$(tail -c 2000 "$log" | tr -s '\r\n' '\n' | tail -n 1)
+            say "  still at it: ${last:0:56}"
         fi
     done
 
