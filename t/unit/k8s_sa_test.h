@@ -39,6 +39,7 @@
 #include <openssl/x509.h>
 
 #include "token/k8s_sa_base64url.h"
+#include "token/k8s_sa_identity.h"
 #include "token/k8s_sa_json.h"
 #include "token/k8s_sa_keyset.h"
 #include "token/k8s_sa_token.h"
@@ -568,6 +569,51 @@ test_header(EVP_PKEY *pkey, const char *alg)
 /* The check. */
 
 
+/* 1 if there is no control character but those in allowed. */
+
+static inline int
+test_is_clean(const void *data, size_t len, const char *allowed)
+{
+    size_t                i;
+    const unsigned char  *p;
+
+    p = data;
+
+    for (i = 0; i < len; i++) {
+        if ((p[i] < 0x20 || p[i] == 0x7f)
+            && (p[i] == '\0' || strchr(allowed, p[i]) == NULL))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static inline void
+test_field_is_clean(k8s_sa_str_t *field, void *data)
+{
+    k8s_sa_identity_t  *id;
+
+    id = data;
+
+    assert_true(field->data != NULL || field->len == 0);
+    assert_true(test_is_clean(field->data, field->len,
+                              field == &id->groups ? "\n"
+                              : field == &id->extra ? "\t\n" : ""));
+}
+
+
+/* What identity.h promises about every identity. */
+
+static inline void
+test_identity_is_clean(k8s_sa_identity_t *id)
+{
+    k8s_sa_identity_each(id, test_field_is_clean, id);
+}
+
+
 static inline k8s_sa_policy_t
 test_policy(void)
 {
@@ -632,9 +678,19 @@ test_check_bytes(const void *text, size_t len, const k8s_sa_keyset_t *keys,
 
     assert_non_null(t->key);
 
+    err.text[0] = '\0';
     rc = k8s_sa_token_claims(t, policy, now, id, &err);
 
     assert_int_equal(ERR_peek_error(), 0);
+    test_identity_is_clean(id);
+
+    /* a reason for the log that cannot break out of its line */
+
+    if (rc != K8S_SA_VERDICT_OK) {
+        assert_true(err.text[0] != '\0');
+        assert_true(memchr(err.text, '\0', K8S_SA_ERROR_LEN) != NULL);
+        assert_true(test_is_clean(err.text, strlen(err.text), ""));
+    }
 
     return rc;
 }
