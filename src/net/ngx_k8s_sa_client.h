@@ -18,7 +18,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
-#include "ngx_k8s_sa_url.h"
+#include "net/ngx_k8s_sa_url.h"
 
 
 typedef struct ngx_k8s_sa_client_s    ngx_k8s_sa_client_t;

@@ -64,6 +64,9 @@ typedef struct {
     ngx_k8s_sa_http_str_t   piece;           /* of _BODY, in the input */
     const char             *error;           /* static text */
 
+    int                     begun;           /* a byte of an answer has come,
+                                                be it of a 1xx one */
+
     /* private */
 
     uint64_t                max_body;
@@ -72,17 +75,13 @@ typedef struct {
     size_t                  line_start;
     size_t                  count;           /* bytes of a chunk line, of the
                                                 trailers */
-    unsigned                line_len;        /* of a trailer */
-    unsigned                nheaders;
+    unsigned                nheaders;        /* also trailers */
     unsigned                interim;
     unsigned                state;
-    unsigned                result;          /* of a finished parser */
 
     unsigned                chunked:1;
     unsigned                close:1;
     unsigned                persist:1;
-    unsigned                begun:1;         /* a byte has been seen */
-    unsigned                digits:1;        /* of the chunk's size */
 
     /* cache_control is joined behind the header section */
 

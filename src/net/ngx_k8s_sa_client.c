@@ -1,0 +1,558 @@
+
+/*
+ * Clients, and the beginning and the end of exchanges.
+ */
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "net/ngx_k8s_sa_client.h"
+#include "net/ngx_k8s_sa_exchange.h"
+
+
+#define NGX_K8S_SA_IDLE_TIMEOUT  60000      /* ms */
+
+
+static void ngx_k8s_sa_client_cleanup(void *data);
+static ngx_int_t ngx_k8s_sa_client_check(ngx_k8s_sa_client_t *client,
+    const ngx_k8s_sa_request_t *req);
+static ngx_uint_t ngx_k8s_sa_client_header_ok(const ngx_str_t *name,
+    const ngx_str_t *value);
+static ngx_int_t ngx_k8s_sa_client_copy_url(ngx_pool_t *pool,
+    const ngx_k8s_sa_url_t *from, ngx_k8s_sa_url_t *to);
+static ngx_int_t ngx_k8s_sa_client_build(ngx_k8s_sa_exchange_t *ex,
+    const ngx_k8s_sa_request_t *req);
+static void ngx_k8s_sa_client_end(ngx_event_t *ev);
+static void ngx_k8s_sa_client_stop(ngx_k8s_sa_exchange_t *ex);
+static void ngx_k8s_sa_client_free(ngx_k8s_sa_exchange_t *ex);
+static u_char *ngx_k8s_sa_client_log_error(ngx_log_t *log, u_char *buf,
+    size_t len);
+
+
+ngx_k8s_sa_client_t *
+ngx_k8s_sa_client_create(ngx_conf_t *cf, const ngx_k8s_sa_client_conf_t *conf)
+{
+    ngx_pool_cleanup_t   *cln;
+    ngx_k8s_sa_client_t  *client;
+
+    client = ngx_pcalloc(cf->pool, sizeof(ngx_k8s_sa_client_t));
+    if (client == NULL) {
+        return NULL;
+    }
+
+    ngx_queue_init(&client->running);
+    ngx_queue_init(&client->connections.idle);
+
+    client->timeout = conf->timeout;
+    client->max_body = conf->max_body;
+    client->resolver_timeout = conf->resolver_timeout ? conf->resolver_timeout
+                                                      : conf->timeout;
+    client->system = conf->system ? conf->system
+                                  : ngx_k8s_sa_system_default();
+
+    /* nginx's http block has a resolver without servers if none is set */
+
+    if (conf->resolver && conf->resolver->connections.nelts) {
+        client->resolver = conf->resolver;
+    }
+
+    client->connections.max_idle = conf->max_idle;
+    client->connections.idle_timeout = conf->idle_timeout
+                                       ? conf->idle_timeout
+                                       : NGX_K8S_SA_IDLE_TIMEOUT;
+
+    if (ngx_k8s_sa_tls_create(cf, &client->connections.tls, conf) != NGX_OK) {
+        return NULL;
+    }
+
+    /* cleanups run in reverse order: this one before that of TLS */
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_k8s_sa_client_cleanup;
+    cln->data = client;
+
+    return client;
+}
+
+
+static void
+ngx_k8s_sa_client_cleanup(void *data)
+{
+    ngx_k8s_sa_client_shutdown(data);
+}
+
+
+void
+ngx_k8s_sa_client_init_process(ngx_k8s_sa_client_t *client)
+{
+    if (client->resolver == NULL) {
+        ngx_k8s_sa_system_refresh(client->system);
+    }
+}
+
+
+ngx_uint_t
+ngx_k8s_sa_client_is_private(const ngx_k8s_sa_client_t *client,
+    const ngx_k8s_sa_url_t *url)
+{
+    return url->ssl && client->connections.tls.verify;
+}
+
+
+ngx_k8s_sa_exchange_t *
+ngx_k8s_sa_client_start(ngx_k8s_sa_client_t *client,
+    const ngx_k8s_sa_request_t *req)
+{
+    ngx_pool_t             *pool;
+    ngx_k8s_sa_exchange_t  *ex;
+
+    if (ngx_k8s_sa_client_check(client, req) != NGX_OK) {
+        return NULL;
+    }
+
+    pool = ngx_create_pool(4096, ngx_cycle->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    ex = ngx_pcalloc(pool, sizeof(ngx_k8s_sa_exchange_t));
+    if (ex == NULL) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    ex->pool = pool;
+    ex->client = client;
+    ex->method = req->method;
+    ex->handler = req->handler;
+    ex->data = req->data;
+    ex->hold = req->hold;
+    ex->idempotent = (req->method == NGX_K8S_SA_GET || req->idempotent);
+    ex->started = ngx_current_msec;
+
+    ex->log = *ngx_cycle->log;
+    ex->log.handler = ngx_k8s_sa_client_log_error;
+    ex->log.data = ex;
+    ex->log.action = "resolving";
+
+    if (ngx_k8s_sa_client_copy_url(pool, req->url, &ex->url) != NGX_OK
+        || ngx_k8s_sa_client_build(ex, req) != NGX_OK)
+    {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    ex->event.handler = ngx_k8s_sa_exchange_begin;
+    ex->event.data = ex;
+    ex->event.log = &ex->log;
+
+    ex->timer.handler = ngx_k8s_sa_exchange_timeout;
+    ex->timer.data = ex;
+    ex->timer.log = &ex->log;
+    ex->timer.cancelable = !ex->hold;
+
+    ex->attempt.handler = ngx_k8s_sa_exchange_attempt_timeout;
+    ex->attempt.data = ex;
+    ex->attempt.log = &ex->log;
+    ex->attempt.cancelable = 1;
+
+    ngx_add_timer(&ex->timer, client->timeout);
+
+    /* in the next turn of the event loop, which does not sleep before */
+
+    ngx_post_event(&ex->event, &ngx_posted_next_events);
+
+    ngx_queue_insert_tail(&client->running, &ex->queue);
+
+    client->connections.stats.running++;
+    client->connections.stats.exchanges++;
+
+    return ex;
+}
+
+
+static ngx_int_t
+ngx_k8s_sa_client_check(ngx_k8s_sa_client_t *client,
+    const ngx_k8s_sa_request_t *req)
+{
+    ngx_uint_t        i;
+    static ngx_str_t  authorization = ngx_string("Authorization");
+
+    for (i = 0; i < req->nheaders; i++) {
+
+        if (!ngx_k8s_sa_client_header_ok(&req->headers[i].key,
+                                         &req->headers[i].value))
+        {
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                          "invalid request header for \"%V\"",
+                          &req->url->text);
+            return NGX_ERROR;
+        }
+    }
+
+    if (req->authorization.len == 0) {
+        return NGX_OK;
+    }
+
+    if (!ngx_k8s_sa_client_header_ok(&authorization, &req->authorization)) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "invalid character in the credential for \"%V\"",
+                      &req->url->text);
+        return NGX_ERROR;
+    }
+
+    if (!ngx_k8s_sa_client_is_private(client, req->url)) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "the credential for \"%V\" is not sent without "
+                      "verified TLS", &req->url->text);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* What could end a header line, or be read as one, must not be in a header. */
+
+static ngx_uint_t
+ngx_k8s_sa_client_header_ok(const ngx_str_t *name, const ngx_str_t *value)
+{
+    u_char  ch;
+    size_t  i;
+
+    if (name->len == 0) {
+        return 0;
+    }
+
+    for (i = 0; i < name->len; i++) {
+
+        ch = name->data[i];
+
+        if (!((ch >= '0' && ch <= '9')
+              || ((ch | 0x20) >= 'a' && (ch | 0x20) <= 'z')
+              || ch == '-'))
+        {
+            return 0;
+        }
+    }
+
+    for (i = 0; i < value->len; i++) {
+
+        if (value->data[i] < ' ' || value->data[i] == 0x7f) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static ngx_int_t
+ngx_k8s_sa_client_copy_url(ngx_pool_t *pool, const ngx_k8s_sa_url_t *from,
+    ngx_k8s_sa_url_t *to)
+{
+    ngx_uint_t        i;
+    ngx_str_t        *dst;
+    const ngx_str_t  *src;
+
+    const ngx_str_t  *srcs[] = { &from->text, &from->host, &from->authority,
+                                 &from->path };
+    ngx_str_t        *dsts[] = { &to->text, &to->host, &to->authority,
+                                 &to->path };
+
+    *to = *from;
+
+    for (i = 0; i < 4; i++) {
+        src = srcs[i];
+        dst = dsts[i];
+
+        dst->data = ngx_pnalloc(pool, src->len + 1);
+        if (dst->data == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(dst->data, src->data, src->len);
+        dst->data[src->len] = '\0';
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_k8s_sa_client_build(ngx_k8s_sa_exchange_t *ex,
+    const ngx_k8s_sa_request_t *req)
+{
+    u_char      *p;
+    size_t       len;
+    ngx_buf_t   *b;
+    ngx_uint_t   i;
+
+    len = sizeof("POST  HTTP/1.1" CRLF) - 1 + ex->url.path.len
+          + sizeof("Host: " CRLF) - 1 + ex->url.authority.len
+          + sizeof("User-Agent: ngx_http_k8s_sa" CRLF) - 1
+          + sizeof("Connection: keep-alive" CRLF) - 1
+          + sizeof("Authorization: " CRLF) - 1 + req->authorization.len
+          + sizeof("Content-Length: " CRLF) - 1 + NGX_SIZE_T_LEN
+          + sizeof(CRLF) - 1
+          + req->body.len;
+
+    for (i = 0; i < req->nheaders; i++) {
+        len += req->headers[i].key.len + sizeof(": " CRLF) - 1
+               + req->headers[i].value.len;
+    }
+
+    b = &ex->request;
+
+    b->start = ngx_pnalloc(ex->pool, len);
+    if (b->start == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->end = b->start + len;
+
+    p = ngx_sprintf(b->start, "%s %V HTTP/1.1" CRLF
+                    "Host: %V" CRLF
+                    "User-Agent: ngx_http_k8s_sa" CRLF,
+                    req->method == NGX_K8S_SA_POST ? "POST" : "GET",
+                    &ex->url.path, &ex->url.authority);
+
+    p = ngx_sprintf(p, "Connection: %s" CRLF,
+                    ex->client->connections.max_idle ? "keep-alive" : "close");
+
+    for (i = 0; i < req->nheaders; i++) {
+        p = ngx_sprintf(p, "%V: %V" CRLF, &req->headers[i].key,
+                        &req->headers[i].value);
+    }
+
+    if (req->authorization.len) {
+        p = ngx_sprintf(p, "Authorization: %V" CRLF, &req->authorization);
+    }
+
+    if (req->method == NGX_K8S_SA_POST) {
+        p = ngx_sprintf(p, "Content-Length: %uz" CRLF CRLF, req->body.len);
+        p = ngx_cpymem(p, req->body.data, req->body.len);
+
+    } else {
+        *p++ = CR;
+        *p++ = LF;
+    }
+
+    b->pos = b->start;
+    b->last = p;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_k8s_sa_exchange_done(ngx_k8s_sa_exchange_t *ex,
+    ngx_k8s_sa_net_error_e error, const char *fmt, ...)
+{
+    u_char               *p;
+    va_list               args;
+    ngx_k8s_sa_result_t  *res;
+
+    if (ex->phase == ngx_k8s_sa_ex_done) {
+        return;
+    }
+
+    res = &ex->result;
+
+    res->error = error;
+    res->duration = ngx_current_msec - ex->started;
+
+    if (error) {
+        va_start(args, fmt);
+        p = ngx_vslprintf(ex->reason, ex->reason + NGX_K8S_SA_REASON_LEN, fmt,
+                          args);
+        va_end(args);
+
+        res->reason.data = ex->reason;
+        res->reason.len = p - ex->reason;
+
+        res->status = 0;
+        ngx_str_null(&res->body);
+        ngx_str_null(&res->content_type);
+        ngx_str_null(&res->cache_control);
+        ngx_str_null(&res->retry_after);
+        ngx_str_null(&res->date);
+        ngx_str_null(&res->location);
+    }
+
+    ngx_k8s_sa_client_stop(ex);
+
+    ex->event.handler = ngx_k8s_sa_client_end;
+    ngx_post_event(&ex->event, &ngx_posted_events);
+}
+
+
+static void
+ngx_k8s_sa_client_end(ngx_event_t *ev)
+{
+    void                            *data;
+    ngx_pool_t                      *pool;
+    ngx_k8s_sa_exchange_t           *ex;
+    ngx_k8s_sa_exchange_handler_pt   handler;
+
+    ex = ev->data;
+    pool = ex->pool;
+    handler = ex->handler;
+    data = ex->data;
+
+    ngx_queue_remove(&ex->queue);
+    ex->client->connections.stats.running--;
+
+    /* from here on nobody but this function knows the exchange */
+
+    handler(&ex->result, data);
+
+    ngx_explicit_memzero(ex->request.start,
+                         ex->request.end - ex->request.start);
+
+    ngx_destroy_pool(pool);
+}
+
+
+/* Nothing that could call back is left after this. */
+
+static void
+ngx_k8s_sa_client_stop(ngx_k8s_sa_exchange_t *ex)
+{
+    ex->phase = ngx_k8s_sa_ex_done;
+
+    ngx_k8s_sa_resolve_cancel(&ex->resolve);
+
+    if (ex->timer.timer_set) {
+        ngx_del_timer(&ex->timer);
+    }
+
+    if (ex->attempt.timer_set) {
+        ngx_del_timer(&ex->attempt);
+    }
+
+    if (ex->event.posted) {
+        ngx_delete_posted_event(&ex->event);
+    }
+
+    if (ex->conn) {
+        ngx_k8s_sa_conn_close(ex->conn);
+        ex->conn = NULL;
+    }
+}
+
+
+static void
+ngx_k8s_sa_client_free(ngx_k8s_sa_exchange_t *ex)
+{
+    ngx_k8s_sa_client_stop(ex);
+
+    ngx_queue_remove(&ex->queue);
+    ex->client->connections.stats.running--;
+
+    ngx_explicit_memzero(ex->request.start,
+                         ex->request.end - ex->request.start);
+
+    ngx_destroy_pool(ex->pool);
+}
+
+
+void
+ngx_k8s_sa_exchange_cancel(ngx_k8s_sa_exchange_t *ex)
+{
+    ngx_log_debug1(NGX_LOG_DEBUG_EVENT, ngx_cycle->log, 0,
+                   "k8s sa exchange cancelled: \"%V\"", &ex->url.text);
+
+    ngx_k8s_sa_client_free(ex);
+}
+
+
+void
+ngx_k8s_sa_exchange_hold(ngx_k8s_sa_exchange_t *ex, ngx_uint_t hold)
+{
+    ex->hold = hold;
+    ex->timer.cancelable = !hold;
+
+    if (ex->conn) {
+        ngx_k8s_sa_conn_hold(ex->conn, hold);
+    }
+
+    if (!hold && ngx_exiting) {
+        ngx_k8s_sa_exchange_done(ex, NGX_K8S_SA_NET_SHUTDOWN,
+                                 "worker process is shutting down");
+    }
+}
+
+
+void
+ngx_k8s_sa_client_shutdown(ngx_k8s_sa_client_t *client)
+{
+    ngx_queue_t        *q;
+    ngx_k8s_sa_conn_t  *conn;
+
+    while (!ngx_queue_empty(&client->running)) {
+        q = ngx_queue_head(&client->running);
+        ngx_k8s_sa_client_free(ngx_queue_data(q, ngx_k8s_sa_exchange_t,
+                                              queue));
+    }
+
+    while (!ngx_queue_empty(&client->connections.idle)) {
+        q = ngx_queue_head(&client->connections.idle);
+        conn = ngx_queue_data(q, ngx_k8s_sa_conn_t, queue);
+        ngx_k8s_sa_conn_close(conn);
+    }
+}
+
+
+void
+ngx_k8s_sa_client_stats(const ngx_k8s_sa_client_t *client,
+    ngx_k8s_sa_client_stats_t *stats)
+{
+    *stats = client->connections.stats;
+}
+
+
+const char *
+ngx_k8s_sa_net_error_name(ngx_k8s_sa_net_error_e error)
+{
+    static const char  *names[] = {
+        "ok",
+        "resolve",
+        "connect",
+        "tls",
+        "timeout",
+        "closed",
+        "protocol",
+        "too_large",
+        "internal",
+        "shutdown"
+    };
+
+    return ((size_t) error < sizeof(names) / sizeof(names[0])) ? names[error]
+                                                               : "unknown";
+}
+
+
+static u_char *
+ngx_k8s_sa_client_log_error(ngx_log_t *log, u_char *buf, size_t len)
+{
+    u_char                 *p;
+    ngx_k8s_sa_exchange_t  *ex;
+
+    p = buf;
+    ex = log->data;
+
+    if (log->action) {
+        p = ngx_snprintf(buf, len, " while %s", log->action);
+        len -= p - buf;
+        buf = p;
+    }
+
+    return ngx_snprintf(buf, len, ", server: %s://%V",
+                        ex->url.ssl ? "https" : "http", &ex->url.authority);
+}

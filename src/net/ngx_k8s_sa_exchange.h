@@ -1,0 +1,102 @@
+
+/*
+ * One exchange, and the client it belongs to: what ngx_k8s_sa_client.c
+ * (beginning and end of exchanges) and ngx_k8s_sa_exchange.c (the way between)
+ * share.
+ */
+
+#ifndef NGX_K8S_SA_EXCHANGE_H
+#define NGX_K8S_SA_EXCHANGE_H
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "net/ngx_k8s_sa_client.h"
+#include "net/ngx_k8s_sa_conn.h"
+#include "net/ngx_k8s_sa_http_parse.h"
+#include "net/ngx_k8s_sa_resolve.h"
+
+
+#define NGX_K8S_SA_REASON_LEN  512
+
+
+struct ngx_k8s_sa_client_s {
+    ngx_k8s_sa_pool_t                connections;
+    ngx_queue_t                      running;      /* ngx_k8s_sa_exchange_t */
+
+    ngx_msec_t                       timeout;
+    size_t                           max_body;
+    ngx_resolver_t                  *resolver;
+    ngx_msec_t                       resolver_timeout;
+    ngx_k8s_sa_system_t             *system;
+};
+
+
+typedef enum {
+    ngx_k8s_sa_ex_start = 0,
+    ngx_k8s_sa_ex_resolve,
+    ngx_k8s_sa_ex_connect,
+    ngx_k8s_sa_ex_handshake,
+    ngx_k8s_sa_ex_transfer,
+    ngx_k8s_sa_ex_done                 /* only the handler is left to call */
+} ngx_k8s_sa_ex_phase_e;
+
+
+struct ngx_k8s_sa_exchange_s {
+    ngx_queue_t                      queue;        /* in client->running */
+    ngx_k8s_sa_client_t             *client;
+    ngx_pool_t                      *pool;         /* owns this struct */
+    ngx_log_t                        log;
+
+    ngx_k8s_sa_ex_phase_e            phase;
+    ngx_event_t                      event;        /* posted: begin, end */
+    ngx_event_t                      timer;        /* of the whole exchange */
+    ngx_event_t                      attempt;      /* timer of one address */
+    ngx_msec_t                       started;
+
+    ngx_k8s_sa_url_t                 url;
+    ngx_uint_t                       method;
+    ngx_buf_t                        request;      /* pos: not yet sent */
+
+    ngx_k8s_sa_resolve_t             resolve;
+    ngx_uint_t                       address;      /* the next one to try */
+    ngx_k8s_sa_conn_t               *conn;
+
+    ngx_k8s_sa_http_parse_t         *parse;
+    u_char                          *buffer;       /* what is received */
+    size_t                           body_size;    /* allocated */
+
+    ngx_k8s_sa_result_t              result;
+    u_char                           reason[NGX_K8S_SA_REASON_LEN];
+
+    ngx_k8s_sa_exchange_handler_pt   handler;
+    void                            *data;
+
+    unsigned                         idempotent:1;
+    unsigned                         hold:1;
+    unsigned                         sent:1;       /* bytes went out, in this
+                                                      or another attempt */
+};
+
+
+/* The handler of ex->event that begins an exchange. */
+
+void ngx_k8s_sa_exchange_begin(ngx_event_t *ev);
+
+/* The handlers of ex->timer and ex->attempt. */
+
+void ngx_k8s_sa_exchange_timeout(ngx_event_t *ev);
+void ngx_k8s_sa_exchange_attempt_timeout(ngx_event_t *ev);
+
+/*
+ * The one way to an end: stops everything that is under way, and posts the
+ * call of the handler.  The reason is printf-like; NULL with _NET_OK.
+ */
+
+void ngx_k8s_sa_exchange_done(ngx_k8s_sa_exchange_t *ex,
+    ngx_k8s_sa_net_error_e error, const char *fmt, ...);
+
+
+#endif /* NGX_K8S_SA_EXCHANGE_H */

@@ -1,0 +1,728 @@
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "net/ngx_k8s_sa_file.h"
+#include "net/ngx_k8s_sa_system.h"
+
+
+#define NGX_K8S_SA_SYSTEM_INTERVAL  3000    /* ms between two stat() calls */
+#define NGX_K8S_SA_SYSTEM_FORGET    1000    /* ms */
+#define NGX_K8S_SA_HOSTS_SIZE       (256 * 1024)
+#define NGX_K8S_SA_RESOLV_SIZE      (32 * 1024)
+#define NGX_K8S_SA_NAMESERVERS_MAX  3       /* MAXNS of resolv.h */
+#define NGX_K8S_SA_NDOTS_MAX        15      /* RES_MAXNDOTS */
+#define NGX_K8S_SA_RESEND           1       /* s until the next name server */
+
+
+typedef struct {
+    ngx_str_t            name;
+    ngx_sockaddr_t       addr;
+} ngx_k8s_sa_host_t;
+
+
+typedef struct {
+    ngx_pool_t          *pool;         /* owns this struct */
+    ngx_array_t          hosts;        /* ngx_k8s_sa_host_t */
+} ngx_k8s_sa_hosts_t;
+
+
+typedef struct {
+    ngx_pool_t          *pool;         /* owns this struct */
+    ngx_str_t            servers[NGX_K8S_SA_NAMESERVERS_MAX];
+    ngx_uint_t           nservers;
+    ngx_str_t            search[NGX_K8S_SA_SEARCH_MAX];
+    ngx_uint_t           nsearch;
+    ngx_uint_t           ndots;
+} ngx_k8s_sa_resolv_conf_t;
+
+
+struct ngx_k8s_sa_system_s {
+    ngx_k8s_sa_file_t          hosts_file;
+    ngx_k8s_sa_file_t          resolv_file;
+    in_port_t                  port;
+
+    ngx_k8s_sa_hosts_t        *hosts;  /* NULL: not read yet */
+    ngx_k8s_sa_resolv_conf_t  *conf;   /* NULL: not read yet */
+
+    ngx_k8s_sa_dns_t          *dns;
+    ngx_msec_t                 forgotten;
+};
+
+
+static void ngx_k8s_sa_system_cleanup(void *data);
+static void ngx_k8s_sa_system_read_hosts(ngx_k8s_sa_system_t *system);
+static ngx_int_t ngx_k8s_sa_system_add_hosts(ngx_array_t *hosts,
+    u_char *p, u_char *last);
+static void ngx_k8s_sa_system_read_resolv_conf(ngx_k8s_sa_system_t *system);
+static ngx_int_t ngx_k8s_sa_system_add_resolv(ngx_k8s_sa_resolv_conf_t *conf,
+    in_port_t port, u_char *p, u_char *last);
+static ngx_int_t ngx_k8s_sa_system_add_server(ngx_k8s_sa_resolv_conf_t *conf,
+    const ngx_str_t *word, in_port_t port);
+static void ngx_k8s_sa_system_add_option(ngx_k8s_sa_resolv_conf_t *conf,
+    const ngx_str_t *word);
+static ngx_uint_t ngx_k8s_sa_system_word(u_char **pos, u_char *last,
+    ngx_str_t *word);
+static ngx_uint_t ngx_k8s_sa_system_addr(const ngx_str_t *text,
+    ngx_sockaddr_t *addr);
+static ngx_k8s_sa_dns_t *ngx_k8s_sa_system_create_dns(
+    ngx_k8s_sa_resolv_conf_t *conf);
+static void ngx_k8s_sa_system_retire(ngx_k8s_sa_system_t *system);
+
+
+static ngx_k8s_sa_system_t  ngx_k8s_sa_system_etc = {
+    .hosts_file = { .path = "/etc/hosts" },
+    .resolv_file = { .path = "/etc/resolv.conf" },
+    .port = 53
+};
+
+
+ngx_k8s_sa_system_t *
+ngx_k8s_sa_system_create(ngx_conf_t *cf, const ngx_str_t *resolv_conf,
+    const ngx_str_t *hosts, in_port_t port)
+{
+    u_char               *p;
+    ngx_pool_cleanup_t   *cln;
+    ngx_k8s_sa_system_t  *system;
+
+    cln = ngx_pool_cleanup_add(cf->pool, sizeof(ngx_k8s_sa_system_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    system = cln->data;
+    ngx_memzero(system, sizeof(ngx_k8s_sa_system_t));
+
+    p = ngx_pnalloc(cf->pool, resolv_conf->len + hosts->len + 2);
+    if (p == NULL) {
+        return NULL;
+    }
+
+    system->resolv_file.path = (char *) p;
+    p = ngx_cpymem(p, resolv_conf->data, resolv_conf->len);
+    *p++ = '\0';
+
+    system->hosts_file.path = (char *) p;
+    p = ngx_cpymem(p, hosts->data, hosts->len);
+    *p = '\0';
+
+    system->port = port ? port : 53;
+
+    cln->handler = ngx_k8s_sa_system_cleanup;
+
+    return system;
+}
+
+
+ngx_k8s_sa_system_t *
+ngx_k8s_sa_system_default(void)
+{
+    return &ngx_k8s_sa_system_etc;
+}
+
+
+static void
+ngx_k8s_sa_system_cleanup(void *data)
+{
+    ngx_k8s_sa_system_t  *system = data;
+
+    ngx_k8s_sa_system_retire(system);
+
+    if (system->hosts) {
+        ngx_destroy_pool(system->hosts->pool);
+        system->hosts = NULL;
+    }
+
+    if (system->conf) {
+        ngx_destroy_pool(system->conf->pool);
+        system->conf = NULL;
+    }
+}
+
+
+void
+ngx_k8s_sa_system_refresh(ngx_k8s_sa_system_t *system)
+{
+    if (ngx_k8s_sa_file_changed(&system->hosts_file,
+                                NGX_K8S_SA_SYSTEM_INTERVAL))
+    {
+        ngx_k8s_sa_system_read_hosts(system);
+    }
+
+    if (ngx_k8s_sa_file_changed(&system->resolv_file,
+                                NGX_K8S_SA_SYSTEM_INTERVAL))
+    {
+        ngx_k8s_sa_system_read_resolv_conf(system);
+    }
+}
+
+
+ngx_uint_t
+ngx_k8s_sa_system_hosts(ngx_k8s_sa_system_t *system, const ngx_str_t *name,
+    ngx_sockaddr_t *addrs, ngx_uint_t max)
+{
+    ngx_uint_t                i, n;
+    ngx_k8s_sa_host_t        *host;
+    static const ngx_str_t    loopback[] = {
+        ngx_string("127.0.0.1"),
+        ngx_string("::1")
+    };
+
+    n = 0;
+
+    if (name->len == 9 && ngx_strncmp(name->data, "localhost", 9) == 0) {
+
+        for (i = 0; i < 2 && n < max; i++) {
+            n += ngx_k8s_sa_system_addr(&loopback[i], &addrs[n]);
+        }
+
+        return n;
+    }
+
+    if (system->hosts == NULL) {
+        return 0;
+    }
+
+    host = system->hosts->hosts.elts;
+
+    for (i = 0; i < system->hosts->hosts.nelts && n < max; i++) {
+
+        if (host[i].name.len == name->len
+            && ngx_strncmp(host[i].name.data, name->data, name->len) == 0)
+        {
+            addrs[n++] = host[i].addr;
+        }
+    }
+
+    return n;
+}
+
+
+/*
+ * The order is that of resolv.conf(5): a name with at least ndots dots is
+ * tried as it is first, others last.
+ */
+
+ngx_int_t
+ngx_k8s_sa_system_candidate(ngx_k8s_sa_system_t *system,
+    const ngx_k8s_sa_url_t *url, ngx_uint_t n, ngx_pool_t *pool,
+    ngx_str_t *name)
+{
+    u_char                    *p;
+    size_t                     i;
+    ngx_str_t                  suffix;
+    ngx_uint_t                 dots, nsearch, as_is;
+    ngx_k8s_sa_resolv_conf_t  *conf;
+
+    conf = system->conf;
+    nsearch = (conf == NULL || url->absolute) ? 0 : conf->nsearch;
+
+    dots = 0;
+
+    for (i = 0; i < url->host.len; i++) {
+        if (url->host.data[i] == '.') {
+            dots++;
+        }
+    }
+
+    as_is = (nsearch && dots < conf->ndots) ? nsearch : 0;
+
+    if (n > nsearch) {
+        return NGX_DONE;
+    }
+
+    ngx_str_null(&suffix);
+
+    if (n != as_is) {
+        suffix = conf->search[n < as_is ? n : n - 1];
+    }
+
+    name->data = ngx_pnalloc(pool, url->host.len + 1 + suffix.len);
+    if (name->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(name->data, url->host.data, url->host.len);
+
+    if (suffix.len) {
+        *p++ = '.';
+        p = ngx_cpymem(p, suffix.data, suffix.len);
+    }
+
+    name->len = p - name->data;
+
+    return NGX_OK;
+}
+
+
+ngx_k8s_sa_dns_t *
+ngx_k8s_sa_system_acquire(ngx_k8s_sa_system_t *system)
+{
+    if (system->conf == NULL) {
+        return NULL;
+    }
+
+    if (system->dns == NULL) {
+        system->dns = ngx_k8s_sa_system_create_dns(system->conf);
+
+        if (system->dns == NULL) {
+            return NULL;
+        }
+    }
+
+    system->dns->users++;
+
+    return system->dns;
+}
+
+
+void
+ngx_k8s_sa_system_release(ngx_k8s_sa_dns_t *dns)
+{
+    dns->users--;
+
+    if (dns->users == 0 && dns->retired) {
+        ngx_destroy_pool(dns->pool);
+    }
+}
+
+
+void
+ngx_k8s_sa_system_forget(ngx_k8s_sa_system_t *system)
+{
+    if (ngx_current_msec - system->forgotten >= NGX_K8S_SA_SYSTEM_FORGET) {
+        system->forgotten = ngx_current_msec;
+        ngx_k8s_sa_system_retire(system);
+    }
+}
+
+
+static void
+ngx_k8s_sa_system_retire(ngx_k8s_sa_system_t *system)
+{
+    ngx_k8s_sa_dns_t  *dns;
+
+    dns = system->dns;
+
+    if (dns) {
+        system->dns = NULL;
+        dns->retired = 1;
+        dns->users++;
+        ngx_k8s_sa_system_release(dns);
+    }
+}
+
+
+static void
+ngx_k8s_sa_system_read_hosts(ngx_k8s_sa_system_t *system)
+{
+    u_char              *p, *last, *end;
+    ngx_int_t            rc;
+    ngx_err_t            err;
+    ngx_str_t            content;
+    ngx_pool_t          *pool;
+    ngx_k8s_sa_hosts_t  *hosts;
+
+    pool = ngx_create_pool(NGX_DEFAULT_POOL_SIZE, ngx_cycle->log);
+    if (pool == NULL) {
+        return;
+    }
+
+    rc = ngx_k8s_sa_file_read(pool, system->hosts_file.path,
+                              NGX_K8S_SA_HOSTS_SIZE, &content, &err);
+
+    if (rc == NGX_DECLINED && err == NGX_ENOENT) {
+        content.len = 0;
+        content.data = NULL;
+
+    } else if (rc == NGX_DECLINED) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, err,
+                      "cannot read \"%s\"", system->hosts_file.path);
+        goto failed;
+
+    } else if (rc != NGX_OK) {
+        goto failed;
+    }
+
+    hosts = ngx_palloc(pool, sizeof(ngx_k8s_sa_hosts_t));
+    if (hosts == NULL
+        || ngx_array_init(&hosts->hosts, pool, 8, sizeof(ngx_k8s_sa_host_t))
+           != NGX_OK)
+    {
+        goto failed;
+    }
+
+    hosts->pool = pool;
+
+    p = content.data;
+    last = p + content.len;
+
+    while (p < last) {
+        end = ngx_strlchr(p, last, '\n');
+        end = end ? end : last;
+
+        if (ngx_k8s_sa_system_add_hosts(&hosts->hosts, p, end) != NGX_OK) {
+            goto failed;
+        }
+
+        p = end + 1;
+    }
+
+    if (system->hosts) {
+        ngx_destroy_pool(system->hosts->pool);
+    }
+
+    system->hosts = hosts;
+
+    return;
+
+failed:
+
+    ngx_destroy_pool(pool);
+}
+
+
+/* One line: address name... # comment */
+
+static ngx_int_t
+ngx_k8s_sa_system_add_hosts(ngx_array_t *hosts, u_char *p, u_char *last)
+{
+    u_char             *comment;
+    ngx_str_t           word;
+    ngx_sockaddr_t      addr;
+    ngx_k8s_sa_host_t  *host;
+
+    comment = ngx_strlchr(p, last, '#');
+    last = comment ? comment : last;
+
+    if (!ngx_k8s_sa_system_word(&p, last, &word)
+        || !ngx_k8s_sa_system_addr(&word, &addr))
+    {
+        return NGX_OK;
+    }
+
+    while (ngx_k8s_sa_system_word(&p, last, &word)) {
+
+        host = ngx_array_push(hosts);
+        if (host == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_strlow(word.data, word.data, word.len);
+
+        host->name = word;
+        host->addr = addr;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_k8s_sa_system_read_resolv_conf(ngx_k8s_sa_system_t *system)
+{
+    u_char                    *p, *last, *end;
+    ngx_int_t                  rc;
+    ngx_err_t                  err;
+    ngx_str_t                  content;
+    ngx_pool_t                *pool;
+    ngx_k8s_sa_resolv_conf_t  *conf;
+    static const ngx_str_t     local = ngx_string("127.0.0.1");
+
+    pool = ngx_create_pool(NGX_DEFAULT_POOL_SIZE, ngx_cycle->log);
+    if (pool == NULL) {
+        return;
+    }
+
+    conf = ngx_pcalloc(pool, sizeof(ngx_k8s_sa_resolv_conf_t));
+    if (conf == NULL) {
+        goto failed;
+    }
+
+    conf->pool = pool;
+    conf->ndots = 1;
+
+    rc = ngx_k8s_sa_file_read(pool, system->resolv_file.path,
+                              NGX_K8S_SA_RESOLV_SIZE, &content, &err);
+
+    if (rc == NGX_DECLINED) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, err,
+                      "cannot read \"%s\"", system->resolv_file.path);
+
+        if (system->conf) {
+            goto failed;
+        }
+
+        /* as the C library does it: a name server on this machine */
+
+        content.len = 0;
+        content.data = NULL;
+
+    } else if (rc != NGX_OK) {
+        goto failed;
+    }
+
+    p = content.data;
+    last = p + content.len;
+
+    while (p < last) {
+        end = ngx_strlchr(p, last, '\n');
+        end = end ? end : last;
+
+        if (ngx_k8s_sa_system_add_resolv(conf, system->port, p, end)
+            != NGX_OK)
+        {
+            goto failed;
+        }
+
+        p = end + 1;
+    }
+
+    if (conf->nservers == 0
+        && ngx_k8s_sa_system_add_server(conf, &local, system->port) != NGX_OK)
+    {
+        goto failed;
+    }
+
+    ngx_k8s_sa_system_retire(system);
+
+    if (system->conf) {
+        ngx_destroy_pool(system->conf->pool);
+    }
+
+    system->conf = conf;
+
+    return;
+
+failed:
+
+    ngx_destroy_pool(pool);
+}
+
+
+static ngx_int_t
+ngx_k8s_sa_system_add_resolv(ngx_k8s_sa_resolv_conf_t *conf, in_port_t port,
+    u_char *p, u_char *last)
+{
+    ngx_str_t   word;
+    ngx_uint_t  search;
+
+    if (!ngx_k8s_sa_system_word(&p, last, &word)) {
+        return NGX_OK;
+    }
+
+    if (word.len == 10 && ngx_strncmp(word.data, "nameserver", 10) == 0) {
+
+        if (ngx_k8s_sa_system_word(&p, last, &word)) {
+            return ngx_k8s_sa_system_add_server(conf, &word, port);
+        }
+
+        return NGX_OK;
+    }
+
+    if (word.len == 7 && ngx_strncmp(word.data, "options", 7) == 0) {
+
+        while (ngx_k8s_sa_system_word(&p, last, &word)) {
+            ngx_k8s_sa_system_add_option(conf, &word);
+        }
+
+        return NGX_OK;
+    }
+
+    search = (word.len == 6 && ngx_strncmp(word.data, "search", 6) == 0);
+
+    if (!search
+        && !(word.len == 6 && ngx_strncmp(word.data, "domain", 6) == 0))
+    {
+        return NGX_OK;
+    }
+
+    /* the last one wins */
+
+    conf->nsearch = 0;
+
+    while (conf->nsearch < (search ? NGX_K8S_SA_SEARCH_MAX : 1)
+           && ngx_k8s_sa_system_word(&p, last, &word))
+    {
+        ngx_strlow(word.data, word.data, word.len);
+
+        if (word.data[word.len - 1] == '.') {
+            word.len--;
+        }
+
+        if (word.len) {
+            conf->search[conf->nsearch++] = word;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Only literal addresses go to ngx_resolver_create(), which would resolve
+ * others in a blocking way; an IPv6 zone id is not supported by nginx.
+ */
+
+static ngx_int_t
+ngx_k8s_sa_system_add_server(ngx_k8s_sa_resolv_conf_t *conf,
+    const ngx_str_t *word, in_port_t port)
+{
+    ngx_str_t       *server;
+    ngx_sockaddr_t   addr;
+
+    if (conf->nservers == NGX_K8S_SA_NAMESERVERS_MAX) {
+        return NGX_OK;
+    }
+
+    if (!ngx_k8s_sa_system_addr(word, &addr)) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "name server \"%V\" is not supported, ignored", word);
+        return NGX_OK;
+    }
+
+    server = &conf->servers[conf->nservers];
+
+    server->data = ngx_pnalloc(conf->pool, NGX_SOCKADDR_STRLEN);
+    if (server->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_inet_set_port(&addr.sockaddr, port);
+
+    server->len = ngx_sock_ntop(&addr.sockaddr, sizeof(ngx_sockaddr_t),
+                                server->data, NGX_SOCKADDR_STRLEN, 1);
+    conf->nservers++;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_k8s_sa_system_add_option(ngx_k8s_sa_resolv_conf_t *conf,
+    const ngx_str_t *word)
+{
+    ngx_int_t  n;
+
+    if (word->len > 6 && ngx_strncmp(word->data, "ndots:", 6) == 0) {
+
+        n = ngx_atoi(word->data + 6, word->len - 6);
+
+        if (n != NGX_ERROR) {
+            conf->ndots = ngx_min(n, NGX_K8S_SA_NDOTS_MAX);
+        }
+    }
+}
+
+
+/* 1 with the next word of a line, otherwise 0. */
+
+static ngx_uint_t
+ngx_k8s_sa_system_word(u_char **pos, u_char *last, ngx_str_t *word)
+{
+    u_char  *p;
+
+    p = *pos;
+
+    while (p < last && (*p == ' ' || *p == '\t' || *p == '\r')) {
+        p++;
+    }
+
+    word->data = p;
+
+    while (p < last && *p != ' ' && *p != '\t' && *p != '\r') {
+        p++;
+    }
+
+    word->len = p - word->data;
+    *pos = p;
+
+    return word->len != 0 && *word->data != '#' && *word->data != ';';
+}
+
+
+/* 1 if text is an IPv4 or IPv6 address, otherwise 0. */
+
+static ngx_uint_t
+ngx_k8s_sa_system_addr(const ngx_str_t *text, ngx_sockaddr_t *addr)
+{
+    in_addr_t  in;
+
+    ngx_memzero(addr, sizeof(ngx_sockaddr_t));
+
+    in = ngx_inet_addr(text->data, text->len);
+
+    if (in != INADDR_NONE) {
+        addr->sockaddr_in.sin_family = AF_INET;
+        addr->sockaddr_in.sin_addr.s_addr = in;
+        return 1;
+    }
+
+#if (NGX_HAVE_INET6)
+
+    if (ngx_inet6_addr(text->data, text->len,
+                       addr->sockaddr_in6.sin6_addr.s6_addr)
+        == NGX_OK)
+    {
+        addr->sockaddr_in6.sin6_family = AF_INET6;
+        return 1;
+    }
+
+#endif
+
+    return 0;
+}
+
+
+/*
+ * nginx makes resolvers when it reads its configuration; what it needs of a
+ * configuration is a pool and logs, and those a worker has, too.
+ */
+
+static ngx_k8s_sa_dns_t *
+ngx_k8s_sa_system_create_dns(ngx_k8s_sa_resolv_conf_t *conf)
+{
+    ngx_str_t         *servers;
+    ngx_conf_t         cf;
+    ngx_pool_t        *pool;
+    ngx_k8s_sa_dns_t  *dns;
+
+    pool = ngx_create_pool(1024, ngx_cycle->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    dns = ngx_pcalloc(pool, sizeof(ngx_k8s_sa_dns_t));
+    servers = ngx_palloc(pool, conf->nservers * sizeof(ngx_str_t));
+
+    if (dns == NULL || servers == NULL) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    ngx_memcpy(servers, conf->servers, conf->nservers * sizeof(ngx_str_t));
+
+    ngx_memzero(&cf, sizeof(ngx_conf_t));
+
+    cf.pool = pool;
+    cf.temp_pool = pool;
+    cf.log = ngx_cycle->log;
+    cf.cycle = (ngx_cycle_t *) ngx_cycle;
+
+    dns->pool = pool;
+    dns->resolver = ngx_resolver_create(&cf, servers, conf->nservers);
+
+    if (dns->resolver == NULL) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    /* a dead name server must not use up the time of an exchange */
+
+    dns->resolver->resend_timeout = NGX_K8S_SA_RESEND;
+    dns->resolver->tcp_timeout = NGX_K8S_SA_RESEND;
+    dns->resolver->log = ngx_cycle->log;
+
+    return dns;
+}

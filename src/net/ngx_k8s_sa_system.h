@@ -1,0 +1,84 @@
+
+/*
+ * How this machine resolves names, as far as pods need it: /etc/hosts
+ * (hostAliases), and /etc/resolv.conf with its search list and ndots, on top
+ * of an nginx resolver with the name servers found there.
+ *
+ * One object serves all clients of a process.
+ */
+
+#ifndef NGX_K8S_SA_SYSTEM_H
+#define NGX_K8S_SA_SYSTEM_H
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "net/ngx_k8s_sa_client.h"
+#include "net/ngx_k8s_sa_url.h"
+
+
+#define NGX_K8S_SA_SEARCH_MAX  32           /* as many as Kubernetes allows */
+
+
+/* A resolver and those who use it: it outlives a change of resolv.conf. */
+
+typedef struct {
+    ngx_resolver_t      *resolver;
+    ngx_pool_t          *pool;         /* owns this and the resolver */
+    ngx_uint_t           users;
+    unsigned             retired:1;
+} ngx_k8s_sa_dns_t;
+
+
+/*
+ * Others than that of /etc, for tests: cf->pool's life time, path names as
+ * they are, port of all name servers (0: 53).
+ */
+
+ngx_k8s_sa_system_t *ngx_k8s_sa_system_create(ngx_conf_t *cf,
+    const ngx_str_t *resolv_conf, const ngx_str_t *hosts, in_port_t port);
+
+/* That of /etc; one in each process. */
+
+ngx_k8s_sa_system_t *ngx_k8s_sa_system_default(void);
+
+/*
+ * Reads what has changed, looking at most every few seconds; cheap otherwise.
+ * Errors are logged, and what was known stays.
+ */
+
+void ngx_k8s_sa_system_refresh(ngx_k8s_sa_system_t *system);
+
+/*
+ * The name's addresses according to /etc/hosts, with port 0, up to max of
+ * them; returns how many.  "localhost" is always there (RFC 6761, 6.3).
+ */
+
+ngx_uint_t ngx_k8s_sa_system_hosts(ngx_k8s_sa_system_t *system,
+    const ngx_str_t *name, ngx_sockaddr_t *addrs, ngx_uint_t max);
+
+/*
+ * The n-th name (from 0) to ask name servers for, allocated from pool.
+ * NGX_OK; NGX_DONE: there are no more; NGX_ERROR: no memory.
+ */
+
+ngx_int_t ngx_k8s_sa_system_candidate(ngx_k8s_sa_system_t *system,
+    const ngx_k8s_sa_url_t *url, ngx_uint_t n, ngx_pool_t *pool,
+    ngx_str_t *name);
+
+/* The name servers; NULL: no memory.  Each use ends with _release(). */
+
+ngx_k8s_sa_dns_t *ngx_k8s_sa_system_acquire(ngx_k8s_sa_system_t *system);
+void ngx_k8s_sa_system_release(ngx_k8s_sa_dns_t *dns);
+
+/*
+ * An address that came from here does not work: forget all that the name
+ * servers have said, so that the next one who asks hears the truth of now.
+ * At most once a second.
+ */
+
+void ngx_k8s_sa_system_forget(ngx_k8s_sa_system_t *system);
+
+
+#endif /* NGX_K8S_SA_SYSTEM_H */

@@ -1,0 +1,684 @@
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include "net/ngx_k8s_sa_tls.h"
+
+
+#define NGX_K8S_SA_TLS_INTERVAL  1000       /* ms between two stat() calls */
+#define NGX_K8S_SA_TLS_CA_SIZE   (4 * 1024 * 1024)
+
+
+static ngx_int_t ngx_k8s_sa_tls_full_name(ngx_conf_t *cf,
+    const ngx_str_t *name, ngx_str_t *full);
+static ngx_int_t ngx_k8s_sa_tls_certificate(ngx_conf_t *cf,
+    ngx_k8s_sa_tls_t *tls, const ngx_k8s_sa_client_conf_t *conf);
+static int ngx_k8s_sa_tls_no_password(char *buf, int size, int rwflag,
+    void *data);
+static X509_STORE *ngx_k8s_sa_tls_load_store(const char *path, u_char *error);
+static ngx_uint_t ngx_k8s_sa_tls_is_address(const ngx_str_t *name);
+static ngx_int_t ngx_k8s_sa_tls_verify(ngx_k8s_sa_tls_session_t *session,
+    u_char *error);
+static void ngx_k8s_sa_tls_verify_error(ngx_k8s_sa_tls_session_t *session,
+    long rc, u_char *error);
+static ngx_int_t ngx_k8s_sa_tls_failed(ngx_k8s_sa_tls_session_t *session,
+    ngx_connection_t *c, int rc, ngx_err_t *err);
+static void ngx_k8s_sa_tls_error(u_char *error, const char *text);
+static void ngx_k8s_sa_tls_cleanup(void *data);
+
+
+ngx_int_t
+ngx_k8s_sa_tls_create(ngx_conf_t *cf, ngx_k8s_sa_tls_t *tls,
+    const ngx_k8s_sa_client_conf_t *conf)
+{
+    u_char               error[NGX_K8S_SA_TLS_ERROR_LEN];
+    X509_STORE          *store;
+    ngx_pool_cleanup_t  *cln;
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    tls->ctx = SSL_CTX_new(TLS_client_method());
+
+    if (tls->ctx == NULL) {
+        ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0, "SSL_CTX_new() failed");
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_k8s_sa_tls_cleanup;
+    cln->data = tls;
+
+    if (SSL_CTX_set_min_proto_version(tls->ctx, TLS1_2_VERSION) != 1) {
+        ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
+                      "SSL_CTX_set_min_proto_version() failed");
+        return NGX_ERROR;
+    }
+
+    /*
+     * A stream without close_notify is a truncated one, so
+     * SSL_OP_IGNORE_UNEXPECTED_EOF stays off.
+     */
+
+    SSL_CTX_set_options(tls->ctx, SSL_OP_NO_RENEGOTIATION
+                                  |SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_mode(tls->ctx, SSL_MODE_RELEASE_BUFFERS
+                               |SSL_MODE_NO_AUTO_CHAIN);
+    SSL_CTX_set_session_cache_mode(tls->ctx, SSL_SESS_CACHE_OFF);
+
+    tls->verify = !conf->ssl_no_verify;
+
+    if (ngx_k8s_sa_tls_certificate(cf, tls, conf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (conf->ssl_name.len) {
+        tls->name.len = conf->ssl_name.len;
+        tls->name.data = ngx_pnalloc(cf->pool, tls->name.len + 1);
+        if (tls->name.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(tls->name.data, conf->ssl_name.data, tls->name.len);
+        tls->name.data[tls->name.len] = '\0';
+    }
+
+    if (!tls->verify) {
+        SSL_CTX_set_verify(tls->ctx, SSL_VERIFY_NONE, NULL);
+        return NGX_OK;
+    }
+
+    /* without a callback of ours: what OpenSSL refuses stays refused */
+
+    SSL_CTX_set_verify(tls->ctx, SSL_VERIFY_PEER, NULL);
+
+    if (conf->ssl_trusted.len == 0) {
+
+        if (SSL_CTX_set_default_verify_paths(tls->ctx) != 1) {
+            ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
+                          "SSL_CTX_set_default_verify_paths() failed");
+            return NGX_ERROR;
+        }
+
+        return NGX_OK;
+    }
+
+    if (ngx_k8s_sa_tls_full_name(cf, &conf->ssl_trusted, &tls->trusted)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    tls->trusted_file.path = (char *) tls->trusted.data;
+    (void) ngx_k8s_sa_file_changed(&tls->trusted_file, 0);
+
+    store = ngx_k8s_sa_tls_load_store(tls->trusted_file.path, error);
+
+    if (store == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "cannot load trusted certificates \"%V\": %s",
+                           &tls->trusted, error);
+        return NGX_ERROR;
+    }
+
+    SSL_CTX_set_cert_store(tls->ctx, store);
+
+    /* any certificate of the file is an anchor, as for Go and curl */
+
+    X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(tls->ctx),
+                                X509_V_FLAG_PARTIAL_CHAIN);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_k8s_sa_tls_cleanup(void *data)
+{
+    ngx_k8s_sa_tls_t  *tls = data;
+
+    SSL_CTX_free(tls->ctx);
+    tls->ctx = NULL;
+}
+
+
+/* A copy of name, absolute and NUL-terminated. */
+
+static ngx_int_t
+ngx_k8s_sa_tls_full_name(ngx_conf_t *cf, const ngx_str_t *name,
+    ngx_str_t *full)
+{
+    full->len = name->len;
+    full->data = ngx_pnalloc(cf->pool, name->len + 1);
+    if (full->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(full->data, name->data, name->len);
+    full->data[full->len] = '\0';
+
+    return ngx_conf_full_name(cf->cycle, full, 1);
+}
+
+
+static ngx_int_t
+ngx_k8s_sa_tls_certificate(ngx_conf_t *cf, ngx_k8s_sa_tls_t *tls,
+    const ngx_k8s_sa_client_conf_t *conf)
+{
+    u_char       error[NGX_K8S_SA_TLS_ERROR_LEN];
+    ngx_str_t    cert, key;
+
+    if (conf->ssl_certificate.len == 0 && conf->ssl_certificate_key.len == 0) {
+        return NGX_OK;
+    }
+
+    if (conf->ssl_certificate.len == 0 || conf->ssl_certificate_key.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "a client certificate needs both its file and "
+                           "the file of its key");
+        return NGX_ERROR;
+    }
+
+    if (ngx_k8s_sa_tls_full_name(cf, &conf->ssl_certificate, &cert) != NGX_OK
+        || ngx_k8s_sa_tls_full_name(cf, &conf->ssl_certificate_key, &key)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    /* nobody is there to answer a question for a pass phrase */
+
+    SSL_CTX_set_default_passwd_cb(tls->ctx, ngx_k8s_sa_tls_no_password);
+
+    ERR_clear_error();
+
+    if (SSL_CTX_use_certificate_chain_file(tls->ctx, (char *) cert.data)
+        != 1)
+    {
+        ngx_k8s_sa_tls_error(error, "not a certificate");
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "cannot load certificate \"%V\": %s",
+                           &cert, error);
+        return NGX_ERROR;
+    }
+
+    if (SSL_CTX_use_PrivateKey_file(tls->ctx, (char *) key.data,
+                                    SSL_FILETYPE_PEM)
+        != 1
+        || SSL_CTX_check_private_key(tls->ctx) != 1)
+    {
+        ngx_k8s_sa_tls_error(error, "not its key");
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "cannot load certificate key \"%V\": %s",
+                           &key, error);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static int
+ngx_k8s_sa_tls_no_password(char *buf, int size, int rwflag, void *data)
+{
+    (void) buf;
+    (void) size;
+    (void) rwflag;
+    (void) data;
+
+    return -1;
+}
+
+
+void
+ngx_k8s_sa_tls_refresh(ngx_k8s_sa_tls_t *tls)
+{
+    u_char       error[NGX_K8S_SA_TLS_ERROR_LEN];
+    X509_STORE  *store;
+
+    if (tls->trusted.len == 0
+        || !ngx_k8s_sa_file_changed(&tls->trusted_file,
+                                    NGX_K8S_SA_TLS_INTERVAL))
+    {
+        return;
+    }
+
+    store = ngx_k8s_sa_tls_load_store(tls->trusted_file.path, error);
+
+    if (store == NULL) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "cannot load trusted certificates \"%V\": %s, "
+                      "still using the previous ones", &tls->trusted, error);
+        return;
+    }
+
+    SSL_CTX_set_cert_store(tls->ctx, store);
+    tls->generation++;
+
+    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                  "trusted certificates \"%V\" have been read again",
+                  &tls->trusted);
+}
+
+
+/* All certificates of a PEM file, of which none may be broken. */
+
+static X509_STORE *
+ngx_k8s_sa_tls_load_store(const char *path, u_char *error)
+{
+    BIO         *bio;
+    X509        *cert;
+    u_long       n;
+    ngx_int_t    rc;
+    ngx_err_t    err;
+    ngx_str_t    content;
+    ngx_uint_t   count;
+    ngx_pool_t  *pool;
+    X509_STORE  *store;
+
+    bio = NULL;
+    store = NULL;
+
+    ERR_clear_error();
+
+    pool = ngx_create_pool(NGX_DEFAULT_POOL_SIZE, ngx_cycle->log);
+    if (pool == NULL) {
+        goto failed;
+    }
+
+    rc = ngx_k8s_sa_file_read(pool, path, NGX_K8S_SA_TLS_CA_SIZE, &content,
+                              &err);
+
+    if (rc != NGX_OK) {
+        if (rc == NGX_DECLINED) {
+            ngx_cpystrn(error, (u_char *) strerror(err),
+                        NGX_K8S_SA_TLS_ERROR_LEN);
+            ngx_destroy_pool(pool);
+            return NULL;
+        }
+
+        goto failed;
+    }
+
+    bio = BIO_new_mem_buf(content.data, content.len);
+    store = X509_STORE_new();
+
+    if (bio == NULL || store == NULL) {
+        goto failed;
+    }
+
+    for (count = 0; /* void */ ; count++) {
+
+        cert = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL);
+
+        if (cert == NULL) {
+            n = ERR_peek_last_error();
+
+            if (count
+                && ERR_GET_LIB(n) == ERR_LIB_PEM
+                && ERR_GET_REASON(n) == PEM_R_NO_START_LINE)
+            {
+                break;
+            }
+
+            goto failed;
+        }
+
+        rc = X509_STORE_add_cert(store, cert);
+
+        X509_free(cert);
+
+        if (rc != 1) {
+            goto failed;
+        }
+    }
+
+    ERR_clear_error();
+
+    BIO_free(bio);
+    ngx_destroy_pool(pool);
+
+    return store;
+
+failed:
+
+    ngx_k8s_sa_tls_error(error, "no memory");
+
+    BIO_free(bio);
+    X509_STORE_free(store);
+
+    if (pool) {
+        ngx_destroy_pool(pool);
+    }
+
+    return NULL;
+}
+
+
+ngx_int_t
+ngx_k8s_sa_tls_open(ngx_k8s_sa_tls_t *tls, ngx_k8s_sa_tls_session_t *session,
+    ngx_connection_t *c, const ngx_str_t *host)
+{
+    int                 rc;
+    char               *name;
+    SSL                *ssl;
+    X509_VERIFY_PARAM  *param;
+
+    ngx_memzero(session, sizeof(ngx_k8s_sa_tls_session_t));
+
+    session->name = tls->name.len ? &tls->name : host;
+    session->verify = tls->verify;
+
+    name = (char *) session->name->data;
+
+    ERR_clear_error();
+
+    ssl = SSL_new(tls->ctx);
+
+    if (ssl == NULL || SSL_set_fd(ssl, c->fd) != 1) {
+        goto failed;
+    }
+
+    SSL_set_connect_state(ssl);
+
+    param = SSL_get0_param(ssl);
+
+    if (ngx_k8s_sa_tls_is_address(session->name)) {
+
+        /* no SNI for addresses (RFC 6066, section 3) */
+
+        rc = X509_VERIFY_PARAM_set1_ip_asc(param, name);
+
+    } else {
+        X509_VERIFY_PARAM_set_hostflags(param,
+                                        X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
+                                        |X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+
+        rc = X509_VERIFY_PARAM_set1_host(param, name, session->name->len) == 1
+             && SSL_set_tlsext_host_name(ssl, name) == 1;
+    }
+
+    if (rc != 1) {
+        goto failed;
+    }
+
+    session->ssl = ssl;
+
+    return NGX_OK;
+
+failed:
+
+    ngx_ssl_error(NGX_LOG_ALERT, c->log, 0, "cannot make a TLS session");
+
+    SSL_free(ssl);
+
+    return NGX_ERROR;
+}
+
+
+static ngx_uint_t
+ngx_k8s_sa_tls_is_address(const ngx_str_t *name)
+{
+#if (NGX_HAVE_INET6)
+    u_char  addr6[16];
+
+    if (ngx_inet6_addr(name->data, name->len, addr6) == NGX_OK) {
+        return 1;
+    }
+#endif
+
+    return ngx_inet_addr(name->data, name->len) != INADDR_NONE;
+}
+
+
+ngx_int_t
+ngx_k8s_sa_tls_handshake(ngx_k8s_sa_tls_session_t *session,
+    ngx_connection_t *c, u_char *error)
+{
+    int        n;
+    long       rc;
+    ngx_err_t  err;
+
+    ERR_clear_error();
+
+    n = SSL_do_handshake(session->ssl);
+
+    ngx_log_debug1(NGX_LOG_DEBUG_EVENT, c->log, 0,
+                   "k8s sa SSL_do_handshake: %d", n);
+
+    if (n == 1) {
+        return ngx_k8s_sa_tls_verify(session, error);
+    }
+
+    switch (SSL_get_error(session->ssl, n)) {
+
+    case SSL_ERROR_WANT_READ:
+        c->read->ready = 0;
+        return NGX_AGAIN;
+
+    case SSL_ERROR_WANT_WRITE:
+        c->write->ready = 0;
+        return NGX_AGAIN;
+
+    case SSL_ERROR_SYSCALL:
+        err = ngx_socket_errno;
+
+        ngx_cpystrn(error,
+                    (u_char *) (err ? strerror(err) : "connection closed"),
+                    NGX_K8S_SA_TLS_ERROR_LEN);
+        ERR_clear_error();
+        break;
+
+    default:
+        rc = SSL_get_verify_result(session->ssl);
+
+        if (session->verify && rc != X509_V_OK) {
+            ngx_k8s_sa_tls_verify_error(session, rc, error);
+            ERR_clear_error();
+
+        } else {
+            ngx_k8s_sa_tls_error(error, "connection closed");
+        }
+    }
+
+    session->broken = 1;
+
+    return NGX_ERROR;
+}
+
+
+/*
+ * OpenSSL has ended the handshake already if the certificate is wrong; that
+ * is not all this relies on.
+ */
+
+static ngx_int_t
+ngx_k8s_sa_tls_verify(ngx_k8s_sa_tls_session_t *session, u_char *error)
+{
+    long  rc;
+
+    if (session->verify) {
+
+        rc = SSL_get_verify_result(session->ssl);
+
+        if (rc != X509_V_OK) {
+            ngx_k8s_sa_tls_verify_error(session, rc, error);
+            session->broken = 1;
+            return NGX_ERROR;
+        }
+
+        if (SSL_get0_peer_certificate(session->ssl) == NULL) {
+            ngx_cpystrn(error, (u_char *) "no certificate",
+                        NGX_K8S_SA_TLS_ERROR_LEN);
+            session->broken = 1;
+            return NGX_ERROR;
+        }
+    }
+
+    session->done = 1;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_k8s_sa_tls_verify_error(ngx_k8s_sa_tls_session_t *session, long rc,
+    u_char *error)
+{
+    u_char  *p, *last;
+
+    last = error + NGX_K8S_SA_TLS_ERROR_LEN - 1;
+
+    p = ngx_slprintf(error, last, "certificate verify failed (%l:%s)", rc,
+                     X509_verify_cert_error_string(rc));
+
+    if (rc == X509_V_ERR_HOSTNAME_MISMATCH
+        || rc == X509_V_ERR_IP_ADDRESS_MISMATCH)
+    {
+        p = ngx_slprintf(p, last, ", it is not for \"%V\"", session->name);
+    }
+
+    *p = '\0';
+}
+
+
+ssize_t
+ngx_k8s_sa_tls_recv(ngx_k8s_sa_tls_session_t *session, ngx_connection_t *c,
+    u_char *buf, size_t size, ngx_err_t *err)
+{
+    int        n;
+    ngx_int_t  rc;
+
+    /* OpenSSL must not be asked again after a fatal error */
+
+    if (session->broken) {
+        *err = 0;
+        return NGX_ERROR;
+    }
+
+    ERR_clear_error();
+
+    n = SSL_read(session->ssl, buf, size);
+
+    ngx_log_debug1(NGX_LOG_DEBUG_EVENT, c->log, 0, "k8s sa SSL_read: %d", n);
+
+    if (n > 0) {
+        return n;
+    }
+
+    rc = ngx_k8s_sa_tls_failed(session, c, n, err);
+
+    return (rc == NGX_DONE) ? 0 : rc;
+}
+
+
+ssize_t
+ngx_k8s_sa_tls_send(ngx_k8s_sa_tls_session_t *session, ngx_connection_t *c,
+    u_char *buf, size_t size, ngx_err_t *err)
+{
+    int        n;
+    ngx_int_t  rc;
+
+    ERR_clear_error();
+
+    n = SSL_write(session->ssl, buf, size);
+
+    ngx_log_debug1(NGX_LOG_DEBUG_EVENT, c->log, 0, "k8s sa SSL_write: %d", n);
+
+    if (n > 0) {
+        return n;
+    }
+
+    rc = ngx_k8s_sa_tls_failed(session, c, n, err);
+
+    return (rc == NGX_DONE) ? NGX_ERROR : rc;
+}
+
+
+static ngx_int_t
+ngx_k8s_sa_tls_failed(ngx_k8s_sa_tls_session_t *session, ngx_connection_t *c,
+    int rc, ngx_err_t *err)
+{
+    *err = 0;
+
+    switch (SSL_get_error(session->ssl, rc)) {
+
+    case SSL_ERROR_WANT_READ:
+        c->read->ready = 0;
+        return NGX_AGAIN;
+
+    case SSL_ERROR_WANT_WRITE:
+        c->write->ready = 0;
+        return NGX_AGAIN;
+
+    case SSL_ERROR_ZERO_RETURN:
+        return NGX_DONE;
+
+    case SSL_ERROR_SYSCALL:
+        *err = ngx_socket_errno;
+    }
+
+    /* nginx takes what is left in the queue for an error of its own */
+
+    ERR_clear_error();
+
+    session->broken = 1;
+
+    return NGX_ERROR;
+}
+
+
+ngx_uint_t
+ngx_k8s_sa_tls_pending(ngx_k8s_sa_tls_session_t *session)
+{
+    return session->ssl != NULL && SSL_has_pending(session->ssl);
+}
+
+
+void
+ngx_k8s_sa_tls_close(ngx_k8s_sa_tls_session_t *session)
+{
+    if (session->ssl == NULL) {
+        return;
+    }
+
+    /* once: waiting for the answer would keep the connection */
+
+    if (session->done && !session->broken) {
+        (void) SSL_shutdown(session->ssl);
+    }
+
+    ERR_clear_error();
+
+    SSL_free(session->ssl);
+    session->ssl = NULL;
+}
+
+
+/* The last error in OpenSSL's queue, or text; empties the queue. */
+
+static void
+ngx_k8s_sa_tls_error(u_char *error, const char *text)
+{
+    u_long       n;
+    const char  *reason;
+
+    n = ERR_peek_last_error();
+
+    if (n) {
+        reason = ERR_SYSTEM_ERROR(n) ? strerror(ERR_GET_REASON(n))
+                                     : ERR_reason_error_string(n);
+        text = reason ? reason : "unknown error";
+    }
+
+    ERR_clear_error();
+
+    ngx_cpystrn(error, (u_char *) text, NGX_K8S_SA_TLS_ERROR_LEN);
+}

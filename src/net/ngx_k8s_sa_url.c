@@ -1,0 +1,378 @@
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "net/ngx_k8s_sa_url.h"
+
+
+#define NGX_K8S_SA_HOST_MAX   253           /* RFC 1035: a name in text */
+#define NGX_K8S_SA_LABEL_MAX  63
+
+
+static const char *ngx_k8s_sa_url_check_text(const ngx_str_t *text);
+static const char *ngx_k8s_sa_url_parse_host(ngx_k8s_sa_url_t *url);
+static const char *ngx_k8s_sa_url_check_name(const ngx_str_t *host);
+static const char *ngx_k8s_sa_url_parse_port(ngx_k8s_sa_url_t *url,
+    u_char *p, u_char *last);
+
+
+ngx_int_t
+ngx_k8s_sa_url_parse(ngx_pool_t *pool, const ngx_str_t *text,
+    ngx_k8s_sa_url_t *url, const char **err)
+{
+    u_char     *p, *last, *host, *end;
+    ngx_str_t  *path;
+
+    ngx_memzero(url, sizeof(ngx_k8s_sa_url_t));
+
+    *err = ngx_k8s_sa_url_check_text(text);
+    if (*err) {
+        return NGX_DECLINED;
+    }
+
+    url->text.data = ngx_pnalloc(pool, text->len + sizeof("/"));
+    if (url->text.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    url->text.len = text->len;
+
+    p = url->text.data;
+    last = ngx_cpymem(p, text->data, text->len);
+    *last = '\0';
+
+    if (text->len > 8 && ngx_strncasecmp(p, (u_char *) "https://", 8) == 0) {
+        url->ssl = 1;
+        host = p + 8;
+
+    } else if (text->len > 7
+               && ngx_strncasecmp(p, (u_char *) "http://", 7) == 0)
+    {
+        host = p + 7;
+
+    } else {
+        *err = "neither https:// nor http://";
+        return NGX_DECLINED;
+    }
+
+    for (end = host; end < last && *end != '/' && *end != '?'; end++) {
+
+        if (*end == '@') {
+            *err = "user information";
+            return NGX_DECLINED;
+        }
+    }
+
+    if (*end == '?') {
+        *err = "query without a path";
+        return NGX_DECLINED;
+    }
+
+    ngx_strlow(url->text.data, url->text.data, end - url->text.data);
+
+    if (end == last) {
+        *last++ = '/';
+        *last = '\0';
+        url->text.len++;
+    }
+
+    path = &url->path;
+    path->data = end;
+    path->len = last - end;
+
+    /* authority is host[:port] first, and made anew from what is in it */
+
+    url->authority.data = host;
+    url->authority.len = end - host;
+
+    *err = ngx_k8s_sa_url_parse_host(url);
+    if (*err) {
+        return NGX_DECLINED;
+    }
+
+    p = ngx_pnalloc(pool, 2 * (url->host.len + 1)
+                          + sizeof("[]:65535"));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, url->host.data, url->host.len);
+    url->host.data = p;
+    p += url->host.len;
+    *p++ = '\0';
+
+    url->authority.data = p;
+
+    if (url->literal && ngx_strlchr(url->host.data, p - 1, ':')) {
+        p = ngx_sprintf(p, "[%V]", &url->host);
+
+    } else {
+        p = ngx_sprintf(p, "%V", &url->host);
+    }
+
+    if (url->port != (url->ssl ? 443 : 80)) {
+        p = ngx_sprintf(p, ":%d", (int) url->port);
+    }
+
+    *p = '\0';
+    url->authority.len = p - url->authority.data;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_k8s_sa_url_join(ngx_pool_t *pool, const ngx_k8s_sa_url_t *base,
+    const ngx_str_t *path, ngx_k8s_sa_url_t *url, const char **err)
+{
+    u_char     *p;
+    size_t      len;
+    ngx_int_t   rc;
+    ngx_str_t   text;
+
+    if (ngx_strlchr(base->path.data, base->path.data + base->path.len, '?')) {
+        *err = "query in a base address";
+        return NGX_DECLINED;
+    }
+
+    len = base->text.len;
+
+    while (base->text.data[len - 1] == '/') {
+        len--;
+    }
+
+    text.len = len + path->len;
+    text.data = ngx_pnalloc(pool, text.len);
+    if (text.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(text.data, base->text.data, len);
+    ngx_memcpy(p, path->data, path->len);
+
+    rc = ngx_k8s_sa_url_parse(pool, &text, url, err);
+
+    ngx_pfree(pool, text.data);
+
+    return rc;
+}
+
+
+/* Only what may stand in a request line and a log line as it is. */
+
+static const char *
+ngx_k8s_sa_url_check_text(const ngx_str_t *text)
+{
+    size_t  i;
+
+    if (text->len > NGX_K8S_SA_URL_MAX) {
+        return "too long URL";
+    }
+
+    for (i = 0; i < text->len; i++) {
+
+        switch (text->data[i]) {
+
+        case '"':
+        case '<':
+        case '>':
+        case '\\':
+        case '^':
+        case '`':
+        case '{':
+        case '|':
+        case '}':
+            return "character that has to be escaped";
+
+        case '#':
+            return "fragment";
+
+        default:
+            if (text->data[i] <= ' ' || text->data[i] >= 0x7f) {
+                return "character that has to be escaped";
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
+/* Takes url->authority apart, sets host, port, literal, loopback, absolute. */
+
+static const char *
+ngx_k8s_sa_url_parse_host(ngx_k8s_sa_url_t *url)
+{
+    size_t            n;
+    u_char           *p, *last, *end;
+    in_addr_t         addr;
+    const char       *err;
+    u_char            canonical[NGX_INET_ADDRSTRLEN];
+#if (NGX_HAVE_INET6)
+    struct in6_addr   addr6;
+#endif
+
+    p = url->authority.data;
+    last = p + url->authority.len;
+
+    if (p < last && *p == '[') {
+
+        p++;
+        end = ngx_strlchr(p, last, ']');
+
+        if (end == NULL) {
+            return "invalid IPv6 address";
+        }
+
+        url->host.data = p;
+        url->host.len = end - p;
+
+#if (NGX_HAVE_INET6)
+        if (ngx_inet6_addr(p, end - p, addr6.s6_addr) != NGX_OK) {
+            return "invalid IPv6 address";
+        }
+
+        url->literal = 1;
+        url->loopback = IN6_IS_ADDR_LOOPBACK(&addr6);
+
+        return ngx_k8s_sa_url_parse_port(url, end + 1, last);
+#else
+        return "IPv6 address without IPv6 support";
+#endif
+    }
+
+    end = ngx_strlchr(p, last, ':');
+    if (end == NULL) {
+        end = last;
+    }
+
+    url->host.data = p;
+    url->host.len = end - p;
+
+    addr = ngx_inet_addr(p, end - p);
+
+    if (addr != INADDR_NONE) {
+
+        /* "010.0.0.1" and "1..2.3" are different addresses elsewhere */
+
+        n = ngx_inet_ntop(AF_INET, &addr, canonical, NGX_INET_ADDRSTRLEN);
+
+        if (n != url->host.len || ngx_strncmp(canonical, p, n) != 0) {
+            return "invalid IPv4 address";
+        }
+
+        url->literal = 1;
+        url->loopback = (ntohl(addr) >> 24 == 127);
+
+        return ngx_k8s_sa_url_parse_port(url, end, last);
+    }
+
+    if (url->host.len && p[url->host.len - 1] == '.') {
+        url->absolute = 1;
+        url->host.len--;
+    }
+
+    err = ngx_k8s_sa_url_check_name(&url->host);
+    if (err) {
+        return err;
+    }
+
+    url->loopback = (url->host.len == 9
+                     && ngx_strncmp(p, "localhost", 9) == 0);
+
+    return ngx_k8s_sa_url_parse_port(url, end, last);
+}
+
+
+static const char *
+ngx_k8s_sa_url_check_name(const ngx_str_t *host)
+{
+    u_char      ch;
+    size_t      i, label;
+    ngx_uint_t  numeric;
+
+    if (host->len == 0) {
+        return "no host";
+    }
+
+    if (host->len > NGX_K8S_SA_HOST_MAX) {
+        return "too long host name";
+    }
+
+    label = 0;
+    numeric = 1;
+
+    for (i = 0; i < host->len; i++) {
+
+        ch = host->data[i];
+
+        if (ch == '.') {
+
+            if (label == 0) {
+                return "invalid host name";
+            }
+
+            label = 0;
+            numeric = 1;
+            continue;
+        }
+
+        if (++label > NGX_K8S_SA_LABEL_MAX) {
+            return "invalid host name";
+        }
+
+        if (ch >= '0' && ch <= '9') {
+            continue;
+        }
+
+        /* "0x7f" is a number to some resolvers */
+
+        if (!(ch == 'x' && label == 2 && host->data[i - 1] == '0')) {
+            numeric = 0;
+        }
+
+        if (!((ch >= 'a' && ch <= 'z') || ch == '_'
+              || (ch == '-' && label > 1)))
+        {
+            return "invalid host name";
+        }
+    }
+
+    if (label == 0) {
+        return "invalid host name";
+    }
+
+    /* such as "127.1", which would be an address elsewhere */
+
+    if (numeric) {
+        return "invalid IPv4 address";
+    }
+
+    return NULL;
+}
+
+
+static const char *
+ngx_k8s_sa_url_parse_port(ngx_k8s_sa_url_t *url, u_char *p, u_char *last)
+{
+    ngx_int_t  port;
+
+    if (p == last) {
+        url->port = url->ssl ? 443 : 80;
+        return NULL;
+    }
+
+    if (*p++ != ':') {
+        return "invalid host";
+    }
+
+    port = ngx_atoi(p, last - p);
+
+    if (port < 1 || port > 65535 || last - p > 5) {
+        return "invalid port";
+    }
+
+    url->port = (in_port_t) port;
+
+    return NULL;
+}
