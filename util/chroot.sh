@@ -26,7 +26,6 @@ CACHE=${K8S_SA_CACHE:-}
 INSIDE=/home/tester/k8s-sa
 
 install_packages "${CHROOT_PACKAGES[@]}"
-scratch
 ROOT=$SCRATCH/root
 TAR=${CACHE:-$SCRATCH}/debian-$SUITE.tar
 

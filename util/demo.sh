@@ -23,7 +23,6 @@ MODULE=$(realpath "$BUILD/ngx_http_k8s_sa_module.so")
 
 # In a directory of its own, which nginx's workers can read, too
 
-scratch
 D=$SCRATCH/demo
 PORT=$(free_port)
 SERVICE2=$(free_port)

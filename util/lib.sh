@@ -6,7 +6,10 @@
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
 
 STARTED=$SECONDS
-SCRATCH=
+
+# a directory of this run's own; 755: apt reads below it as its own user
+SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/k8s-sa.XXXXXX")
+chmod 755 "$SCRATCH"
 
 
 # Packages, each with its reason
@@ -66,7 +69,6 @@ step() {
     local text=$1 log pid began=$SECONDS last rc=0
     shift
 
-    scratch
     log=$(mktemp "$SCRATCH/step.XXXXXX")
     say "$text ..."
 
@@ -92,7 +94,7 @@ step() {
 }
 
 
-# A directory of this run's own; what runs at the end, in reverse order
+# What runs at the end, in reverse order
 
 AT_EXIT=()
 
@@ -107,18 +109,7 @@ clean_up() {
         $command || true
     done
 
-    if [ -n "$SCRATCH" ]; then
-        rm -rf "$SCRATCH"
-    fi
-}
-
-# 755: apt reads below it as its own user
-
-scratch() {
-    if [ -z "$SCRATCH" ]; then
-        SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/k8s-sa.XXXXXX")
-        chmod 755 "$SCRATCH"
-    fi
+    rm -rf "$SCRATCH"
 }
 
 trap clean_up EXIT
@@ -245,7 +236,6 @@ other_suite() {
         options="$options signed-by=$key"
     fi
 
-    scratch
     OTHER=$SCRATCH/apt.$2.$1
     mkdir -p "$OTHER/lists/partial" "$OTHER/cache/archives/partial"
     echo "$1 [$options] $uri $2 main" >"$OTHER/sources.list"
@@ -292,7 +282,6 @@ install_test_nginx() {
         return
     fi
 
-    scratch
     dir=$SCRATCH/test-nginx
     mkdir -p "$dir"
 
