@@ -56,8 +56,12 @@ typedef struct {
 
 typedef struct {
     const char           *text;
+    size_t                len;
     size_t                offset;
 } k8s_sa_record_item_t;
+
+
+#define k8s_sa_item(text)  text, sizeof(text) - 1
 
 
 #define K8S_SA_NO_FIELD  ((size_t) -1)
@@ -80,6 +84,8 @@ static void k8s_sa_record_get_field(k8s_sa_record_in_t *in,
     k8s_sa_record_out_t *out, k8s_sa_identity_t *id, size_t offset);
 static void k8s_sa_record_get_uuid(k8s_sa_record_in_t *in,
     k8s_sa_record_out_t *out);
+static unsigned char *k8s_sa_record_put_hex(unsigned char *p,
+    const unsigned char *data, size_t len);
 static void k8s_sa_record_get_list(k8s_sa_record_in_t *in,
     k8s_sa_record_out_t *out, const k8s_sa_identity_t *id,
     const k8s_sa_record_item_t *known, size_t n);
@@ -112,25 +118,44 @@ static const size_t  k8s_sa_record_fields[] = {
 /* authentication/serviceaccount/util.go, MakeGroupNames() and UserInfo() */
 
 static const k8s_sa_record_item_t  k8s_sa_record_groups[] = {
-    { "system:serviceaccounts", K8S_SA_NO_FIELD },
-    { "system:serviceaccounts:", offsetof(k8s_sa_identity_t, namespace) },
-    { "system:authenticated", K8S_SA_NO_FIELD }
+    { k8s_sa_item("system:serviceaccounts"), K8S_SA_NO_FIELD },
+    { k8s_sa_item("system:serviceaccounts:"),
+      offsetof(k8s_sa_identity_t, namespace) },
+    { k8s_sa_item("system:authenticated"), K8S_SA_NO_FIELD }
 };
 
 
 #define K8S_SA_EXTRA  "authentication.kubernetes.io/"
 
 static const k8s_sa_record_item_t  k8s_sa_record_extra[] = {
-    { K8S_SA_EXTRA "pod-name\t", offsetof(k8s_sa_identity_t, pod) },
-    { K8S_SA_EXTRA "pod-uid\t", offsetof(k8s_sa_identity_t, pod_uid) },
-    { K8S_SA_EXTRA "credential-id\tJTI=", offsetof(k8s_sa_identity_t, jti) },
-    { K8S_SA_EXTRA "node-name\t", offsetof(k8s_sa_identity_t, node) },
-    { K8S_SA_EXTRA "node-uid\t", offsetof(k8s_sa_identity_t, node_uid) }
+    { k8s_sa_item(K8S_SA_EXTRA "pod-name\t"),
+      offsetof(k8s_sa_identity_t, pod) },
+    { k8s_sa_item(K8S_SA_EXTRA "pod-uid\t"),
+      offsetof(k8s_sa_identity_t, pod_uid) },
+    { k8s_sa_item(K8S_SA_EXTRA "credential-id\tJTI="),
+      offsetof(k8s_sa_identity_t, jti) },
+    { k8s_sa_item(K8S_SA_EXTRA "node-name\t"),
+      offsetof(k8s_sa_identity_t, node) },
+    { k8s_sa_item(K8S_SA_EXTRA "node-uid\t"),
+      offsetof(k8s_sa_identity_t, node_uid) }
 };
 
 _Static_assert(k8s_sa_nelts(k8s_sa_record_extra)
                <= K8S_SA_ITEM_RAW - K8S_SA_ITEM_KNOWN,
                "known items overlap with raw ones");
+
+
+/* 00 to ff */
+
+#define K8S_SA_HEX(h)                                                         \
+    h "0" h "1" h "2" h "3" h "4" h "5" h "6" h "7"                           \
+    h "8" h "9" h "a" h "b" h "c" h "d" h "e" h "f"
+
+static const char  k8s_sa_record_hex[] =
+    K8S_SA_HEX("0") K8S_SA_HEX("1") K8S_SA_HEX("2") K8S_SA_HEX("3")
+    K8S_SA_HEX("4") K8S_SA_HEX("5") K8S_SA_HEX("6") K8S_SA_HEX("7")
+    K8S_SA_HEX("8") K8S_SA_HEX("9") K8S_SA_HEX("a") K8S_SA_HEX("b")
+    K8S_SA_HEX("c") K8S_SA_HEX("d") K8S_SA_HEX("e") K8S_SA_HEX("f");
 
 
 static const k8s_sa_str_t *
@@ -326,7 +351,7 @@ static void
 k8s_sa_record_put_list(k8s_sa_record_out_t *out, const k8s_sa_identity_t *id,
     const k8s_sa_str_t *s, const k8s_sa_record_item_t *known, size_t n)
 {
-    size_t                i, len, text_len;
+    size_t                i, len;
     const k8s_sa_str_t   *value;
     const unsigned char  *p, *end, *lf;
 
@@ -347,15 +372,14 @@ k8s_sa_record_put_list(k8s_sa_record_out_t *out, const k8s_sa_identity_t *id,
         len = (size_t) (lf - p);
 
         for (i = 0; i < n; i++) {
-            text_len = strlen(known[i].text);
-
             value = known[i].offset == K8S_SA_NO_FIELD ? &none
                     : k8s_sa_record_str(id, known[i].offset);
 
-            if (len == text_len + value->len
-                && memcmp(p, known[i].text, text_len) == 0
+            if (len == known[i].len + value->len
+                && memcmp(p, known[i].text, known[i].len) == 0
                 && (value->len == 0
-                    || memcmp(p + text_len, value->data, value->len) == 0))
+                    || memcmp(p + known[i].len, value->data, value->len)
+                       == 0))
             {
                 break;
             }
@@ -446,7 +470,7 @@ k8s_sa_record_unpack(k8s_sa_identity_t *id, const unsigned char *record,
 }
 
 
-/* 0 after a failure, so that loops end. */
+/* After a failure there is nothing to read any more, so that loops end. */
 
 static uint64_t
 k8s_sa_record_get_number(k8s_sa_record_in_t *in)
@@ -454,8 +478,8 @@ k8s_sa_record_get_number(k8s_sa_record_in_t *in)
     unsigned  shift;
     uint64_t  n;
 
-    if (in->failed) {
-        return 0;
+    if (in->p < in->end && *in->p < 0x80) {
+        return *in->p++;
     }
 
     n = 0;
@@ -474,6 +498,7 @@ k8s_sa_record_get_number(k8s_sa_record_in_t *in)
     }
 
     in->failed = 1;
+    in->end = in->p;
 
     return 0;
 }
@@ -484,8 +509,9 @@ k8s_sa_record_get(k8s_sa_record_in_t *in, uint64_t len)
 {
     const unsigned char  *p;
 
-    if (in->failed || (uint64_t) (in->end - in->p) < len) {
+    if ((uint64_t) (in->end - in->p) < len) {
         in->failed = 1;
+        in->end = in->p;
         return NULL;
     }
 
@@ -565,11 +591,8 @@ k8s_sa_record_get_field(k8s_sa_record_in_t *in, k8s_sa_record_out_t *out,
 static void
 k8s_sa_record_get_uuid(k8s_sa_record_in_t *in, k8s_sa_record_out_t *out)
 {
-    size_t                i;
     unsigned char        *p;
     const unsigned char  *uuid;
-
-    static const char  hex[] = "0123456789abcdef";
 
     uuid = k8s_sa_record_get(in, 16);
 
@@ -578,19 +601,26 @@ k8s_sa_record_get_uuid(k8s_sa_record_in_t *in, k8s_sa_record_out_t *out)
         return;
     }
 
-    p = out->p;
+    p = k8s_sa_record_put_hex(out->p, uuid, 4);
+    *p++ = '-';
+    p = k8s_sa_record_put_hex(p, uuid + 4, 2);
+    *p++ = '-';
+    p = k8s_sa_record_put_hex(p, uuid + 6, 2);
+    *p++ = '-';
+    p = k8s_sa_record_put_hex(p, uuid + 8, 2);
+    *p++ = '-';
+    out->p = k8s_sa_record_put_hex(p, uuid + 10, 6);
+}
 
-    for (i = 0; i < 16; i++) {
 
-        if (i == 4 || i == 6 || i == 8 || i == 10) {
-            *p++ = '-';
-        }
-
-        *p++ = (unsigned char) hex[uuid[i] >> 4];
-        *p++ = (unsigned char) hex[uuid[i] & 0x0f];
+static unsigned char *
+k8s_sa_record_put_hex(unsigned char *p, const unsigned char *data, size_t len)
+{
+    for ( /* void */ ; len; len--, data++, p += 2) {
+        memcpy(p, &k8s_sa_record_hex[2 * *data], 2);
     }
 
-    out->p = p;
+    return p;
 }
 
 
@@ -622,7 +652,7 @@ k8s_sa_record_get_list(k8s_sa_record_in_t *in, k8s_sa_record_out_t *out,
 
         } else if (item - K8S_SA_ITEM_KNOWN < n) {
             i = (size_t) item - K8S_SA_ITEM_KNOWN;
-            k8s_sa_record_put(out, known[i].text, strlen(known[i].text));
+            k8s_sa_record_put(out, known[i].text, known[i].len);
 
             if (known[i].offset != K8S_SA_NO_FIELD) {
                 value = k8s_sa_record_str(id, known[i].offset);
