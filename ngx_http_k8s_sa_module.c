@@ -9,6 +9,9 @@
 
 static ngx_int_t ngx_http_k8s_sa_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_k8s_sa_init_process(ngx_cycle_t *cycle);
+static void ngx_http_k8s_sa_exit_process(ngx_cycle_t *cycle);
+static ngx_http_k8s_sa_main_conf_t *ngx_http_k8s_sa_worker_conf(
+    ngx_cycle_t *cycle);
 
 
 #define NGX_HTTP_K8S_SA_ANY_CONF                                              \
@@ -29,6 +32,13 @@ static ngx_command_t  ngx_http_k8s_sa_commands[] = {
     { ngx_string("k8s_sa_issuer"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
       ngx_http_k8s_sa_issuer,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("k8s_sa_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_k8s_sa_zone,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -111,7 +121,7 @@ ngx_module_t  ngx_http_k8s_sa_module = {
     ngx_http_k8s_sa_init_process,          /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    NULL,                                  /* exit process */
+    ngx_http_k8s_sa_exit_process,          /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
@@ -146,18 +156,56 @@ ngx_http_k8s_sa_init(ngx_conf_t *cf)
 static ngx_int_t
 ngx_http_k8s_sa_init_process(ngx_cycle_t *cycle)
 {
-    ngx_http_k8s_sa_main_conf_t  *mcf;
+    ngx_uint_t                      i;
+    ngx_http_k8s_sa_main_conf_t    *mcf;
+    ngx_http_k8s_sa_issuer_ref_t  **ref;
 
-    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
-    {
+    mcf = ngx_http_k8s_sa_worker_conf(cycle);
+    if (mcf == NULL) {
         return NGX_OK;
     }
 
-    mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_k8s_sa_module);
+    ngx_k8s_sa_watch_start(cycle, &mcf->watches);
 
-    if (mcf) {
-        ngx_k8s_sa_watch_start(cycle, &mcf->watches);
+    ref = mcf->issuers.elts;
+
+    for (i = 0; i < mcf->issuers.nelts; i++) {
+        ngx_k8s_sa_issuer_start(ref[i]->issuer, cycle);
     }
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_k8s_sa_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                      i;
+    ngx_http_k8s_sa_main_conf_t    *mcf;
+    ngx_http_k8s_sa_issuer_ref_t  **ref;
+
+    mcf = ngx_http_k8s_sa_worker_conf(cycle);
+    if (mcf == NULL) {
+        return;
+    }
+
+    ref = mcf->issuers.elts;
+
+    for (i = 0; i < mcf->issuers.nelts; i++) {
+        ngx_k8s_sa_issuer_stop(ref[i]->issuer);
+    }
+}
+
+
+/* NULL in processes that serve no requests, and without an http block */
+
+static ngx_http_k8s_sa_main_conf_t *
+ngx_http_k8s_sa_worker_conf(ngx_cycle_t *cycle)
+{
+    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NULL;
+    }
+
+    return ngx_http_cycle_get_module_main_conf(cycle, ngx_http_k8s_sa_module);
 }

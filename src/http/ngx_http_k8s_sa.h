@@ -23,12 +23,18 @@ typedef struct {
 typedef struct {
     ngx_str_t                  name;       /* as in k8s_sa_auth */
     ngx_k8s_sa_issuer_t       *issuer;     /* NULL until its block is read */
-    u_char                    *file;       /* where it was first named */
-    ngx_uint_t                 line;
+    ngx_k8s_sa_client_conf_t   client;     /* of the issuer */
+
+    u_char                    *file;       /* of its block; until that is read, */
+    ngx_uint_t                 line;       /* where it was named first */
 } ngx_http_k8s_sa_issuer_ref_t;
 
 
 typedef struct {
+    ngx_str_t                  zone_name;
+    ssize_t                    zone_size;
+    ngx_k8s_sa_zone_t         *zone;       /* NULL without issuers */
+
     ngx_array_t                issuers;    /* ngx_http_k8s_sa_issuer_ref_t * */
     ngx_array_t                watches;    /* ngx_k8s_sa_watch_t * */
 
@@ -80,6 +86,9 @@ typedef struct {
     k8s_sa_identity_t          identity;   /* all absent without one */
     ngx_k8s_sa_issuer_t       *issuer;     /* that decided, or NULL */
 
+    ngx_k8s_sa_waiter_t        waiter;
+    ngx_uint_t                 waits;      /* so many so far */
+
     unsigned                   prepared:1;     /* headers are cleaned */
     unsigned                   has_detached:1;
     unsigned                   decided:1;      /* verdict is there */
@@ -98,6 +107,7 @@ void *ngx_http_k8s_sa_create_loc_conf(ngx_conf_t *cf);
 char *ngx_http_k8s_sa_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 
+char *ngx_http_k8s_sa_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_k8s_sa_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_k8s_sa_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_k8s_sa_realm(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -113,6 +123,14 @@ ngx_http_k8s_sa_issuer_ref_t *ngx_http_k8s_sa_issuer_ref(ngx_conf_t *cf,
 /* ngx_http_k8s_sa_issuer_block.c: k8s_sa_issuer NAME { ... } */
 
 char *ngx_http_k8s_sa_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/*
+ * When the http block has been read: what depends on the rest of it, i.e. the
+ * resolver, the zone.
+ */
+
+ngx_int_t ngx_http_k8s_sa_issuer_complete(ngx_conf_t *cf,
+    ngx_http_k8s_sa_issuer_ref_t *ref);
 
 
 /* ngx_http_k8s_sa_token_file.c: k8s_sa_token_file $variable FILE */

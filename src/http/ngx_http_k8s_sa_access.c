@@ -1,6 +1,17 @@
 #include "http/ngx_http_k8s_sa.h"
 
 
+/*
+ * One wait may be for a fetch that was under way when the token's key was
+ * published; then there is a second one.
+ */
+
+#define NGX_HTTP_K8S_SA_WAITS  2
+
+
+static ngx_int_t ngx_http_k8s_sa_wait(ngx_http_request_t *r,
+    ngx_http_k8s_sa_ctx_t *ctx);
+static void ngx_http_k8s_sa_resume(ngx_k8s_sa_waiter_t *waiter);
 static ngx_int_t ngx_http_k8s_sa_answer(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
 static ngx_int_t ngx_http_k8s_sa_challenge(ngx_http_request_t *r,
@@ -30,10 +41,23 @@ ngx_http_k8s_sa_access_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    if (ctx->waiter.waiting) {
+
+        /* an event on the connection, but not the one that is waited for */
+
+        return NGX_AGAIN;
+    }
+
     err.text[0] = '\0';
 
     if (ngx_http_k8s_sa_check(r, lcf, ctx, &err) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_k8s_sa_wait(r, ctx);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
     }
 
     if (ctx->verdict == K8S_SA_NO_TOKEN && lcf->optional) {
@@ -52,6 +76,77 @@ ngx_http_k8s_sa_access_handler(ngx_http_request_t *r)
     rc = ngx_http_k8s_sa_push_headers(r, lcf);
 
     return rc == NGX_ERROR ? NGX_HTTP_INTERNAL_SERVER_ERROR : rc;
+}
+
+
+/*
+ * Suspends the request if keys that are being fetched could change the
+ * verdict.  NGX_DECLINED: the verdict stands.
+ */
+
+static ngx_int_t
+ngx_http_k8s_sa_wait(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
+{
+    switch (ctx->verdict) {
+
+    case K8S_SA_UNKNOWN_KEY:
+    case K8S_SA_NO_KEYS:
+    case K8S_SA_STALE_KEYS:
+        break;
+
+    default:
+        return NGX_DECLINED;
+    }
+
+    if (ctx->waits == NGX_HTTP_K8S_SA_WAITS) {
+        return NGX_DECLINED;
+    }
+
+    ctx->waiter.handler = ngx_http_k8s_sa_resume;
+    ctx->waiter.data = r;
+
+    if (ngx_k8s_sa_issuer_wait(ctx->issuer, ctx->verdict, &ctx->waiter)
+        != NGX_AGAIN)
+    {
+        return NGX_DECLINED;
+    }
+
+    ctx->waits++;
+    ctx->decided = 0;
+
+    /* a client that goes away is noticed meanwhile */
+
+    if (r->connection->read->ready) {
+        ngx_post_event(r->connection->read, &ngx_posted_events);
+
+    } else if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_k8s_sa_resume(ngx_k8s_sa_waiter_t *waiter)
+{
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = waiter->data;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    ngx_http_core_run_phases(r);
+
+    ngx_http_run_posted_requests(c);
 }
 
 

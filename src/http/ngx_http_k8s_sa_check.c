@@ -2,8 +2,8 @@
 
 
 static k8s_sa_verdict_e ngx_http_k8s_sa_decide(
-    ngx_http_k8s_sa_loc_conf_t *lcf, k8s_sa_token_t *t, k8s_sa_identity_t *id,
-    ngx_k8s_sa_issuer_t **issuer, k8s_sa_error_t *err);
+    ngx_http_k8s_sa_loc_conf_t *lcf, k8s_sa_token_t *t,
+    ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_error_t *err);
 static ngx_uint_t ngx_http_k8s_sa_candidate(ngx_k8s_sa_issuer_t *issuer,
     k8s_sa_token_t *t, ngx_uint_t round);
 static void ngx_http_k8s_sa_copy_size(k8s_sa_str_t *field, void *data);
@@ -38,8 +38,7 @@ ngx_http_k8s_sa_check(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
                                       ctx->token.len);
 
     if (ctx->verdict == K8S_SA_VERDICT_OK) {
-        ctx->verdict = ngx_http_k8s_sa_decide(lcf, &token, &ctx->identity,
-                                              &ctx->issuer, err);
+        ctx->verdict = ngx_http_k8s_sa_decide(lcf, &token, ctx, err);
     }
 
     ctx->decided = 1;
@@ -64,10 +63,11 @@ ngx_http_k8s_sa_check(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
 
 static k8s_sa_verdict_e
 ngx_http_k8s_sa_decide(ngx_http_k8s_sa_loc_conf_t *lcf, k8s_sa_token_t *t,
-    k8s_sa_identity_t *id, ngx_k8s_sa_issuer_t **issuer, k8s_sa_error_t *err)
+    ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_error_t *err)
 {
     ngx_uint_t                      i, round;
     k8s_sa_verdict_e                verdict, best;
+    ngx_k8s_sa_issuer_t            *issuer;
     ngx_http_k8s_sa_issuer_ref_t  **ref;
 
     best = K8S_SA_UNKNOWN_ISSUER;
@@ -76,30 +76,42 @@ ngx_http_k8s_sa_decide(ngx_http_k8s_sa_loc_conf_t *lcf, k8s_sa_token_t *t,
     for (round = 0; round < NGX_HTTP_K8S_SA_ROUNDS; round++) {
 
         for (i = 0; i < lcf->auth->nelts; i++) {
+            issuer = ref[i]->issuer;
 
-            if (!ngx_http_k8s_sa_candidate(ref[i]->issuer, t, round)) {
+            if (!ngx_http_k8s_sa_candidate(issuer, t, round)) {
                 continue;
             }
 
-            verdict = k8s_sa_token_verify(t, ref[i]->issuer->keys,
-                                          &ref[i]->issuer->policy);
+            verdict = ngx_k8s_sa_issuer_verify(issuer, t);
 
             if (verdict == K8S_SA_VERDICT_OK) {
-                *issuer = ref[i]->issuer;
+                ctx->issuer = issuer;
 
-                return k8s_sa_token_claims(t, &ref[i]->issuer->policy,
-                                           ngx_time(), id, err);
+                return k8s_sa_token_claims(t, &issuer->policy, ngx_time(),
+                                           &ctx->identity, err);
             }
 
             /* of several refusals the one that came furthest is told */
 
             if (best == K8S_SA_UNKNOWN_ISSUER || verdict > best) {
                 best = verdict;
+                ctx->issuer = issuer;
             }
         }
     }
 
-    return best;
+    if (best != K8S_SA_UNKNOWN_ISSUER) {
+        return best;
+    }
+
+    for (i = 0; i < lcf->auth->nelts; i++) {
+        if (ngx_k8s_sa_issuer_unlearned(ref[i]->issuer)) {
+            ctx->issuer = ref[i]->issuer;
+            return K8S_SA_NO_KEYS;
+        }
+    }
+
+    return K8S_SA_UNKNOWN_ISSUER;
 }
 
 
@@ -108,6 +120,10 @@ ngx_http_k8s_sa_candidate(ngx_k8s_sa_issuer_t *issuer, k8s_sa_token_t *t,
     ngx_uint_t round)
 {
     ngx_uint_t  matches;
+
+    if (ngx_k8s_sa_issuer_unlearned(issuer)) {
+        return 0;
+    }
 
     matches = k8s_sa_token_issuer_matches(t, &issuer->policy);
 
@@ -121,7 +137,7 @@ ngx_http_k8s_sa_candidate(ngx_k8s_sa_issuer_t *issuer, k8s_sa_token_t *t,
 
     default: /* NGX_HTTP_K8S_SA_BY_KID */
         return !matches && t->kid.data
-               && k8s_sa_keyset_has_kid(issuer->keys, &t->kid);
+               && ngx_k8s_sa_issuer_has_kid(issuer, &t->kid);
     }
 }
 

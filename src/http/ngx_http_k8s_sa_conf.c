@@ -60,6 +60,21 @@ ngx_http_k8s_sa_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_uint_t                      i;
     ngx_http_k8s_sa_issuer_ref_t  **ref;
 
+    if (mcf->issuers.nelts == 0) {
+        return NGX_CONF_OK;
+    }
+
+    if (mcf->zone_name.len == 0) {
+        ngx_str_set(&mcf->zone_name, "k8s_sa");
+        mcf->zone_size = 8 * 1024 * 1024;
+    }
+
+    mcf->zone = ngx_k8s_sa_zone_add(cf, &mcf->zone_name, mcf->zone_size,
+                                    &ngx_http_k8s_sa_module);
+    if (mcf->zone == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
     ref = mcf->issuers.elts;
 
     for (i = 0; i < mcf->issuers.nelts; i++) {
@@ -68,6 +83,10 @@ ngx_http_k8s_sa_init_main_conf(ngx_conf_t *cf, void *conf)
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                           "unknown issuer \"%V\" in %s:%ui",
                           &ref[i]->name, ref[i]->file, ref[i]->line);
+            return NGX_CONF_ERROR;
+        }
+
+        if (ngx_http_k8s_sa_issuer_complete(cf, ref[i]) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
     }
@@ -176,17 +195,56 @@ ngx_http_k8s_sa_issuer_ref(ngx_conf_t *cf, ngx_str_t *name)
         return NULL;
     }
 
-    *ref = ngx_palloc(cf->pool, sizeof(ngx_http_k8s_sa_issuer_ref_t));
+    *ref = ngx_pcalloc(cf->pool, sizeof(ngx_http_k8s_sa_issuer_ref_t));
     if (*ref == NULL) {
         return NULL;
     }
 
     (*ref)->name = *name;
-    (*ref)->issuer = NULL;
     (*ref)->file = cf->conf_file->file.name.data;
     (*ref)->line = cf->conf_file->line;
 
     return *ref;
+}
+
+
+char *
+ngx_http_k8s_sa_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_k8s_sa_main_conf_t *mcf = conf;
+
+    u_char     *p;
+    ngx_str_t  *value, size;
+
+    if (mcf->zone_name.len) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    p = (u_char *) ngx_strchr(value[1].data, ':');
+
+    if (p == NULL || p == value[1].data) {
+        goto invalid;
+    }
+
+    size.data = p + 1;
+    size.len = value[1].data + value[1].len - size.data;
+
+    mcf->zone_size = ngx_parse_size(&size);
+    if (mcf->zone_size == NGX_ERROR) {
+        goto invalid;
+    }
+
+    mcf->zone_name.data = value[1].data;
+    mcf->zone_name.len = p - value[1].data;
+
+    return NGX_CONF_OK;
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid zone \"%V\"", &value[1]);
+    return NGX_CONF_ERROR;
 }
 
 

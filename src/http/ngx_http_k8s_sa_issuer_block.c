@@ -1,14 +1,4 @@
-#include "http/ngx_http_k8s_sa.h"
-
-
-typedef struct {
-    ngx_k8s_sa_issuer_t    *issuer;
-
-    ngx_flag_t              any_audience;
-    ngx_flag_t              legacy_tokens;
-    ngx_flag_t              kubernetes;
-    time_t                  leeway;
-} ngx_http_k8s_sa_issuer_conf_t;
+#include "http/ngx_http_k8s_sa_issuer_block.h"
 
 
 static char *ngx_http_k8s_sa_issuer_directive(ngx_conf_t *cf,
@@ -24,6 +14,8 @@ static char *ngx_http_k8s_sa_issuer_key_file(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_k8s_sa_issuer_algorithms(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
+static char *ngx_http_k8s_sa_issuer_url(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static char *ngx_http_k8s_sa_add_strings(ngx_conf_t *cf, ngx_array_t *array);
 
 
@@ -85,6 +77,97 @@ static ngx_command_t  ngx_http_k8s_sa_issuer_commands[] = {
       ngx_conf_set_sec_slot,
       0,
       offsetof(ngx_http_k8s_sa_issuer_conf_t, leeway),
+      NULL },
+
+    { ngx_string("api_server"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_k8s_sa_issuer_conf_t, api_server),
+      NULL },
+
+    { ngx_string("discovery"),
+      NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_http_k8s_sa_issuer_url,
+      0,
+      offsetof(ngx_http_k8s_sa_issuer_conf_t, discovery),
+      NULL },
+
+    { ngx_string("jwks_uri"),
+      NGX_CONF_TAKE1,
+      ngx_http_k8s_sa_issuer_url,
+      0,
+      offsetof(ngx_http_k8s_sa_issuer_conf_t, jwks_uri),
+      NULL },
+
+    { ngx_string("token_file"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_k8s_sa_issuer_conf_t, token_file),
+      NULL },
+
+    { ngx_string("state_path"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_k8s_sa_issuer_conf_t, state_path),
+      NULL },
+
+    { ngx_string("refresh"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      0,
+      offsetof(ngx_http_k8s_sa_issuer_conf_t, refresh),
+      NULL },
+
+    { ngx_string("stale"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      0,
+      offsetof(ngx_http_k8s_sa_issuer_conf_t, stale),
+      NULL },
+
+    { ngx_string("timeout"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      0,
+      offsetof(ngx_http_k8s_sa_issuer_conf_t, timeout),
+      NULL },
+
+    { ngx_string("ssl_verify"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_flag_slot,
+      0,
+      offsetof(ngx_http_k8s_sa_issuer_conf_t, ssl_verify),
+      NULL },
+
+    { ngx_string("ssl_name"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_k8s_sa_issuer_conf_t, ssl_name),
+      NULL },
+
+    { ngx_string("ssl_trusted_certificate"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_k8s_sa_issuer_conf_t, ssl_trusted_certificate),
+      NULL },
+
+    { ngx_string("ssl_certificate"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_k8s_sa_issuer_conf_t, ssl_certificate),
+      NULL },
+
+    { ngx_string("ssl_certificate_key"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_k8s_sa_issuer_conf_t, ssl_certificate_key),
       NULL },
 
       ngx_null_command
@@ -152,6 +235,8 @@ ngx_http_k8s_sa_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     issuer->name = ref->name;
     ref->issuer = issuer;
+    ref->file = cf->conf_file->file.name.data;
+    ref->line = cf->conf_file->line;
 
     if (ngx_array_init(&issuer->issuers, cf->pool, 2, sizeof(k8s_sa_str_t))
         != NGX_OK
@@ -165,16 +250,22 @@ ngx_http_k8s_sa_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    issuer->keys = k8s_sa_keyset_create();
-    if (issuer->keys == NULL) {
+    issuer->file_keys = k8s_sa_keyset_create();
+    if (issuer->file_keys == NULL) {
         return NGX_CONF_ERROR;
     }
 
+    ngx_memzero(&icf, sizeof(ngx_http_k8s_sa_issuer_conf_t));
+
     icf.issuer = issuer;
-    icf.any_audience = 0;
-        icf.legacy_tokens = NGX_CONF_UNSET;
+    icf.ref = ref;
+    icf.legacy_tokens = NGX_CONF_UNSET;
     icf.kubernetes = NGX_CONF_UNSET;
     icf.leeway = NGX_CONF_UNSET;
+    icf.refresh = NGX_CONF_UNSET_MSEC;
+    icf.stale = NGX_CONF_UNSET_MSEC;
+    icf.timeout = NGX_CONF_UNSET_MSEC;
+    icf.ssl_verify = NGX_CONF_UNSET;
 
     save = *cf;
     cf->handler = ngx_http_k8s_sa_issuer_directive;
@@ -219,10 +310,22 @@ ngx_http_k8s_sa_issuer_directive(ngx_conf_t *cf, ngx_command_t *dummy,
             continue;
         }
 
-        if (cf->args->nelts < 2
-            || (!(cmd->type & NGX_CONF_1MORE) && cf->args->nelts != 2))
-        {
-            goto invalid;
+        switch (cf->args->nelts) {
+
+        case 1:
+            if (!(cmd->type & NGX_CONF_NOARGS)) {
+                goto invalid;
+            }
+
+            break;
+
+        case 2:
+            break;
+
+        default:
+            if (!(cmd->type & NGX_CONF_1MORE)) {
+                goto invalid;
+            }
         }
 
         rv = cmd->set(cf, cmd, cf->handler_conf);
@@ -267,10 +370,13 @@ ngx_http_k8s_sa_issuer_finish(ngx_conf_t *cf,
         policy->algorithms = K8S_SA_ALG_DEFAULT;
     }
 
-    if (issuer->key_files.nelts == 0) {
+    if (issuer->key_files.nelts == 0 && icf->discovery.data == NULL
+        && icf->jwks_uri.data == NULL)
+    {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "issuer \"%V\" has no keys: \"public_key\" or "
-                           "\"jwks_file\" is required", &issuer->name);
+                           "issuer \"%V\" has no keys: one of \"discovery\", "
+                           "\"jwks_uri\", \"jwks_file\" and \"public_key\" is "
+                           "required", &issuer->name);
         return NGX_CONF_ERROR;
     }
 
@@ -299,7 +405,7 @@ ngx_http_k8s_sa_issuer_finish(ngx_conf_t *cf,
     policy->kubernetes = icf->kubernetes;
     policy->leeway = icf->leeway;
 
-    return NGX_CONF_OK;
+    return ngx_http_k8s_sa_issuer_net(cf, icf);
 }
 
 
@@ -308,7 +414,9 @@ ngx_http_k8s_sa_issuer_cleanup(void *data)
 {
     ngx_k8s_sa_issuer_t  *issuer = data;
 
-    k8s_sa_keyset_free(issuer->keys);
+    k8s_sa_keyset_free(issuer->file_keys);
+    k8s_sa_keyset_free(issuer->fetched_keys);
+    ngx_free(issuer->learned.data);
 }
 
 
@@ -347,6 +455,36 @@ ngx_http_k8s_sa_issuer_audience(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     return ngx_http_k8s_sa_add_strings(cf, &icf->issuer->audiences);
+}
+
+
+static char *
+ngx_http_k8s_sa_issuer_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char  *p = conf;
+
+    ngx_str_t  *value, *field;
+
+    field = (ngx_str_t *) (p + cmd->offset);
+
+    if (field->data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 1) {
+        ngx_str_set(field, "");
+        return NGX_CONF_OK;
+    }
+
+    if (value[1].len == 0) {
+        return "has an empty value";
+    }
+
+    *field = value[1];
+
+    return NGX_CONF_OK;
 }
 
 
@@ -461,7 +599,7 @@ ngx_http_k8s_sa_issuer_key_file(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_k8s_sa_key_file_read(file, icf->issuer->keys, &exposed, &note,
+    if (ngx_k8s_sa_key_file_read(file, icf->issuer->file_keys, &exposed, &note,
                                  &err)
         != NGX_OK)
     {

@@ -74,11 +74,14 @@ ngx_http_k8s_sa_make_ctx(ngx_http_request_t *r)
 }
 
 
-/* marks the context in the pool's list; there is nothing to clean up */
+/* also marks the context in the pool's list */
 
 static void
 ngx_http_k8s_sa_ctx_cleanup(void *data)
 {
+    ngx_http_k8s_sa_ctx_t  *ctx = data;
+
+    ngx_k8s_sa_issuer_unwait(&ctx->waiter);
 }
 
 
@@ -123,6 +126,7 @@ ngx_http_k8s_sa_preaccess_handler(ngx_http_request_t *r)
         }
 
         ctx->prepared = 1;
+        ctx->waits = 0;
     }
 
     drop.mcf = ngx_http_get_module_main_conf(r, ngx_http_k8s_sa_module);

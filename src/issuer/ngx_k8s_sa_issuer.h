@@ -1,5 +1,8 @@
 /*
  * An issuer: who signs tokens, and the keys that check them.
+ *
+ * Keys come from files, which each process reads itself, and from the network,
+ * which one worker at a time fetches for all into the shared zone.
  */
 
 #ifndef NGX_K8S_SA_ISSUER_H
@@ -8,11 +11,22 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include <ngx_event.h>
 #include "token/k8s_sa_token.h"
+#include "net/ngx_k8s_sa_client.h"
+#include "shared/ngx_k8s_sa_keystore.h"
+#include "issuer/ngx_k8s_sa_token_file.h"
 #include "issuer/ngx_k8s_sa_watch.h"
 
 
+/* Fetches out of turn, for an unknown "kid": one in so many ms, SPEC 3. */
+
+#define NGX_K8S_SA_FORCED_INTERVAL  10000
+
+
 typedef struct ngx_k8s_sa_issuer_s  ngx_k8s_sa_issuer_t;
+typedef struct ngx_k8s_sa_fetch_s   ngx_k8s_sa_fetch_t;
+typedef struct ngx_k8s_sa_waiter_s  ngx_k8s_sa_waiter_t;
 
 
 typedef struct {
@@ -21,23 +35,153 @@ typedef struct {
 } ngx_k8s_sa_key_file_t;
 
 
+/*
+ * Somebody who waits for a fetch.  Owned by whoever waits; handler is called
+ * once, from the event loop: keys may have come, or the wait was in vain.
+ */
+
+struct ngx_k8s_sa_waiter_s {
+    ngx_queue_t              queue;
+    void                   (*handler)(ngx_k8s_sa_waiter_t *waiter);
+    void                    *data;
+    ngx_msec_t               deadline;   /* ngx_current_msec */
+    unsigned                 waiting:1;
+};
+
+
 struct ngx_k8s_sa_issuer_s {
     ngx_str_t                name;
 
     /* configuration, owned by its pool */
 
-    k8s_sa_policy_t          policy;     /* points into the arrays */
+    k8s_sa_policy_t          policy;     /* points into the arrays, or to
+                                            learned */
     ngx_array_t              issuers;    /* k8s_sa_str_t */
     ngx_array_t              audiences;  /* k8s_sa_str_t */
     ngx_array_t              key_files;  /* ngx_k8s_sa_key_file_t * */
 
-    /* of this process; replaced as a whole, freed with the configuration */
+    ngx_k8s_sa_client_t     *client;     /* NULL: keys from files only */
+    ngx_k8s_sa_url_t         discovery;  /* text.len 0: none */
+    ngx_k8s_sa_url_t         jwks_uri;   /* text.len 0: the document's */
+    ngx_k8s_sa_token_file_t *token_file; /* own credential, or NULL */
+    ngx_str_t                state_file; /* absolute, len 0: none */
+    ngx_msec_t               refresh;
+    ngx_msec_t               stale;
+    ngx_msec_t               timeout;    /* of one exchange */
+    unsigned                 private_ca:1; /* ssl_trusted_certificate is set */
 
-    k8s_sa_keyset_t         *keys;
+    ngx_k8s_sa_zone_t       *zone;
+    ngx_k8s_sa_issuer_ref_t  ref;
+
+    /* of this process */
+
+    k8s_sa_keyset_t         *file_keys;
+    k8s_sa_keyset_t         *fetched_keys;   /* NULL: none yet */
+    k8s_sa_str_t             learned;        /* "iss" of the document */
+    ngx_atomic_uint_t        generation;     /* that fetched_keys are of */
+    ngx_atomic_uint_t        events;         /* that waiters have seen */
+    ngx_msec_t               fetched_msec;   /* last success known here */
+
+    ngx_event_t              timer;          /* next fetch */
+    ngx_event_t              wait_timer;     /* while somebody waits */
+    ngx_connection_t         dummy;          /* for the timers' debug log */
+    ngx_queue_t              waiters;        /* ngx_k8s_sa_waiter_t */
+    ngx_k8s_sa_fetch_t      *fetch;          /* that is under way here */
+    ngx_log_t               *log;
 };
 
 
+/* 1 if keys come from the network. */
+
+#define ngx_k8s_sa_issuer_fetches(issuer)                                     \
+    ((issuer)->discovery.text.len || (issuer)->jwks_uri.text.len)
+
+
 /*
+ * Starts the timers of an issuer in a worker; from init_process.  stop() is
+ * for exit_process.
+ */
+
+void ngx_k8s_sa_issuer_start(ngx_k8s_sa_issuer_t *issuer, ngx_cycle_t *cycle);
+void ngx_k8s_sa_issuer_stop(ngx_k8s_sa_issuer_t *issuer);
+
+
+/*
+ * ngx_k8s_sa_keys.c
+ *
+ * Brings this process up to date with the key store; when nothing has
+ * changed, which is the rule, it is one load.
+ */
+
+void ngx_k8s_sa_issuer_sync(ngx_k8s_sa_issuer_t *issuer);
+
+/*
+ * 1 if the issuer's "iss" is not known before the first discovery document:
+ * a token may be one of its own.
+ */
+
+ngx_uint_t ngx_k8s_sa_issuer_unlearned(ngx_k8s_sa_issuer_t *issuer);
+
+/*
+ * As k8s_sa_token_verify(), with all keys of the issuer; also
+ * K8S_SA_NO_KEYS and K8S_SA_STALE_KEYS.
+ */
+
+k8s_sa_verdict_e ngx_k8s_sa_issuer_verify(ngx_k8s_sa_issuer_t *issuer,
+    k8s_sa_token_t *t);
+
+ngx_uint_t ngx_k8s_sa_issuer_has_kid(ngx_k8s_sa_issuer_t *issuer,
+    const k8s_sa_str_t *kid);
+
+/*
+ * After K8S_SA_NO_KEYS, K8S_SA_STALE_KEYS or K8S_SA_UNKNOWN_KEY: NGX_AGAIN, a
+ * fetch is under way, here or in another worker, and waiter->handler will be
+ * called; NGX_DECLINED: none is due, this is the answer.
+ */
+
+ngx_int_t ngx_k8s_sa_issuer_wait(ngx_k8s_sa_issuer_t *issuer,
+    k8s_sa_verdict_e verdict, ngx_k8s_sa_waiter_t *waiter);
+
+/* Ends a wait; nothing if there is none. */
+
+void ngx_k8s_sa_issuer_unwait(ngx_k8s_sa_waiter_t *waiter);
+
+
+/*
+ * ngx_k8s_sa_fetch.c
+ *
+ * Fetches keys if no other worker does.  NGX_OK: a fetch is under way, here
+ * or elsewhere; NGX_ERROR: no memory.
+ */
+
+ngx_int_t ngx_k8s_sa_fetch(ngx_k8s_sa_issuer_t *issuer);
+
+/* Ends this worker's fetch, if there is one, without a result. */
+
+void ngx_k8s_sa_fetch_cancel(ngx_k8s_sa_issuer_t *issuer);
+
+/* Arms the issuer's timer for the next fetch. */
+
+void ngx_k8s_sa_fetch_schedule(ngx_k8s_sa_issuer_t *issuer);
+
+void ngx_k8s_sa_fetch_timer(ngx_event_t *ev);
+
+
+/*
+ * ngx_k8s_sa_state.c: the last good key set on disk (state_path).
+ *
+ * read() puts it into the key store, whose lease the caller holds.  NGX_OK;
+ * NGX_DECLINED: there is none that can be used (it has been logged).
+ */
+
+ngx_int_t ngx_k8s_sa_state_read(ngx_k8s_sa_issuer_t *issuer);
+void ngx_k8s_sa_state_write(ngx_k8s_sa_issuer_t *issuer,
+    const ngx_k8s_sa_keys_t *keys);
+
+
+/*
+ * ngx_k8s_sa_key_files.c
+ *
  * Adds the keys of one file to a set.  NGX_OK; NGX_ERROR with the reason in
  * *err.  note->text is empty, or says why a key of the file was passed over;
  * *exposed is set if the file holds a private key and anyone may read it.

@@ -1,0 +1,48 @@
+/*
+ * An issuer's block while it is read.
+ */
+
+#ifndef NGX_HTTP_K8S_SA_ISSUER_BLOCK_H
+#define NGX_HTTP_K8S_SA_ISSUER_BLOCK_H
+
+
+#include "http/ngx_http_k8s_sa.h"
+
+
+typedef struct {
+    ngx_k8s_sa_issuer_t           *issuer;
+    ngx_http_k8s_sa_issuer_ref_t  *ref;
+
+    ngx_flag_t                     any_audience;
+    ngx_flag_t                     legacy_tokens;
+    ngx_flag_t                     kubernetes;
+    time_t                         leeway;
+
+    ngx_str_t                      api_server;
+    ngx_str_t                      discovery;     /* "": at the api_server or
+                                                     the issuer */
+    ngx_str_t                      jwks_uri;
+    ngx_str_t                      token_file;
+    ngx_str_t                      state_path;
+    ngx_msec_t                     refresh;
+    ngx_msec_t                     stale;
+    ngx_msec_t                     timeout;
+
+    ngx_flag_t                     ssl_verify;
+    ngx_str_t                      ssl_name;
+    ngx_str_t                      ssl_trusted_certificate;
+    ngx_str_t                      ssl_certificate;
+    ngx_str_t                      ssl_certificate_key;
+} ngx_http_k8s_sa_issuer_conf_t;
+
+
+/*
+ * ngx_http_k8s_sa_issuer_net.c, at the block's end: where keys are fetched and
+ * with which credential.  What is wrong has been logged.
+ */
+
+char *ngx_http_k8s_sa_issuer_net(ngx_conf_t *cf,
+    ngx_http_k8s_sa_issuer_conf_t *icf);
+
+
+#endif /* NGX_HTTP_K8S_SA_ISSUER_BLOCK_H */

@@ -1,0 +1,654 @@
+#include "issuer/ngx_k8s_sa_issuer.h"
+#include "token/k8s_sa_discovery.h"
+
+
+#define NGX_K8S_SA_REFRESH_MIN  10000     /* ms, whatever max-age says */
+#define NGX_K8S_SA_RETRY_MIN    1000      /* ms after the first failure */
+#define NGX_K8S_SA_RETRY_MAX    60000
+#define NGX_K8S_SA_RETRY_BARE   2000      /* at most, while there are no keys:
+                                             nobody can be served meanwhile */
+#define NGX_K8S_SA_LOOK         10000     /* at most between two looks */
+
+
+struct ngx_k8s_sa_fetch_s {
+    ngx_k8s_sa_issuer_t    *issuer;
+    ngx_pool_t             *pool;
+    ngx_k8s_sa_exchange_t  *exchange;     /* NULL while a handler runs */
+
+    ngx_k8s_sa_url_t        jwks_uri;
+    ngx_str_t               learned;      /* the document's issuer */
+    ngx_msec_t              refresh;      /* shortened by Cache-Control */
+};
+
+
+static ngx_int_t ngx_k8s_sa_fetch_get(ngx_k8s_sa_fetch_t *fetch,
+    ngx_k8s_sa_url_t *url, ngx_uint_t private,
+    ngx_k8s_sa_exchange_handler_pt handler);
+static void ngx_k8s_sa_fetch_discovery(const ngx_k8s_sa_result_t *res,
+    void *data);
+static ngx_int_t ngx_k8s_sa_fetch_document(ngx_k8s_sa_fetch_t *fetch,
+    const ngx_k8s_sa_result_t *res, k8s_sa_error_t *err);
+static ngx_int_t ngx_k8s_sa_fetch_issuer(ngx_k8s_sa_fetch_t *fetch,
+    k8s_sa_discovery_t *doc, k8s_sa_error_t *err);
+static ngx_uint_t ngx_k8s_sa_fetch_private(ngx_k8s_sa_fetch_t *fetch);
+static void ngx_k8s_sa_fetch_jwks(const ngx_k8s_sa_result_t *res, void *data);
+static ngx_int_t ngx_k8s_sa_fetch_store(ngx_k8s_sa_fetch_t *fetch,
+    const ngx_k8s_sa_result_t *res, k8s_sa_error_t *err);
+static ngx_int_t ngx_k8s_sa_fetch_status(ngx_k8s_sa_fetch_t *fetch,
+    ngx_k8s_sa_url_t *url, const ngx_k8s_sa_result_t *res,
+    k8s_sa_error_t *err);
+static void ngx_k8s_sa_fetch_max_age(ngx_k8s_sa_fetch_t *fetch,
+    const ngx_str_t *cache_control);
+static void ngx_k8s_sa_fetch_failed(ngx_k8s_sa_fetch_t *fetch,
+    k8s_sa_error_t *err);
+static void ngx_k8s_sa_fetch_done(ngx_k8s_sa_fetch_t *fetch);
+static ngx_msec_t ngx_k8s_sa_jitter(ngx_msec_t msec);
+
+
+void
+ngx_k8s_sa_fetch_timer(ngx_event_t *ev)
+{
+    ngx_connection_t        *dummy;
+    ngx_k8s_sa_issuer_t     *issuer;
+    ngx_k8s_sa_key_state_t   state;
+
+    dummy = ev->data;
+    issuer = dummy->data;
+
+    if (ngx_exiting || ngx_terminate || issuer->fetch) {
+        return;
+    }
+
+    ngx_k8s_sa_issuer_sync(issuer);
+
+    if (ngx_k8s_sa_keystore_state(issuer->zone, &issuer->ref, &state)
+        == NGX_OK
+        && (!state.refresh_set
+            || (ngx_msec_int_t) (state.refresh_msec - ngx_current_msec) <= 0))
+    {
+        (void) ngx_k8s_sa_fetch(issuer);
+    }
+
+    ngx_k8s_sa_fetch_schedule(issuer);
+}
+
+
+void
+ngx_k8s_sa_fetch_schedule(ngx_k8s_sa_issuer_t *issuer)
+{
+    ngx_msec_t              timer;
+    ngx_msec_int_t          due;
+    ngx_k8s_sa_key_state_t  state;
+
+    if (ngx_exiting || ngx_terminate || issuer->fetch) {
+
+        /* the end of a fetch calls again */
+
+        return;
+    }
+
+    timer = NGX_K8S_SA_RETRY_MIN;
+
+    if (ngx_k8s_sa_keystore_state(issuer->zone, &issuer->ref, &state)
+        == NGX_OK
+        && state.refresh_set)
+    {
+        due = state.refresh_msec - ngx_current_msec;
+
+        /* due already: another worker is at it, and may die of it */
+
+        if (due > 0) {
+            timer = ngx_min((ngx_msec_t) due, NGX_K8S_SA_LOOK);
+        }
+    }
+
+    ngx_add_timer(&issuer->timer, timer);
+}
+
+
+ngx_int_t
+ngx_k8s_sa_fetch(ngx_k8s_sa_issuer_t *issuer)
+{
+    ngx_int_t            rc;
+    ngx_uint_t           private;
+    ngx_pool_t          *pool;
+    k8s_sa_error_t       err;
+    ngx_k8s_sa_url_t    *url;
+    ngx_k8s_sa_fetch_t  *fetch;
+
+    if (issuer->fetch) {
+        return NGX_OK;
+    }
+
+    /* two exchanges, and some time for what is between them */
+
+    rc = ngx_k8s_sa_keystore_lease(issuer->zone, &issuer->ref,
+                                   2 * issuer->timeout + 1000, NULL);
+    if (rc != NGX_OK) {
+        return rc == NGX_BUSY ? NGX_OK : NGX_ERROR;
+    }
+
+    if (issuer->state_file.len && issuer->fetched_keys == NULL
+        && ngx_k8s_sa_state_read(issuer) == NGX_OK)
+    {
+        ngx_k8s_sa_issuer_sync(issuer);
+
+        if (ngx_k8s_sa_keystore_lease(issuer->zone, &issuer->ref,
+                                      2 * issuer->timeout + 1000, NULL)
+            != NGX_OK)
+        {
+            return NGX_OK;
+        }
+    }
+
+    pool = ngx_create_pool(4096, issuer->log);
+    if (pool == NULL) {
+        ngx_k8s_sa_keystore_release(issuer->zone, &issuer->ref);
+        return NGX_ERROR;
+    }
+
+    fetch = ngx_pcalloc(pool, sizeof(ngx_k8s_sa_fetch_t));
+    if (fetch == NULL) {
+        ngx_destroy_pool(pool);
+        ngx_k8s_sa_keystore_release(issuer->zone, &issuer->ref);
+        return NGX_ERROR;
+    }
+
+    fetch->issuer = issuer;
+    fetch->pool = pool;
+    fetch->refresh = issuer->refresh;
+
+    issuer->fetch = fetch;
+
+    if (issuer->discovery.text.len) {
+        url = &issuer->discovery;
+        private = ngx_k8s_sa_client_is_private(issuer->client, url);
+
+        rc = ngx_k8s_sa_fetch_get(fetch, url, private,
+                                  ngx_k8s_sa_fetch_discovery);
+    } else {
+        url = &issuer->jwks_uri;
+        private = ngx_k8s_sa_client_is_private(issuer->client, url);
+
+        rc = ngx_k8s_sa_fetch_get(fetch, url, private, ngx_k8s_sa_fetch_jwks);
+    }
+
+    if (rc != NGX_OK) {
+        k8s_sa_error_set(&err, "no memory for a request");
+        ngx_k8s_sa_fetch_failed(fetch, &err);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_k8s_sa_fetch_cancel(ngx_k8s_sa_issuer_t *issuer)
+{
+    ngx_k8s_sa_fetch_t  *fetch;
+
+    fetch = issuer->fetch;
+
+    if (fetch == NULL) {
+        return;
+    }
+
+    if (fetch->exchange) {
+        ngx_k8s_sa_exchange_cancel(fetch->exchange);
+    }
+
+    ngx_k8s_sa_keystore_release(issuer->zone, &issuer->ref);
+
+    issuer->fetch = NULL;
+    ngx_destroy_pool(fetch->pool);
+}
+
+
+static ngx_int_t
+ngx_k8s_sa_fetch_get(ngx_k8s_sa_fetch_t *fetch, ngx_k8s_sa_url_t *url,
+    ngx_uint_t private, ngx_k8s_sa_exchange_handler_pt handler)
+{
+    ngx_keyval_t          accept;
+    ngx_k8s_sa_issuer_t  *issuer;
+    ngx_k8s_sa_request_t  req;
+
+    issuer = fetch->issuer;
+
+    /* API servers answer anything more particular with 406 */
+
+    ngx_str_set(&accept.key, "Accept");
+    ngx_str_set(&accept.value, "*/*");
+
+    ngx_memzero(&req, sizeof(ngx_k8s_sa_request_t));
+
+    req.method = NGX_K8S_SA_GET;
+    req.url = url;
+    req.headers = &accept;
+    req.nheaders = 1;
+    req.handler = handler;
+    req.data = fetch;
+    req.hold = !ngx_queue_empty(&issuer->waiters);
+
+    if (private && issuer->token_file && issuer->token_file->token.len) {
+        req.authorization.len = sizeof("Bearer ") - 1
+                                + issuer->token_file->token.len;
+        req.authorization.data = ngx_pnalloc(fetch->pool,
+                                             req.authorization.len);
+        if (req.authorization.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_sprintf(req.authorization.data, "Bearer %V",
+                    &issuer->token_file->token);
+    }
+
+    fetch->exchange = ngx_k8s_sa_client_start(issuer->client, &req);
+
+    if (req.authorization.len) {
+        ngx_explicit_memzero(req.authorization.data, req.authorization.len);
+    }
+
+    return fetch->exchange ? NGX_OK : NGX_ERROR;
+}
+
+
+static void
+ngx_k8s_sa_fetch_discovery(const ngx_k8s_sa_result_t *res, void *data)
+{
+    ngx_k8s_sa_fetch_t *fetch = data;
+
+    k8s_sa_error_t  err;
+
+    fetch->exchange = NULL;
+
+    if (res->error == NGX_K8S_SA_NET_SHUTDOWN) {
+        ngx_k8s_sa_fetch_cancel(fetch->issuer);
+        return;
+    }
+
+    if (ngx_k8s_sa_fetch_document(fetch, res, &err) != NGX_OK) {
+        ngx_k8s_sa_fetch_failed(fetch, &err);
+        return;
+    }
+
+    if (ngx_k8s_sa_fetch_get(fetch, &fetch->jwks_uri,
+                             ngx_k8s_sa_fetch_private(fetch),
+                             ngx_k8s_sa_fetch_jwks)
+        != NGX_OK)
+    {
+        k8s_sa_error_set(&err, "no memory for a request");
+        ngx_k8s_sa_fetch_failed(fetch, &err);
+    }
+}
+
+
+static ngx_int_t
+ngx_k8s_sa_fetch_document(ngx_k8s_sa_fetch_t *fetch,
+    const ngx_k8s_sa_result_t *res, k8s_sa_error_t *err)
+{
+    ngx_int_t             rc;
+    ngx_str_t             text;
+    const char           *reason;
+    k8s_sa_discovery_t    doc;
+    ngx_k8s_sa_issuer_t  *issuer;
+
+    issuer = fetch->issuer;
+
+    if (ngx_k8s_sa_fetch_status(fetch, &issuer->discovery, res, err)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (k8s_sa_discovery_parse(&doc, res->body.data, res->body.len, err)
+        != K8S_SA_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_k8s_sa_fetch_issuer(fetch, &doc, err);
+
+    if (rc == NGX_OK && issuer->jwks_uri.text.len) {
+        fetch->jwks_uri = issuer->jwks_uri;
+
+    } else if (rc == NGX_OK) {
+        text.data = (u_char *) doc.jwks_uri;
+        text.len = ngx_strlen(doc.jwks_uri);
+
+        rc = ngx_k8s_sa_url_parse(fetch->pool, &text, &fetch->jwks_uri,
+                                  &reason);
+        if (rc != NGX_OK) {
+            k8s_sa_error_set(err, "the document's jwks_uri \"%.128s\": %s",
+                             doc.jwks_uri, rc == NGX_DECLINED ? reason
+                                                              : "no memory");
+
+        } else if (!fetch->jwks_uri.ssl && !fetch->jwks_uri.loopback) {
+            k8s_sa_error_set(err, "the document's jwks_uri \"%.128s\" is not "
+                             "https", doc.jwks_uri);
+            rc = NGX_ERROR;
+        }
+    }
+
+    k8s_sa_discovery_free(&doc);
+
+    return rc == NGX_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_k8s_sa_fetch_issuer(ngx_k8s_sa_fetch_t *fetch, k8s_sa_discovery_t *doc,
+    k8s_sa_error_t *err)
+{
+    size_t                len;
+    ngx_uint_t            i;
+    k8s_sa_str_t         *iss;
+    ngx_k8s_sa_issuer_t  *issuer;
+
+    issuer = fetch->issuer;
+    iss = issuer->issuers.elts;
+    len = ngx_strlen(doc->issuer);
+
+    if (issuer->issuers.nelts == 0) {
+
+        if (len > NGX_K8S_SA_ISS_MAX) {
+            k8s_sa_error_set(err, "the document's issuer is too long");
+            return NGX_ERROR;
+        }
+
+        fetch->learned.len = len;
+        fetch->learned.data = ngx_pnalloc(fetch->pool, len);
+        if (fetch->learned.data == NULL) {
+            k8s_sa_error_set(err, "no memory");
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(fetch->learned.data, doc->issuer, len);
+
+        return NGX_OK;
+    }
+
+    for (i = 0; i < issuer->issuers.nelts; i++) {
+        if (iss[i].len == len && ngx_memcmp(iss[i].data, doc->issuer, len) == 0)
+        {
+            return NGX_OK;
+        }
+    }
+
+    k8s_sa_error_set(err, "the document's issuer is \"%.96s\", configured is "
+                     "\"%.*s\"", doc->issuer, (int) ngx_min(iss[0].len, 96),
+                     iss[0].data);
+
+    return NGX_ERROR;
+}
+
+
+/*
+ * Our token goes to the keys' address if it goes there over verified TLS, and
+ * that address is the one we asked for the document, or has a certificate of
+ * the CA that was configured for this issuer: API servers name an address of
+ * their own there, and want a token for it, too.
+ */
+
+static ngx_uint_t
+ngx_k8s_sa_fetch_private(ngx_k8s_sa_fetch_t *fetch)
+{
+    ngx_str_t            *discovery, *jwks;
+    ngx_k8s_sa_issuer_t  *issuer;
+
+    issuer = fetch->issuer;
+
+    if (!ngx_k8s_sa_client_is_private(issuer->client, &fetch->jwks_uri)) {
+        return 0;
+    }
+
+    if (issuer->private_ca || issuer->jwks_uri.text.len) {
+        return 1;
+    }
+
+    discovery = &issuer->discovery.authority;
+    jwks = &fetch->jwks_uri.authority;
+
+    return discovery->len == jwks->len
+           && ngx_memcmp(discovery->data, jwks->data, jwks->len) == 0;
+}
+
+
+static void
+ngx_k8s_sa_fetch_jwks(const ngx_k8s_sa_result_t *res, void *data)
+{
+    ngx_k8s_sa_fetch_t *fetch = data;
+
+    k8s_sa_error_t  err;
+
+    fetch->exchange = NULL;
+
+    if (res->error == NGX_K8S_SA_NET_SHUTDOWN) {
+        ngx_k8s_sa_fetch_cancel(fetch->issuer);
+        return;
+    }
+
+    if (ngx_k8s_sa_fetch_store(fetch, res, &err) != NGX_OK) {
+        ngx_k8s_sa_fetch_failed(fetch, &err);
+        return;
+    }
+
+    ngx_k8s_sa_fetch_done(fetch);
+}
+
+
+static ngx_int_t
+ngx_k8s_sa_fetch_store(ngx_k8s_sa_fetch_t *fetch,
+    const ngx_k8s_sa_result_t *res, k8s_sa_error_t *err)
+{
+    int                   rc;
+    ngx_atomic_uint_t     generation;
+    k8s_sa_error_t        note;
+    k8s_sa_keyset_t      *set;
+    ngx_k8s_sa_url_t     *url;
+    ngx_k8s_sa_keys_t     keys;
+    ngx_k8s_sa_issuer_t  *issuer;
+
+    issuer = fetch->issuer;
+    url = fetch->jwks_uri.text.len ? &fetch->jwks_uri : &issuer->jwks_uri;
+
+    if (ngx_k8s_sa_fetch_status(fetch, url, res, err) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    set = k8s_sa_keyset_create();
+    if (set == NULL) {
+        k8s_sa_error_set(err, "no memory");
+        return NGX_ERROR;
+    }
+
+    rc = k8s_sa_keyset_add_jwks(set, res->body.data, res->body.len, &note,
+                                err);
+    k8s_sa_keyset_free(set);
+
+    if (rc != K8S_SA_OK) {
+        return NGX_ERROR;
+    }
+
+    if (note.text[0] != '\0') {
+        ngx_log_error(NGX_LOG_WARN, issuer->log, 0,
+                      "k8s_sa: key of issuer \"%V\" passed over: %s",
+                      &issuer->name, note.text);
+    }
+
+    ngx_k8s_sa_fetch_max_age(fetch, &res->cache_control);
+
+    keys.issuer = fetch->learned;
+    keys.keys = res->body;
+    keys.fetched = ngx_time();
+
+    generation = issuer->generation;
+
+    switch (ngx_k8s_sa_keystore_store(issuer->zone, &issuer->ref, &keys,
+                                      ngx_k8s_sa_jitter(fetch->refresh)))
+    {
+    case NGX_ERROR:
+        k8s_sa_error_set(err, "the zone has no room for %lu bytes of keys",
+                         (unsigned long) keys.keys.len);
+        return NGX_ERROR;
+
+    case NGX_DECLINED:
+        return NGX_OK;
+    }
+
+    ngx_k8s_sa_issuer_sync(issuer);
+
+    if (issuer->generation != generation) {
+        ngx_log_error(NGX_LOG_NOTICE, issuer->log, 0,
+                      "k8s_sa: issuer \"%V\" has new keys from \"%V\"",
+                      &issuer->name, &url->text);
+    }
+
+    if (issuer->state_file.len) {
+        ngx_k8s_sa_state_write(issuer, &keys);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_k8s_sa_fetch_status(ngx_k8s_sa_fetch_t *fetch, ngx_k8s_sa_url_t *url,
+    const ngx_k8s_sa_result_t *res, k8s_sa_error_t *err)
+{
+    const char  *hint;
+
+    if (res->error) {
+        k8s_sa_error_set(err, "%.*s: %.*s", (int) url->text.len,
+                         url->text.data, (int) res->reason.len,
+                         res->reason.data);
+        return NGX_ERROR;
+    }
+
+    if (res->status == 200) {
+        ngx_k8s_sa_fetch_max_age(fetch, &res->cache_control);
+        return NGX_OK;
+    }
+
+    switch (res->status) {
+
+    case 401:
+        hint = " (our own token is refused: see \"token_file\")";
+        break;
+
+    case 403:
+        hint = " (our own token is missing or may not read it: bind the "
+               "ClusterRole system:service-account-issuer-discovery)";
+        break;
+
+    default:
+        hint = res->status / 100 == 3 ? " (redirects are not followed)" : "";
+    }
+
+    k8s_sa_error_set(err, "%.*s answered %u%s", (int) url->text.len,
+                     url->text.data, (unsigned) res->status, hint);
+
+    return NGX_ERROR;
+}
+
+
+/* "max-age" of RFC 9111 section 5.2.2.1; anything else in it is not for us */
+
+static void
+ngx_k8s_sa_fetch_max_age(ngx_k8s_sa_fetch_t *fetch,
+    const ngx_str_t *cache_control)
+{
+    u_char     *p, *last;
+    ngx_int_t   age;
+
+    p = ngx_strlcasestrn(cache_control->data,
+                         cache_control->data + cache_control->len,
+                         (u_char *) "max-age=", sizeof("max-age=") - 2);
+    if (p == NULL) {
+        return;
+    }
+
+    /* "s-maxage" does not match; a preceding letter would be another word */
+
+    if (p != cache_control->data && p[-1] != ' ' && p[-1] != ',') {
+        return;
+    }
+
+    p += sizeof("max-age=") - 1;
+    last = p;
+
+    while (last < cache_control->data + cache_control->len
+           && *last >= '0' && *last <= '9' && last - p < 9)
+    {
+        last++;
+    }
+
+    age = ngx_atoi(p, last - p);
+    if (age == NGX_ERROR) {
+        return;
+    }
+
+    age = ngx_max(age * 1000, NGX_K8S_SA_REFRESH_MIN);
+
+    fetch->refresh = ngx_min(fetch->refresh, (ngx_msec_t) age);
+}
+
+
+static void
+ngx_k8s_sa_fetch_failed(ngx_k8s_sa_fetch_t *fetch, k8s_sa_error_t *err)
+{
+    ngx_uint_t               i;
+    ngx_msec_t               retry, max;
+    ngx_k8s_sa_issuer_t     *issuer;
+    ngx_k8s_sa_key_state_t   state;
+
+    issuer = fetch->issuer;
+    retry = NGX_K8S_SA_RETRY_MIN;
+
+    if (ngx_k8s_sa_keystore_state(issuer->zone, &issuer->ref, &state)
+        == NGX_OK)
+    {
+        max = state.keys_len ? NGX_K8S_SA_RETRY_MAX : NGX_K8S_SA_RETRY_BARE;
+
+        for (i = 0; i < state.failures && retry < max; i++) {
+            retry *= 2;
+        }
+
+        retry = ngx_min(retry, max);
+    }
+
+    retry = ngx_k8s_sa_jitter(retry);
+
+    ngx_log_error(NGX_LOG_ERR, issuer->log, 0,
+                  "k8s_sa: fetching keys of issuer \"%V\" failed: %s; "
+                  "next try in %M ms", &issuer->name, err->text, retry);
+
+    (void) ngx_k8s_sa_keystore_fail(issuer->zone, &issuer->ref,
+                                    (u_char *) err->text,
+                                    ngx_strlen(err->text), retry);
+
+    ngx_k8s_sa_fetch_done(fetch);
+}
+
+
+static void
+ngx_k8s_sa_fetch_done(ngx_k8s_sa_fetch_t *fetch)
+{
+    ngx_k8s_sa_issuer_t  *issuer;
+
+    issuer = fetch->issuer;
+
+    issuer->fetch = NULL;
+    ngx_destroy_pool(fetch->pool);
+
+    ngx_k8s_sa_fetch_schedule(issuer);
+}
+
+
+/* up to a fifth less, so that many sidecars do not ask at the same time */
+
+static ngx_msec_t
+ngx_k8s_sa_jitter(ngx_msec_t msec)
+{
+    return msec - ngx_random() % (msec / 5 + 1);
+}

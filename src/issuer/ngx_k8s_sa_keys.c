@@ -1,0 +1,335 @@
+#include "issuer/ngx_k8s_sa_issuer.h"
+
+
+#define NGX_K8S_SA_POLL  20       /* ms between looks, while somebody waits */
+
+
+static void ngx_k8s_sa_issuer_load(ngx_k8s_sa_issuer_t *issuer);
+static ngx_int_t ngx_k8s_sa_issuer_learn(ngx_k8s_sa_issuer_t *issuer,
+    ngx_str_t *learned);
+static ngx_uint_t ngx_k8s_sa_issuer_is_stale(ngx_k8s_sa_issuer_t *issuer);
+static void ngx_k8s_sa_issuer_wait_timer(ngx_event_t *ev);
+
+
+void
+ngx_k8s_sa_issuer_start(ngx_k8s_sa_issuer_t *issuer, ngx_cycle_t *cycle)
+{
+    issuer->log = cycle->log;
+
+    ngx_queue_init(&issuer->waiters);
+
+    /* ngx_event_ident() of debugging logs wants a connection */
+
+    issuer->dummy.fd = (ngx_socket_t) -1;
+    issuer->dummy.data = issuer;
+
+    issuer->timer.data = &issuer->dummy;
+    issuer->timer.handler = ngx_k8s_sa_fetch_timer;
+    issuer->timer.log = cycle->log;
+    issuer->timer.cancelable = 1;
+
+    /* who waits keeps a worker alive that is shutting down */
+
+    issuer->wait_timer.data = &issuer->dummy;
+    issuer->wait_timer.handler = ngx_k8s_sa_issuer_wait_timer;
+    issuer->wait_timer.log = cycle->log;
+
+    if (issuer->client) {
+        ngx_k8s_sa_client_init_process(issuer->client);
+    }
+
+    if (ngx_k8s_sa_issuer_fetches(issuer)) {
+        ngx_add_timer(&issuer->timer, 1);
+    }
+}
+
+
+void
+ngx_k8s_sa_issuer_stop(ngx_k8s_sa_issuer_t *issuer)
+{
+    ngx_k8s_sa_fetch_cancel(issuer);
+
+    if (issuer->client) {
+        ngx_k8s_sa_client_shutdown(issuer->client);
+    }
+}
+
+
+void
+ngx_k8s_sa_issuer_sync(ngx_k8s_sa_issuer_t *issuer)
+{
+    if (ngx_k8s_sa_issuer_fetches(issuer)
+        && ngx_k8s_sa_keystore_generation(&issuer->ref) != issuer->generation)
+    {
+        ngx_k8s_sa_issuer_load(issuer);
+    }
+}
+
+
+static void
+ngx_k8s_sa_issuer_load(ngx_k8s_sa_issuer_t *issuer)
+{
+    ngx_int_t           rc;
+    k8s_sa_error_t      err;
+    k8s_sa_keyset_t    *set;
+    ngx_k8s_sa_keys_t   keys;
+
+    rc = ngx_k8s_sa_keystore_load(issuer->zone, &issuer->ref, &keys,
+                                  issuer->log);
+    if (rc == NGX_ERROR) {
+        return;
+    }
+
+    issuer->generation = keys.generation;
+
+    if (rc == NGX_DECLINED) {
+        return;
+    }
+
+    set = k8s_sa_keyset_create();
+
+    if (set == NULL
+        || k8s_sa_keyset_add_jwks(set, keys.keys.data, keys.keys.len, NULL,
+                                  &err)
+           != K8S_SA_OK
+        || ngx_k8s_sa_issuer_learn(issuer, &keys.issuer) != NGX_OK)
+    {
+        /* whoever stored them has checked them: memory must be short */
+
+        ngx_log_error(NGX_LOG_ALERT, issuer->log, 0,
+                      "k8s_sa: cannot take over the keys of issuer \"%V\"",
+                      &issuer->name);
+
+        k8s_sa_keyset_free(set);
+        issuer->generation = 0;
+        ngx_free(keys.keys.data);
+        return;
+    }
+
+    ngx_free(keys.keys.data);
+
+    k8s_sa_keyset_free(issuer->fetched_keys);
+    issuer->fetched_keys = set;
+
+    (void) ngx_k8s_sa_issuer_is_stale(issuer);
+}
+
+
+static ngx_int_t
+ngx_k8s_sa_issuer_learn(ngx_k8s_sa_issuer_t *issuer, ngx_str_t *learned)
+{
+    u_char  *p;
+
+    if (issuer->issuers.nelts || learned->len == 0) {
+        return NGX_OK;
+    }
+
+    p = ngx_alloc(learned->len, issuer->log);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, learned->data, learned->len);
+
+    ngx_free(issuer->learned.data);
+
+    issuer->learned.data = p;
+    issuer->learned.len = learned->len;
+
+    issuer->policy.issuers = &issuer->learned;
+    issuer->policy.n_issuers = 1;
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_k8s_sa_issuer_unlearned(ngx_k8s_sa_issuer_t *issuer)
+{
+    ngx_k8s_sa_issuer_sync(issuer);
+
+    return issuer->discovery.text.len && issuer->policy.n_issuers == 0;
+}
+
+
+/* asks the key store only when what is known here would be too old */
+
+static ngx_uint_t
+ngx_k8s_sa_issuer_is_stale(ngx_k8s_sa_issuer_t *issuer)
+{
+    ngx_k8s_sa_key_state_t  state;
+
+    if (ngx_current_msec - issuer->fetched_msec < issuer->stale
+        && issuer->fetched_msec)
+    {
+        return 0;
+    }
+
+    if (ngx_k8s_sa_keystore_state(issuer->zone, &issuer->ref, &state)
+        != NGX_OK)
+    {
+        return 1;
+    }
+
+    issuer->fetched_msec = state.fetched_msec;
+
+    return state.fetched == 0
+           || ngx_current_msec - state.fetched_msec >= issuer->stale;
+}
+
+
+k8s_sa_verdict_e
+ngx_k8s_sa_issuer_verify(ngx_k8s_sa_issuer_t *issuer, k8s_sa_token_t *t)
+{
+    k8s_sa_verdict_e  verdict, fetched;
+
+    verdict = k8s_sa_token_verify(t, issuer->file_keys, &issuer->policy);
+
+    if (verdict == K8S_SA_VERDICT_OK || verdict == K8S_SA_BAD_ALGORITHM
+        || !ngx_k8s_sa_issuer_fetches(issuer))
+    {
+        return verdict;
+    }
+
+    ngx_k8s_sa_issuer_sync(issuer);
+
+    if (issuer->fetched_keys == NULL) {
+        fetched = K8S_SA_NO_KEYS;
+
+    } else if (ngx_k8s_sa_issuer_is_stale(issuer)) {
+        fetched = K8S_SA_STALE_KEYS;
+
+    } else {
+        fetched = k8s_sa_token_verify(t, issuer->fetched_keys,
+                                      &issuer->policy);
+    }
+
+    return verdict == K8S_SA_BAD_SIGNATURE && fetched != K8S_SA_VERDICT_OK
+           ? verdict : fetched;
+}
+
+
+ngx_uint_t
+ngx_k8s_sa_issuer_has_kid(ngx_k8s_sa_issuer_t *issuer, const k8s_sa_str_t *kid)
+{
+    ngx_k8s_sa_issuer_sync(issuer);
+
+    return k8s_sa_keyset_has_kid(issuer->file_keys, kid)
+           || (issuer->fetched_keys
+               && k8s_sa_keyset_has_kid(issuer->fetched_keys, kid));
+}
+
+
+ngx_int_t
+ngx_k8s_sa_issuer_wait(ngx_k8s_sa_issuer_t *issuer, k8s_sa_verdict_e verdict,
+    ngx_k8s_sa_waiter_t *waiter)
+{
+    ngx_k8s_sa_key_state_t  state;
+
+    if (!ngx_k8s_sa_issuer_fetches(issuer)
+        || ngx_k8s_sa_keystore_state(issuer->zone, &issuer->ref, &state)
+           != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    if (state.lease_owner == 0) {
+
+        if (verdict == K8S_SA_UNKNOWN_KEY) {
+
+            if (ngx_k8s_sa_keystore_force(issuer->zone, &issuer->ref,
+                                          NGX_K8S_SA_FORCED_INTERVAL, NULL)
+                != NGX_OK)
+            {
+                return NGX_DECLINED;
+            }
+
+        } else if (state.refresh_set
+                   && (ngx_msec_int_t) (state.refresh_msec - ngx_current_msec)
+                      > 0)
+        {
+            return NGX_DECLINED;
+        }
+
+        if (ngx_k8s_sa_fetch(issuer) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+    }
+
+    if (ngx_queue_empty(&issuer->waiters)) {
+        issuer->events = state.events;
+
+        ngx_add_timer(&issuer->wait_timer, NGX_K8S_SA_POLL);
+    }
+
+    /* two exchanges, discovery document and keys */
+
+    waiter->deadline = ngx_current_msec + 2 * issuer->timeout + 1000;
+    waiter->waiting = 1;
+
+    ngx_queue_insert_tail(&issuer->waiters, &waiter->queue);
+
+    return NGX_AGAIN;
+}
+
+
+void
+ngx_k8s_sa_issuer_unwait(ngx_k8s_sa_waiter_t *waiter)
+{
+    if (waiter->waiting) {
+        ngx_queue_remove(&waiter->queue);
+        waiter->waiting = 0;
+    }
+}
+
+
+static void
+ngx_k8s_sa_issuer_wait_timer(ngx_event_t *ev)
+{
+    ngx_uint_t            all;
+    ngx_queue_t           woken, *q;
+    ngx_connection_t     *dummy;
+    ngx_atomic_uint_t     events;
+    ngx_k8s_sa_issuer_t  *issuer;
+    ngx_k8s_sa_waiter_t  *waiter;
+
+    dummy = ev->data;
+    issuer = dummy->data;
+
+    if (ngx_queue_empty(&issuer->waiters)) {
+        return;
+    }
+
+    events = ngx_k8s_sa_keystore_events(&issuer->ref);
+
+    all = events != issuer->events;
+    issuer->events = events;
+
+    /* a handler may wait again, or end another one's wait */
+
+    ngx_queue_init(&woken);
+    ngx_queue_add(&woken, &issuer->waiters);
+    ngx_queue_init(&issuer->waiters);
+
+    while (!ngx_queue_empty(&woken)) {
+
+        q = ngx_queue_head(&woken);
+        ngx_queue_remove(q);
+
+        waiter = ngx_queue_data(q, ngx_k8s_sa_waiter_t, queue);
+
+        if (!all
+            && (ngx_msec_int_t) (waiter->deadline - ngx_current_msec) > 0)
+        {
+            ngx_queue_insert_tail(&issuer->waiters, q);
+            continue;
+        }
+
+        waiter->waiting = 0;
+        waiter->handler(waiter);
+    }
+
+    if (!ngx_queue_empty(&issuer->waiters) && !issuer->wait_timer.timer_set) {
+        ngx_add_timer(&issuer->wait_timer, NGX_K8S_SA_POLL);
+    }
+}

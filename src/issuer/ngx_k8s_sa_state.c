@@ -1,0 +1,263 @@
+#include "issuer/ngx_k8s_sa_issuer.h"
+
+#include <jansson.h>
+#include <openssl/evp.h>
+#include <sys/stat.h>
+
+
+/* JSON: the key set is in it as a string, whose escapes may double it */
+
+#define NGX_K8S_SA_STATE_MAX  (3 * NGX_K8S_SA_KEYS_MAX)
+
+
+static ngx_int_t ngx_k8s_sa_state_check(ngx_k8s_sa_issuer_t *issuer,
+    json_t *state, ngx_k8s_sa_keys_t *keys, k8s_sa_error_t *err);
+static ngx_int_t ngx_k8s_sa_state_digest(ngx_k8s_sa_issuer_t *issuer,
+    const ngx_k8s_sa_keys_t *keys, u_char *hex);
+static ngx_int_t ngx_k8s_sa_state_save(ngx_k8s_sa_issuer_t *issuer,
+    const char *text, size_t len);
+
+
+#define NGX_K8S_SA_HEX_LEN  64
+
+
+ngx_int_t
+ngx_k8s_sa_state_read(ngx_k8s_sa_issuer_t *issuer)
+{
+    json_t              *state;
+    ngx_int_t            rc;
+    ngx_str_t            content;
+    json_error_t         error;
+    k8s_sa_error_t       err;
+    ngx_k8s_sa_keys_t    keys;
+    ngx_k8s_sa_watch_t   watch;
+
+    watch.path = issuer->state_file;
+
+    if (ngx_k8s_sa_watch_read(&watch, NGX_K8S_SA_STATE_MAX, &content, &err)
+        != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_NOTICE, issuer->log, 0,
+                      "k8s_sa: no saved keys of issuer \"%V\": \"%V\": %s",
+                      &issuer->name, &issuer->state_file, err.text);
+        return NGX_DECLINED;
+    }
+
+    state = json_loadb((char *) content.data, content.len,
+                       JSON_REJECT_DUPLICATES, &error);
+    free(content.data);
+
+    k8s_sa_error_set(&err, "not JSON");
+
+    rc = state ? ngx_k8s_sa_state_check(issuer, state, &keys, &err)
+               : NGX_DECLINED;
+
+    if (rc == NGX_OK) {
+
+        /* due at once: they are only there until the issuer answers */
+
+        rc = ngx_k8s_sa_keystore_store(issuer->zone, &issuer->ref, &keys, 0);
+
+        if (rc == NGX_OK) {
+            ngx_log_error(NGX_LOG_NOTICE, issuer->log, 0,
+                          "k8s_sa: issuer \"%V\" has saved keys from \"%V\"",
+                          &issuer->name, &issuer->state_file);
+        }
+
+    } else {
+        ngx_log_error(NGX_LOG_WARN, issuer->log, 0,
+                      "k8s_sa: saved keys of issuer \"%V\" cannot be used: "
+                      "\"%V\": %s",
+                      &issuer->name, &issuer->state_file, err.text);
+    }
+
+    json_decref(state);
+
+    return rc == NGX_OK ? NGX_OK : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_k8s_sa_state_check(ngx_k8s_sa_issuer_t *issuer, json_t *state,
+    ngx_k8s_sa_keys_t *keys, k8s_sa_error_t *err)
+{
+    int               rc;
+    u_char            hex[NGX_K8S_SA_HEX_LEN];
+    size_t            iss_len, jwks_len, digest_len;
+    const char       *iss, *jwks, *digest;
+    json_int_t        fetched;
+    json_error_t      error;
+    k8s_sa_keyset_t  *set;
+
+    if (json_unpack_ex(state, &error, JSON_STRICT,
+                       "{s:I, s:s%, s:s%, s:s%}",
+                       "fetched", &fetched, "issuer", &iss, &iss_len,
+                       "jwks", &jwks, &jwks_len,
+                       "digest", &digest, &digest_len)
+        != 0)
+    {
+        k8s_sa_error_set(err, "%.128s", error.text);
+        return NGX_DECLINED;
+    }
+
+    keys->issuer.data = (u_char *) iss;
+    keys->issuer.len = iss_len;
+    keys->keys.data = (u_char *) jwks;
+    keys->keys.len = jwks_len;
+    keys->fetched = fetched;
+
+    if (ngx_k8s_sa_state_digest(issuer, keys, hex) != NGX_OK
+        || digest_len != NGX_K8S_SA_HEX_LEN
+        || ngx_memcmp(digest, hex, NGX_K8S_SA_HEX_LEN) != 0)
+    {
+        k8s_sa_error_set(err, "damaged, or of another configuration");
+        return NGX_DECLINED;
+    }
+
+    if (fetched > ngx_time()
+        || (ngx_msec_t) (ngx_time() - fetched) >= issuer->stale / 1000)
+    {
+        k8s_sa_error_set(err, "older than \"stale\"");
+        return NGX_DECLINED;
+    }
+
+    set = k8s_sa_keyset_create();
+    if (set == NULL) {
+        k8s_sa_error_set(err, "no memory");
+        return NGX_DECLINED;
+    }
+
+    rc = k8s_sa_keyset_add_jwks(set, jwks, jwks_len, NULL, err);
+    k8s_sa_keyset_free(set);
+
+    return rc == K8S_SA_OK ? NGX_OK : NGX_DECLINED;
+}
+
+
+/* over what is used of the file, and the configuration that it belongs to */
+
+static ngx_int_t
+ngx_k8s_sa_state_digest(ngx_k8s_sa_issuer_t *issuer,
+    const ngx_k8s_sa_keys_t *keys, u_char *hex)
+{
+    int          ok;
+    u_char       digest[EVP_MAX_MD_SIZE];
+    int64_t      fetched;
+    uint64_t     len;
+    EVP_MD_CTX  *ctx;
+
+    fetched = keys->fetched;
+    len = keys->issuer.len;
+
+    ctx = EVP_MD_CTX_new();
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    ok = EVP_DigestInit_ex(ctx, EVP_sha256(), NULL)
+         && EVP_DigestUpdate(ctx, issuer->ref.digest, NGX_K8S_SA_DIGEST_LEN)
+         && EVP_DigestUpdate(ctx, &fetched, sizeof(fetched))
+         && EVP_DigestUpdate(ctx, &len, sizeof(len))
+         && EVP_DigestUpdate(ctx, keys->issuer.data, keys->issuer.len)
+         && EVP_DigestUpdate(ctx, keys->keys.data, keys->keys.len)
+         && EVP_DigestFinal_ex(ctx, digest, NULL);
+
+    EVP_MD_CTX_free(ctx);
+
+    if (!ok) {
+        return NGX_ERROR;
+    }
+
+    ngx_hex_dump(hex, digest, NGX_K8S_SA_HEX_LEN / 2);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_k8s_sa_state_write(ngx_k8s_sa_issuer_t *issuer,
+    const ngx_k8s_sa_keys_t *keys)
+{
+    char    *text;
+    u_char   hex[NGX_K8S_SA_HEX_LEN];
+    json_t  *state;
+
+    if (ngx_k8s_sa_state_digest(issuer, keys, hex) != NGX_OK) {
+        return;
+    }
+
+    state = json_pack("{s:I, s:s%, s:s%, s:s%}",
+                      "fetched", (json_int_t) keys->fetched,
+                      "issuer", keys->issuer.data ? keys->issuer.data
+                                                  : (u_char *) "",
+                      keys->issuer.len,
+                      "jwks", keys->keys.data, keys->keys.len,
+                      "digest", hex, (size_t) NGX_K8S_SA_HEX_LEN);
+
+    text = json_dumps(state, JSON_COMPACT);
+    json_decref(state);
+
+    if (text == NULL
+        || ngx_k8s_sa_state_save(issuer, text, ngx_strlen(text)) != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, issuer->log, ngx_errno,
+                      "k8s_sa: cannot save the keys of issuer \"%V\" in "
+                      "\"%V\"", &issuer->name, &issuer->state_file);
+    }
+
+    free(text);
+}
+
+
+/*
+ * Atomic for whoever reads it.  There is no fsync(), which can take seconds:
+ * a file that a power failure has cut fails the check of its digest.
+ */
+
+static ngx_int_t
+ngx_k8s_sa_state_save(ngx_k8s_sa_issuer_t *issuer, const char *text,
+    size_t len)
+{
+    int      fd;
+    size_t   n;
+    ssize_t  written;
+    u_char   temp[NGX_MAX_PATH];
+
+    if (ngx_snprintf(temp, NGX_MAX_PATH, "%V.%P%Z", &issuer->state_file,
+                     ngx_pid)
+        >= temp + NGX_MAX_PATH)
+    {
+        ngx_set_errno(ENAMETOOLONG);
+        return NGX_ERROR;
+    }
+
+    fd = open((char *) temp, O_WRONLY|O_CREAT|O_TRUNC|O_CLOEXEC|O_NOFOLLOW,
+              S_IRUSR|S_IWUSR);
+    if (fd == -1) {
+        return NGX_ERROR;
+    }
+
+    for (n = 0; n < len; n += written) {
+
+        written = write(fd, text + n, len - n);
+
+        if (written == -1) {
+            close(fd);
+            goto failed;
+        }
+    }
+
+    if (close(fd) == -1
+        || rename((char *) temp, (char *) issuer->state_file.data) == -1)
+    {
+        goto failed;
+    }
+
+    return NGX_OK;
+
+failed:
+
+    (void) unlink((char *) temp);
+
+    return NGX_ERROR;
+}
