@@ -55,7 +55,7 @@ suite() {
 
     # the whole file: as TAP has it, or as prove says it
     sed -nE 's/^(ok .*# *skip(ped)?|1\.\.0 # *skip|.*\.\. skipped):? *//Ip' \
-        "$log" >"$log.skips"
+        "$log" | grep -vxF '(no reason given)' >"$log.skips" || true
     skipped=$(wc -l <"$log.skips")
     ok=$(($(count '^ok ' "$log") - $(count '^ok .*# *[Ss][Kk][Ii][Pp]' "$log")))
     bad=$(grep -E '^not ok ' "$log" | grep -cv '# TODO') || true
@@ -89,6 +89,8 @@ suite() {
 
     if [ -n "$reason" ]; then
         grep -A 12 '^not ok ' "$log" | head -n 80 >&2 || true
+        grep -hs '\[\(emerg\|alert\)\]' "$log" \
+            "$TEST_NGINX_SERVROOT/logs/error.log" | sort -u | tail -n 5 >&2
         echo "---- the end of what $name said:" >&2
         tail -n 30 "$log" >&2
         finish "$name: $reason"
@@ -184,8 +186,10 @@ TEST_NGINX_BINARY=${TEST_NGINX_BINARY:-/usr/sbin/nginx}
 TEST_NGINX_LOAD_MODULES=$K8S_SA_MODULE
 TEST_NGINX_SERVROOT=${TEST_NGINX_SERVROOT:-$SCRATCH/servroot}
 TEST_NGINX_PORT=${TEST_NGINX_PORT:-$(free_port)}
+PERL5LIB=$PWD/util${PERL5LIB:+:$PERL5LIB}
+PERL5OPT=-MLoopbackOnly
 TMPDIR=$SCRATCH
-export TMPDIR BUILD K8S_SA_MODULE K8S_SA_CLIENT TEST_NGINX_BINARY \
+export PERL5LIB PERL5OPT TMPDIR BUILD K8S_SA_MODULE K8S_SA_CLIENT TEST_NGINX_BINARY \
        TEST_NGINX_LOAD_MODULES TEST_NGINX_SERVROOT TEST_NGINX_PORT
 
 at_exit stop_leftovers

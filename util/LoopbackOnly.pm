@@ -1,0 +1,25 @@
+package LoopbackOnly;
+
+# Test::Nginx's server listens on every address of the machine, and knows no
+# setting for it.  util/test.sh loads this into the tests; the port stays what
+# tests see as $TEST_NGINX_SERVER_PORT.
+
+use strict;
+use warnings;
+
+INIT {
+    if ($INC{'Test/Nginx/Util.pm'}) {
+        no warnings 'once';
+
+        my $port = $Test::Nginx::Util::ServerPort;
+
+        if ($port =~ /^\d+$/) {
+            $Test::Nginx::Util::ServerPort = "127.0.0.1:$port";
+            $Test::Nginx::Util::ServerPortForClient = $port;
+            $ENV{TEST_NGINX_SERVER_PORT} ||= $port;
+            $ENV{TEST_NGINX_STREAM_PORT} ||= $port + 1;
+        }
+    }
+}
+
+1;
