@@ -114,9 +114,13 @@ k8s_sa_key_rsa(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
         return K8S_SA_REFUSED;
     }
 
+    /* nothing is left that could be wrong with the key itself */
+
     pkey = k8s_sa_pkey_rsa(n, n_len, e, e_len);
     if (pkey == NULL) {
-        return k8s_sa_key_failed("RSA key is invalid", err);
+        (void) k8s_sa_openssl_no_memory();
+        k8s_sa_error_set(err, "OpenSSL could not make an RSA key");
+        return K8S_SA_ERROR;
     }
 
     rc = k8s_sa_key_create(key, digests, K8S_SA_KTY_RSA, pkey, err);

@@ -1,0 +1,161 @@
+/*
+ * The recorded answers of real API servers under t/fixtures/: status line,
+ * headers and the undecoded body of each, and what INDEX.txt says of it.
+ */
+
+#ifndef K8S_SA_RECORDED_H
+#define K8S_SA_RECORDED_H
+
+
+#include "k8s_sa_test.h"
+
+#include <glob.h>
+#include <strings.h>
+
+
+typedef struct {
+    const char     *name;        /* "valid-projected" */
+    const char     *path;        /* without ".http" */
+    const char     *index;       /* the line of INDEX.txt */
+    unsigned        status;      /* 0: none */
+    unsigned char  *body;        /* decoded; ASan sees what is behind it */
+    size_t          len;
+} recorded_t;
+
+
+static inline size_t
+recorded_unchunk(unsigned char *dst, const char *p, const char *end)
+{
+    char    *rest;
+    size_t   n, len;
+
+    len = 0;
+
+    for ( ;; ) {
+        n = strtoul(p, &rest, 16);
+        assert_memory_equal(rest, "\r\n", 2);
+
+        if (n == 0) {
+            return len;
+        }
+
+        p = rest + 2;
+        assert_true(n + 2 <= (size_t) (end - p));
+
+        memcpy(dst + len, p, n);
+
+        len += n;
+        p += n + 2;
+    }
+}
+
+
+/* The last answer in the file: "100 Continue" may come before it. */
+
+static inline void
+recorded_answer(recorded_t *rec)
+{
+    char           *data, *p, *body, *end, *headers;
+    size_t          len, n;
+    unsigned char  *bytes;
+
+    data = test_read(test_format("%s.http", rec->path), &len);
+    end = data + len;
+
+    rec->status = 0;
+    rec->body = test_copy("", 0);
+    rec->len = 0;
+
+    for (p = data; p < end; p = body) {
+        body = strstr(p, "\r\n\r\n");
+        if (body == NULL) {
+            return;
+        }
+
+        headers = test_format("%.*s", (int) (body - p), p);
+        body += 4;
+
+        p = strchr(headers, ' ');
+        assert_non_null(p);
+
+        rec->status = atoi(p);
+
+        if (rec->status == 100) {
+            continue;
+        }
+
+        n = end - body;
+        bytes = test_copy(body, n);
+
+        if (strcasestr(headers, "\r\nTransfer-Encoding: chunked")) {
+            n = recorded_unchunk(bytes, body, end);
+        }
+
+        rec->body = test_copy(bytes, n);
+        rec->len = n;
+
+        return;
+    }
+}
+
+
+static inline const char *
+recorded_index(const char *index, const char *entry)
+{
+    size_t       len;
+    const char  *p;
+
+    len = strlen(entry);
+
+    for (p = index; p; p = strchr(p, '\n')) {
+        p += (*p == '\n');
+
+        if (strncmp(p, entry, len) == 0) {
+            return test_format("%.*s", (int) strcspn(p, "\n"), p);
+        }
+    }
+
+    fail_msg("%s is not in INDEX.txt", entry);
+
+    return NULL;
+}
+
+
+/*
+ * Calls visit for each recorded answer t/fixtures/VERSION/PATTERN.http, in
+ * alphabetical order.
+ */
+
+static inline void
+recorded_each(const char *version, const char *pattern,
+    void (*visit)(recorded_t *rec, void *data), void *data)
+{
+    char        *top, *index;
+    glob_t       found;
+    size_t       i;
+    recorded_t   rec;
+
+    top = test_format("t/fixtures/%s/", version);
+    index = test_read(test_format("%sINDEX.txt", top), NULL);
+
+    assert_int_equal(glob(test_format("%s%s.http", top, pattern), 0, NULL,
+                          &found), 0);
+
+    for (i = 0; i < found.gl_pathc; i++) {
+        rec.path = test_format("%.*s",
+                               (int) strlen(found.gl_pathv[i]) - 5,
+                               found.gl_pathv[i]);
+        rec.name = strrchr(rec.path, '/') + 1;
+        rec.index = recorded_index(index,
+                                   test_format("%s.http:",
+                                               rec.path + strlen(top)));
+        recorded_answer(&rec);
+
+        visit(&rec, data);
+    }
+
+    globfree(&found);
+}
+
+
+#endif /* K8S_SA_RECORDED_H */
