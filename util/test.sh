@@ -4,14 +4,14 @@
 #
 #     util/test.sh [PART...]
 #
-# PART: layers unit client net nginx kube.  The first suite that fails ends the
-# run; the last line says how many tests passed, failed and were skipped.
+# PART: layers, unit, nginx (t/*.t), or a folder of t/ that has *.t files:
+# client, net, kube ...  The first suite that fails ends the run; the last line
+# says how many tests passed, failed and were skipped.
 
 set -eu
 cd "$(dirname "$0")/.."
 . util/lib.sh
 
-PARTS=(layers unit client net nginx kube)
 BUILD=${BUILD:-build}
 SUITE_TIMEOUT=${SUITE_TIMEOUT:-900}
 
@@ -124,12 +124,21 @@ unit_suites() {
     done
 }
 
+# t/net has a test module, and a makefile for it
+
+net_suites() {
+    local out
+
+    out=$BUILD/net
+    step "building the test module of t/net" make -C t/net BUILD="$out"
+
+    export NET_TEST_MODULE=$out/ngx_http_k8s_sa_net_test_module.so
+    export NET_TEST_NGINX=$TEST_NGINX_BINARY
+    perl_suites t/net/*.t
+}
+
 kube_suites() {
     local rc=0
-
-    if [ -z "$(compgen -G 't/kube/*.t')" ]; then
-        return
-    fi
 
     util/kube.sh build || rc=$?
 
@@ -145,6 +154,20 @@ kube_suites() {
     perl_suites t/kube/*.t
 }
 
+
+# All parts, what is quick first
+
+PARTS=(layers unit)
+for folder in t/*/; do
+    folder=$(basename "$folder")
+    if [ "$folder" != kube ] && compgen -G "t/$folder/*.t" >/dev/null; then
+        PARTS+=("$folder")
+    fi
+done
+PARTS+=(nginx)
+if compgen -G 't/kube/*.t' >/dev/null; then
+    PARTS+=(kube)
+fi
 
 for part in "$@"; do
     case " ${PARTS[*]} " in
@@ -183,14 +206,17 @@ step "building the module and the client" make -j"$(nproc)" BUILD="$BUILD"
 K8S_SA_MODULE=$(realpath "$BUILD/ngx_http_k8s_sa_module.so")
 K8S_SA_CLIENT=$(realpath "$BUILD/k8s-sa-client")
 TEST_NGINX_BINARY=${TEST_NGINX_BINARY:-/usr/sbin/nginx}
+TEST_NGINX_MODULE=$K8S_SA_MODULE
 TEST_NGINX_LOAD_MODULES=$K8S_SA_MODULE
 TEST_NGINX_SERVROOT=${TEST_NGINX_SERVROOT:-$SCRATCH/servroot}
 TEST_NGINX_PORT=${TEST_NGINX_PORT:-$(free_port)}
-PERL5LIB=$PWD/util${PERL5LIB:+:$PERL5LIB}
+PERL5LIB=$PWD/util:$PWD/t/lib${PERL5LIB:+:$PERL5LIB}
 PERL5OPT=-MLoopbackOnly
 TMPDIR=$SCRATCH
-export PERL5LIB PERL5OPT TMPDIR BUILD K8S_SA_MODULE K8S_SA_CLIENT TEST_NGINX_BINARY \
-       TEST_NGINX_LOAD_MODULES TEST_NGINX_SERVROOT TEST_NGINX_PORT
+BUILD=$(realpath "$BUILD")
+export PERL5LIB PERL5OPT TMPDIR BUILD K8S_SA_MODULE K8S_SA_CLIENT \
+       TEST_NGINX_BINARY TEST_NGINX_MODULE TEST_NGINX_LOAD_MODULES \
+       TEST_NGINX_SERVROOT TEST_NGINX_PORT
 
 at_exit stop_leftovers
 
@@ -201,10 +227,10 @@ for part in "$@"; do
     case $part in
     layers) suite util/check-layers.sh util/check-layers.sh ;;
     unit)   unit_suites ;;
-    client) perl_suites t/client/*.t ;;
-    net)    perl_suites t/net/*.t ;;
-    nginx)  perl_suites t/*.t ;;
+    net)    net_suites ;;
     kube)   kube_suites ;;
+    nginx)  perl_suites t/*.t ;;
+    *)      perl_suites t/"$part"/*.t ;;
     esac
 
     if [ $((PASSED + FAILED + SKIPPED)) = "$before" ]; then
