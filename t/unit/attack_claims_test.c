@@ -66,6 +66,9 @@ typedef struct {
 #define A253  A63 "." A63 "." A63 "." A10 A10 A10 A10 A10 A10 "a"
 
 
+static char *claims(const row_t *row);
+
+
 static const member_t  nested[] = {
     { "aud", "[\"service2\"]" },
     { "exp", "2000000600" },

@@ -48,6 +48,11 @@ typedef struct {
 } vector_t;
 
 
+static k8s_sa_keyset_t *load(const char *jwk);
+static void verify_signed_part(const vector_t *v);
+static void check_whole(const vector_t *v);
+
+
 static const vector_t  vectors[] = {
 
     { "RFC 7515 A.2, RS256",

@@ -35,6 +35,22 @@ typedef struct {
 } fixture_t;
 
 
+static k8s_sa_keyset_t *load(const char *file, k8s_sa_keyset_t *set);
+static json_t *load_claims(const char *path);
+static fixture_t *fixture(const char *path);
+static const char *string(json_t *object, const char *kind,
+    const char *member);
+static void check_identity(const fixture_t *f, json_t *claims,
+    k8s_sa_identity_t *id, const char *kid);
+static void check_fixture(const char *path);
+static json_t *load_review(const char *path, int64_t *date);
+static char *joined(json_t *list);
+static void compare_identity(const char *path, json_t *status,
+    k8s_sa_identity_t *id);
+static int compare_review(const char *path, json_t *spec, json_t *review,
+    int64_t now);
+
+
 static fixture_t  fixtures[] = {
 
     { "api-aud", API, "iat", 20, 0, K8S_SA_VERDICT_OK, "mytest:service1", 0 },
