@@ -435,17 +435,22 @@ ngx_http_k8s_sa_issuer_audience(ngx_conf_t *cf, ngx_command_t *cmd,
 {
     ngx_http_k8s_sa_issuer_conf_t  *icf = conf;
 
-    ngx_str_t  *value;
-
-    value = cf->args->elts;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
 
     if (icf->any_audience) {
         return "is used together with \"audience any\"";
     }
 
-    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "any") == 0) {
+    value = cf->args->elts;
 
-        if (icf->issuer->audiences.nelts) {
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strcmp(value[i].data, "any") != 0) {
+            continue;
+        }
+
+        if (cf->args->nelts != 2 || icf->issuer->audiences.nelts) {
             return "is used together with \"audience any\"";
         }
 
