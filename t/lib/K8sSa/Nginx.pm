@@ -1,0 +1,215 @@
+package K8sSa::Nginx;
+
+# nginx in a directory of its own on free loopback ports, for suites that need
+# more than one request a configuration.  What was started is stopped when the
+# suite ends, and its logs are searched for tokens.
+
+use strict;
+use warnings;
+
+use IO::Socket::INET;
+use POSIX qw(WNOHANG);
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use K8sSa;
+
+my @running;
+my $count = 0;
+
+$SIG{$_} = sub { exit 1 } for qw(HUP INT TERM);
+
+
+# new(http => TEXT, main => TEXT, level => 'info', workers => 1); nothing runs
+# yet.
+
+sub new {
+    my ($class, %arg) = @_;
+    my $dir = dir() . '/nginx' . ++$count;
+
+    mkdir $dir or die "$dir: $!\n";
+    mkdir "$dir/logs" or die "$dir/logs: $!\n";
+    mkdir "$dir/html" or die "$dir/html: $!\n";
+
+    my $self = bless {
+        dir => $dir, level => 'info', workers => 1, main => '', %arg,
+    }, $class;
+
+    $self->configure($arg{http});
+
+    return $self;
+}
+
+
+# Its first line is $self->{line} of the file.
+
+sub configure {
+    my ($self, $http) = @_;
+
+    my $before = <<"_";
+load_module $ENV{K8S_SA_MODULE};
+daemon off;
+worker_processes $self->{workers};
+pid nginx.pid;
+error_log logs/error.log $self->{level};
+$self->{main}
+events {
+    worker_connections 256;
+}
+http {
+    access_log logs/access.log;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+_
+
+    $self->{line} = 1 + ($before =~ tr/\n//);
+
+    write_file("$self->{dir}/nginx.conf", "$before$http\n}\n");
+}
+
+
+sub command {
+    my ($self) = @_;
+    return ($ENV{TEST_NGINX_BINARY}, '-p', "$self->{dir}/", '-c', 'nginx.conf',
+            '-e', 'logs/start.log');
+}
+
+
+# nginx -t: its exit status and what it said.
+
+sub test {
+    my ($self) = @_;
+    my $pid = open my $fh, '-|';
+
+    die "fork: $!\n" unless defined $pid;
+
+    if ($pid == 0) {
+        open STDERR, '>&', \*STDOUT;
+        { exec $self->command, '-t' }
+        POSIX::_exit(127);
+    }
+
+    local $/;
+    my $out = <$fh>;
+    close $fh;
+
+    return ($? >> 8, $out);
+}
+
+
+sub start {
+    my ($self) = @_;
+
+    my $pid = fork;
+    die "fork: $!\n" unless defined $pid;
+
+    if ($pid == 0) {
+        open STDIN, '<', '/dev/null';
+        open STDOUT, '>', "$self->{dir}/logs/stdout.log";
+        open STDERR, '>&', \*STDOUT;
+        { exec $self->command }
+        POSIX::_exit(127);
+    }
+
+    $self->{pid} = $pid;
+    push @running, $self;
+
+    my ($port) = $self->{http} =~ /listen\s+127\.0\.0\.1:(\d+)/;
+    my $until = time() + 10;
+
+    while (time() < $until) {
+        return $self
+            if -s "$self->{dir}/nginx.pid"
+               && IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                        PeerPort => $port);
+
+        last if waitpid($pid, WNOHANG) != 0;
+
+        sleep 0.02;
+    }
+
+    BAIL_OUT("nginx did not start: "
+             . slurp("$self->{dir}/logs/stdout.log"));
+}
+
+
+sub signal {
+    my ($self, $signal) = @_;
+    kill $signal, $self->{pid};
+}
+
+
+# Waits until text stands in the error log, behind what was there before;
+# false after limit seconds.
+
+sub wait_log {
+    my ($self, $pattern, $limit, $from) = @_;
+    my $until = time() + ($limit || 5);
+
+    while (time() < $until) {
+        return 1 if substr($self->log, $from || 0) =~ $pattern;
+        sleep 0.05;
+    }
+
+    return 0;
+}
+
+
+sub log {
+    my ($self, $name) = @_;
+    my $file = "$self->{dir}/logs/" . ($name || 'error') . '.log';
+    return -e $file ? slurp($file) : '';
+}
+
+
+sub stop {
+    my ($self) = @_;
+    my $pid = delete $self->{pid} or return;
+
+    kill 'TERM', $pid;
+
+    for (1 .. 250) {
+        last if waitpid($pid, WNOHANG) != 0;
+        sleep 0.02;
+        kill 'KILL', $pid if $_ == 249;
+    }
+}
+
+
+# Called once at a suite's end: stops all, then looks into all logs.
+
+sub finish {
+    my @logs;
+
+    $_->stop for @running;
+
+    for my $self (@running) {
+        push @logs, map { split /^/m, slurp($_) } glob "$self->{dir}/logs/*";
+    }
+
+    my @leaks = leaks(@logs);
+
+    is(scalar @leaks, 0, 'no log shows a token\'s signature')
+        or diag(@leaks);
+
+    my @bad = grep { /\[(?:alert|emerg|crit)\]/ } @logs;
+
+    is(scalar @bad, 0, 'no log shows a crash or the like') or diag(@bad);
+
+    @running = ();
+
+    done_testing();
+}
+
+
+END {
+    my $status = $?;
+    $_->stop for @running;
+    $? = $status;
+}
+
+
+1;
