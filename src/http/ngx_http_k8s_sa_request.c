@@ -1,4 +1,5 @@
 #include "http/ngx_http_k8s_sa.h"
+#include "token/k8s_sa_bearer.h"
 
 
 typedef struct {
@@ -250,26 +251,20 @@ ngx_http_k8s_sa_find_token(ngx_http_request_t *r,
 }
 
 
-/* "Bearer" 1*SP token, RFC 6750 section 2.1 */
-
 static ngx_int_t
 ngx_http_k8s_sa_strip_scheme(ngx_str_t *value)
 {
-    if (value->len < sizeof("Bearer ") - 1
-        || ngx_strncasecmp(value->data, (u_char *) "Bearer ",
-                           sizeof("Bearer ") - 1)
-           != 0)
-    {
+    k8s_sa_str_t  header, token;
+
+    header.len = value->len;
+    header.data = value->data;
+
+    if (k8s_sa_bearer_token(&header, &token) != K8S_SA_OK) {
         return NGX_DECLINED;
     }
 
-    value->data += sizeof("Bearer ") - 1;
-    value->len -= sizeof("Bearer ") - 1;
-
-    while (value->len && value->data[0] == ' ') {
-        value->data++;
-        value->len--;
-    }
+    value->len = token.len;
+    value->data = token.data;
 
     return NGX_OK;
 }
