@@ -30,12 +30,26 @@ typedef struct {
 } ngx_http_k8s_sa_issuer_ref_t;
 
 
+/* the issuers of a k8s_sa_auth directive */
+
+typedef struct {
+    ngx_array_t                issuers;    /* ngx_http_k8s_sa_issuer_ref_t * */
+    u_char                     digest[NGX_K8S_SA_DIGEST_LEN];   /* of all that
+                                              they decide by, except keys */
+} ngx_http_k8s_sa_auth_t;
+
+
+typedef struct ngx_http_k8s_sa_entry_s  ngx_http_k8s_sa_entry_t;
+
+
 typedef struct {
     ngx_str_t                  zone_name;
     ssize_t                    zone_size;
     ngx_k8s_sa_zone_t         *zone;       /* NULL without issuers */
 
     ngx_array_t                issuers;    /* ngx_http_k8s_sa_issuer_ref_t * */
+    ngx_array_t                auths;      /* ngx_http_k8s_sa_auth_t * */
+    ngx_http_k8s_sa_entry_t  **front;      /* this worker's token cache */
     ngx_array_t                watches;    /* ngx_k8s_sa_watch_t * */
 
     /* names of all identity headers, wherever configured */
@@ -58,12 +72,13 @@ typedef struct {
 
 
 typedef struct {
-    ngx_array_t               *auth;       /* ngx_http_k8s_sa_issuer_ref_t *,
-                                              NULL: off */
+    ngx_http_k8s_sa_auth_t    *auth;       /* NULL: off */
     ngx_flag_t                 optional;
 
     ngx_http_complex_value_t  *token;      /* NULL: Authorization */
     ngx_flag_t                 token_in_args;
+    u_char                    *token_file; /* where k8s_sa_token stands */
+    ngx_uint_t                 token_line;
     ngx_flag_t                 forward_token;
 
     ngx_str_t                  realm;      /* Bearer realm="..." */
@@ -83,8 +98,9 @@ typedef struct {
     ngx_table_elt_t            detached;   /* header withheld from upstream */
 
     k8s_sa_verdict_e           verdict;    /* valid if decided */
-    k8s_sa_identity_t          identity;   /* all absent without one */
+    k8s_sa_identity_t         *identity;   /* NULL: unknown */
     ngx_k8s_sa_issuer_t       *issuer;     /* that decided, or NULL */
+    ngx_http_k8s_sa_entry_t   *entry;      /* owner of the identity, or NULL */
 
     ngx_k8s_sa_waiter_t        waiter;
     ngx_uint_t                 waits;      /* so many so far */
@@ -92,6 +108,8 @@ typedef struct {
     unsigned                   prepared:1;     /* headers are cleaned */
     unsigned                   has_detached:1;
     unsigned                   decided:1;      /* verdict is there */
+    unsigned                   looked_up:1;    /* in the token cache */
+    unsigned                   hit:1;          /* found there */
 } ngx_http_k8s_sa_ctx_t;
 
 
@@ -131,6 +149,15 @@ char *ngx_http_k8s_sa_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 ngx_int_t ngx_http_k8s_sa_issuer_complete(ngx_conf_t *cf,
     ngx_http_k8s_sa_issuer_ref_t *ref);
+
+
+/*
+ * ngx_http_k8s_sa_digest.c: sets issuer->ref.digest and issuer->digest; then
+ * auth->digest, when all issuers have theirs.
+ */
+
+ngx_int_t ngx_http_k8s_sa_issuer_digest(ngx_k8s_sa_issuer_t *issuer);
+ngx_int_t ngx_http_k8s_sa_auth_digest(ngx_http_k8s_sa_auth_t *auth);
 
 
 /* ngx_http_k8s_sa_token_file.c: k8s_sa_token_file $variable FILE */
@@ -201,6 +228,63 @@ ngx_int_t ngx_http_k8s_sa_push_headers(ngx_http_request_t *r,
 ngx_int_t ngx_http_k8s_sa_check(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
     k8s_sa_error_t *err);
+
+/* Takes the decision back. */
+
+void ngx_http_k8s_sa_forget(ngx_http_k8s_sa_ctx_t *ctx);
+
+
+/*
+ * ngx_http_k8s_sa_cache.c: verified tokens, in this worker and in the zone.
+ *
+ * An entry is owned by whoever holds a reference to it.
+ */
+
+struct ngx_http_k8s_sa_entry_s {
+    ngx_uint_t                 refs;
+    ngx_http_k8s_sa_auth_t    *auth;
+    ngx_k8s_sa_issuer_t       *issuer;
+    ngx_uint_t                 version;    /* of the issuer's keys, when the
+                                              key was last seen among them */
+    int64_t                    expires;    /* valid before this second */
+    u_char                     key_id[K8S_SA_KEY_ID_LEN];
+    k8s_sa_identity_t          identity;   /* strings are in the entry */
+    ngx_str_t                  token;
+};
+
+/* The key of a token in the zone.  NGX_OK, or NGX_ERROR. */
+
+ngx_int_t ngx_http_k8s_sa_cache_key(ngx_http_k8s_sa_auth_t *auth,
+    ngx_str_t *token, u_char *key);
+
+/*
+ * Finds a token that was verified for auth and is valid still: in this worker
+ * (find), in the zone (load).  Returns a new reference, or NULL.
+ */
+
+ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_find(
+    ngx_http_k8s_sa_main_conf_t *mcf, ngx_http_k8s_sa_auth_t *auth,
+    ngx_str_t *token);
+ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_load(
+    ngx_http_k8s_sa_main_conf_t *mcf, ngx_http_k8s_sa_auth_t *auth,
+    ngx_str_t *token, u_char *key);
+
+/*
+ * Puts a verified token into both.  Returns a reference to its entry, or NULL
+ * without memory.
+ */
+
+ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_add(
+    ngx_http_k8s_sa_main_conf_t *mcf, ngx_http_k8s_sa_auth_t *auth,
+    ngx_str_t *token, u_char *key, ngx_k8s_sa_issuer_t *issuer,
+    const u_char *key_id, const k8s_sa_identity_t *identity);
+
+void ngx_http_k8s_sa_cache_release(ngx_http_k8s_sa_entry_t *entry);
+
+/* Makes the worker's table; it goes with the configuration. */
+
+ngx_int_t ngx_http_k8s_sa_cache_init(ngx_conf_t *cf,
+    ngx_http_k8s_sa_main_conf_t *mcf);
 
 
 /* ngx_http_k8s_sa_access.c */

@@ -112,7 +112,7 @@ ngx_http_k8s_sa_wait(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
     }
 
     ctx->waits++;
-    ctx->decided = 0;
+    ngx_http_k8s_sa_forget(ctx);
 
     /* a client that goes away is noticed meanwhile */
 
@@ -261,15 +261,10 @@ ngx_http_k8s_sa_log(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
         p = ngx_slprintf(p, last, ", issuer: \"%V\"", &ctx->issuer->name);
     }
 
-    if (ctx->identity.username.data) {
+    if (ctx->identity) {
         p = ngx_slprintf(p, last, ", subject: \"%*s\"",
-                         ctx->identity.username.len,
-                         ctx->identity.username.data);
-    }
-
-    if (ctx->identity.kid.data) {
-        p = ngx_slprintf(p, last, ", kid: \"%*s\"", ctx->identity.kid.len,
-                         ctx->identity.kid.data);
+                         ctx->identity->username.len,
+                         ctx->identity->username.data);
     }
 
     level = info->status == NGX_HTTP_SERVICE_UNAVAILABLE ? NGX_LOG_ERR

@@ -1,13 +1,15 @@
 #include "http/ngx_http_k8s_sa.h"
+#include "shared/ngx_k8s_sa_cache.h"
 
 
 static k8s_sa_verdict_e ngx_http_k8s_sa_decide(
     ngx_http_k8s_sa_loc_conf_t *lcf, k8s_sa_token_t *t,
-    ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_error_t *err);
+    ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_identity_t *id, k8s_sa_error_t *err);
+static ngx_int_t ngx_http_k8s_sa_known(ngx_http_k8s_sa_ctx_t *ctx);
+static ngx_int_t ngx_http_k8s_sa_copy_identity(ngx_http_request_t *r,
+    ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_identity_t *id);
 static ngx_uint_t ngx_http_k8s_sa_candidate(ngx_k8s_sa_issuer_t *issuer,
     k8s_sa_token_t *t, ngx_uint_t round);
-static void ngx_http_k8s_sa_copy_size(k8s_sa_str_t *field, void *data);
-static void ngx_http_k8s_sa_copy_field(k8s_sa_str_t *field, void *data);
 
 
 /*
@@ -27,35 +29,124 @@ ngx_int_t
 ngx_http_k8s_sa_check(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_error_t *err)
 {
-    size_t                  len;
-    u_char                 *p;
-    static k8s_sa_token_t   token;
+    u_char                        key[NGX_K8S_SA_CACHE_KEY_LEN];
+    k8s_sa_identity_t             id;
+    ngx_http_k8s_sa_main_conf_t  *mcf;
 
-    ngx_memzero(&ctx->identity, sizeof(k8s_sa_identity_t));
-    ctx->issuer = NULL;
+    static k8s_sa_token_t         t;
 
-    ctx->verdict = k8s_sa_token_parse(&token, ctx->token.data,
-                                      ctx->token.len);
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_k8s_sa_module);
 
-    if (ctx->verdict == K8S_SA_VERDICT_OK) {
-        ctx->verdict = ngx_http_k8s_sa_decide(lcf, &token, ctx, err);
-    }
-
+    ngx_http_k8s_sa_forget(ctx);
     ctx->decided = 1;
 
-    /* the strings are in the working space of the check */
+    ctx->entry = ngx_http_k8s_sa_cache_find(mcf, lcf->auth, &ctx->token);
 
-    len = 0;
-    k8s_sa_identity_each(&ctx->identity, ngx_http_k8s_sa_copy_size, &len);
+    if (ctx->entry) {
+        return ngx_http_k8s_sa_known(ctx);
+    }
 
-    p = ngx_pnalloc(r->pool, len);
-    if (p == NULL) {
-        ngx_memzero(&ctx->identity, sizeof(k8s_sa_identity_t));
-        ctx->verdict = K8S_SA_INTERNAL_ERROR;
+    /* nothing is hashed that cannot be a token */
+
+    ctx->verdict = k8s_sa_token_parse(&t, ctx->token.data, ctx->token.len);
+
+    if (ctx->verdict != K8S_SA_VERDICT_OK) {
+        return NGX_OK;
+    }
+
+    ctx->looked_up = 1;
+
+    if (ngx_http_k8s_sa_cache_key(lcf->auth, &ctx->token, key) != NGX_OK) {
+        goto failed;
+    }
+
+    ctx->entry = ngx_http_k8s_sa_cache_load(mcf, lcf->auth, &ctx->token, key);
+
+    if (ctx->entry) {
+        return ngx_http_k8s_sa_known(ctx);
+    }
+
+    ngx_memzero(&id, sizeof(k8s_sa_identity_t));
+
+    ctx->verdict = ngx_http_k8s_sa_decide(lcf, &t, ctx, &id, err);
+
+    if (ctx->verdict != K8S_SA_VERDICT_OK) {
+
+        /* who it was, as far as that is sure, for the log */
+
+        if (id.username.data
+            && ngx_http_k8s_sa_copy_identity(r, ctx, &id) != NGX_OK)
+        {
+            goto failed;
+        }
+
+        return NGX_OK;
+    }
+
+    ctx->entry = ngx_http_k8s_sa_cache_add(mcf, lcf->auth, &ctx->token, key,
+                                           ctx->issuer,
+                                           k8s_sa_key_id(t.key), &id);
+    if (ctx->entry == NULL) {
+        goto failed;
+    }
+
+    ctx->identity = &ctx->entry->identity;
+
+    return NGX_OK;
+
+failed:
+
+    ngx_http_k8s_sa_forget(ctx);
+    ctx->decided = 1;
+    ctx->verdict = K8S_SA_INTERNAL_ERROR;
+
+    return NGX_ERROR;
+}
+
+
+void
+ngx_http_k8s_sa_forget(ngx_http_k8s_sa_ctx_t *ctx)
+{
+    if (ctx->entry) {
+        ngx_http_k8s_sa_cache_release(ctx->entry);
+    }
+
+    ctx->entry = NULL;
+    ctx->identity = NULL;
+    ctx->issuer = NULL;
+    ctx->decided = 0;
+    ctx->looked_up = 0;
+    ctx->hit = 0;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_known(ngx_http_k8s_sa_ctx_t *ctx)
+{
+    ctx->verdict = K8S_SA_VERDICT_OK;
+    ctx->identity = &ctx->entry->identity;
+    ctx->issuer = ctx->entry->issuer;
+    ctx->looked_up = 1;
+    ctx->hit = 1;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_copy_identity(ngx_http_request_t *r,
+    ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_identity_t *id)
+{
+    u_char  *p;
+
+    ctx->identity = ngx_palloc(r->pool, sizeof(k8s_sa_identity_t));
+    p = ngx_pnalloc(r->pool, k8s_sa_identity_size(id));
+
+    if (ctx->identity == NULL || p == NULL) {
         return NGX_ERROR;
     }
 
-    k8s_sa_identity_each(&ctx->identity, ngx_http_k8s_sa_copy_field, &p);
+    k8s_sa_identity_copy(ctx->identity, id, p);
 
     return NGX_OK;
 }
@@ -63,7 +154,7 @@ ngx_http_k8s_sa_check(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
 
 static k8s_sa_verdict_e
 ngx_http_k8s_sa_decide(ngx_http_k8s_sa_loc_conf_t *lcf, k8s_sa_token_t *t,
-    ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_error_t *err)
+    ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_identity_t *id, k8s_sa_error_t *err)
 {
     ngx_uint_t                      i, round;
     k8s_sa_verdict_e                verdict, best;
@@ -71,11 +162,11 @@ ngx_http_k8s_sa_decide(ngx_http_k8s_sa_loc_conf_t *lcf, k8s_sa_token_t *t,
     ngx_http_k8s_sa_issuer_ref_t  **ref;
 
     best = K8S_SA_UNKNOWN_ISSUER;
-    ref = lcf->auth->elts;
+    ref = lcf->auth->issuers.elts;
 
     for (round = 0; round < NGX_HTTP_K8S_SA_ROUNDS; round++) {
 
-        for (i = 0; i < lcf->auth->nelts; i++) {
+        for (i = 0; i < lcf->auth->issuers.nelts; i++) {
             issuer = ref[i]->issuer;
 
             if (!ngx_http_k8s_sa_candidate(issuer, t, round)) {
@@ -88,7 +179,7 @@ ngx_http_k8s_sa_decide(ngx_http_k8s_sa_loc_conf_t *lcf, k8s_sa_token_t *t,
                 ctx->issuer = issuer;
 
                 return k8s_sa_token_claims(t, &issuer->policy, ngx_time(),
-                                           &ctx->identity, err);
+                                           id, err);
             }
 
             /* of several refusals the one that came furthest is told */
@@ -104,7 +195,7 @@ ngx_http_k8s_sa_decide(ngx_http_k8s_sa_loc_conf_t *lcf, k8s_sa_token_t *t,
         return best;
     }
 
-    for (i = 0; i < lcf->auth->nelts; i++) {
+    for (i = 0; i < lcf->auth->issuers.nelts; i++) {
         if (ngx_k8s_sa_issuer_unlearned(ref[i]->issuer)) {
             ctx->issuer = ref[i]->issuer;
             return K8S_SA_NO_KEYS;
@@ -139,27 +230,4 @@ ngx_http_k8s_sa_candidate(ngx_k8s_sa_issuer_t *issuer, k8s_sa_token_t *t,
         return !matches && t->kid.data
                && ngx_k8s_sa_issuer_has_kid(issuer, &t->kid);
     }
-}
-
-
-static void
-ngx_http_k8s_sa_copy_size(k8s_sa_str_t *field, void *data)
-{
-    size_t  *len = data;
-
-    *len += field->len;
-}
-
-
-static void
-ngx_http_k8s_sa_copy_field(k8s_sa_str_t *field, void *data)
-{
-    u_char  **p = data;
-
-    if (field->data == NULL) {
-        return;
-    }
-
-    field->data = ngx_cpymem(*p, field->data, field->len) - field->len;
-    *p += field->len;
 }

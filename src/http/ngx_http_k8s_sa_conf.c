@@ -6,6 +6,7 @@ static ngx_int_t ngx_http_k8s_sa_add_header(ngx_conf_t *cf,
     ngx_array_t *headers, ngx_str_t *name, ngx_str_t *value);
 static ngx_int_t ngx_http_k8s_sa_default_headers(ngx_conf_t *cf,
     ngx_http_k8s_sa_loc_conf_t *conf);
+static ngx_uint_t ngx_http_k8s_sa_reads_args(ngx_str_t *value);
 static ngx_uint_t ngx_http_k8s_sa_is_token(ngx_str_t *s);
 
 
@@ -38,6 +39,9 @@ ngx_http_k8s_sa_create_main_conf(ngx_conf_t *cf)
     if (ngx_array_init(&mcf->issuers, cf->pool, 4,
                        sizeof(ngx_http_k8s_sa_issuer_ref_t *))
         != NGX_OK
+        || ngx_array_init(&mcf->auths, cf->pool, 4,
+                          sizeof(ngx_http_k8s_sa_auth_t *))
+           != NGX_OK
         || ngx_array_init(&mcf->watches, cf->pool, 4,
                           sizeof(ngx_k8s_sa_watch_t *))
            != NGX_OK
@@ -58,6 +62,7 @@ ngx_http_k8s_sa_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_http_k8s_sa_main_conf_t  *mcf = conf;
 
     ngx_uint_t                      i;
+    ngx_http_k8s_sa_auth_t        **auth;
     ngx_http_k8s_sa_issuer_ref_t  **ref;
 
     if (mcf->issuers.nelts == 0) {
@@ -89,6 +94,18 @@ ngx_http_k8s_sa_init_main_conf(ngx_conf_t *cf, void *conf)
         if (ngx_http_k8s_sa_issuer_complete(cf, ref[i]) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
+    }
+
+    auth = mcf->auths.elts;
+
+    for (i = 0; i < mcf->auths.nelts; i++) {
+        if (ngx_http_k8s_sa_auth_digest(auth[i]) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (ngx_http_k8s_sa_cache_init(cf, mcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
     }
 
     return NGX_CONF_OK;
@@ -132,6 +149,11 @@ ngx_http_k8s_sa_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_http_k8s_sa_srv_conf_t  *scf;
 
+    if (conf->token_file == NULL) {
+        conf->token_file = prev->token_file;
+        conf->token_line = prev->token_line;
+    }
+
     ngx_conf_merge_ptr_value(conf->auth, prev->auth, NULL);
     ngx_conf_merge_value(conf->optional, prev->optional, 0);
     ngx_conf_merge_ptr_value(conf->token, prev->token, NULL);
@@ -157,11 +179,11 @@ ngx_http_k8s_sa_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     if (conf->token_in_args && !conf->forward_token) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"k8s_sa_token\" takes the token from the "
-                           "request's arguments, where it cannot be withheld "
-                           "from the upstream: \"k8s_sa_forward_token on\" "
-                           "is required");
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"k8s_sa_token\" takes the token from the request's "
+                      "arguments, where it cannot be withheld from the "
+                      "upstream: \"k8s_sa_forward_token on\" is required "
+                      "in %s:%ui", conf->token_file, conf->token_line);
         return NGX_CONF_ERROR;
     }
 
@@ -255,6 +277,8 @@ ngx_http_k8s_sa_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ngx_str_t                      *value;
     ngx_uint_t                      i, n, last;
+    ngx_http_k8s_sa_auth_t         *auth, **slot;
+    ngx_http_k8s_sa_main_conf_t    *mcf;
     ngx_http_k8s_sa_issuer_ref_t   *ref, **refs;
 
     if (lcf->auth != NGX_CONF_UNSET_PTR) {
@@ -281,11 +305,21 @@ ngx_http_k8s_sa_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         last--;
     }
 
-    lcf->auth = ngx_array_create(cf->pool, last - 1,
-                                 sizeof(ngx_http_k8s_sa_issuer_ref_t *));
-    if (lcf->auth == NULL) {
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_k8s_sa_module);
+
+    auth = ngx_pcalloc(cf->pool, sizeof(ngx_http_k8s_sa_auth_t));
+    slot = ngx_array_push(&mcf->auths);
+
+    if (auth == NULL || slot == NULL
+        || ngx_array_init(&auth->issuers, cf->pool, last - 1,
+                          sizeof(ngx_http_k8s_sa_issuer_ref_t *))
+           != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
+
+    *slot = auth;
+    lcf->auth = auth;
 
     for (i = 1; i < last; i++) {
 
@@ -302,9 +336,9 @@ ngx_http_k8s_sa_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return NGX_CONF_ERROR;
         }
 
-        refs = lcf->auth->elts;
+        refs = auth->issuers.elts;
 
-        for (n = 0; n < lcf->auth->nelts; n++) {
+        for (n = 0; n < auth->issuers.nelts; n++) {
             if (refs[n] == ref) {
                 ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                    "duplicate issuer \"%V\"", &value[i]);
@@ -312,7 +346,7 @@ ngx_http_k8s_sa_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             }
         }
 
-        refs = ngx_array_push(lcf->auth);
+        refs = ngx_array_push(&auth->issuers);
         if (refs == NULL) {
             return NGX_CONF_ERROR;
         }
@@ -335,6 +369,9 @@ ngx_http_k8s_sa_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (lcf->token != NGX_CONF_UNSET_PTR) {
         return "is duplicate";
     }
+
+    lcf->token_file = cf->conf_file->file.name.data;
+    lcf->token_line = cf->conf_file->line;
 
     value = cf->args->elts;
 
@@ -366,10 +403,45 @@ ngx_http_k8s_sa_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    lcf->token_in_args = ngx_strstr(value[1].data, "$arg") != NULL
-                         || ngx_strstr(value[1].data, "${arg") != NULL;
+    lcf->token_in_args = ngx_http_k8s_sa_reads_args(&value[1]);
 
     return NGX_CONF_OK;
+}
+
+
+/* $arg_NAME, $args and the other variables that hold them */
+
+static ngx_uint_t
+ngx_http_k8s_sa_reads_args(ngx_str_t *value)
+{
+    u_char     *p;
+    ngx_str_t  *name;
+
+    static ngx_str_t  names[] = {
+        ngx_string("arg"),
+        ngx_string("query_string"),
+        ngx_string("request_uri"),
+        ngx_null_string
+    };
+
+    for (p = value->data; *p; p++) {
+
+        if (*p != '$') {
+            continue;
+        }
+
+        if (p[1] == '{') {
+            p++;
+        }
+
+        for (name = names; name->len; name++) {
+            if (ngx_strncmp(p + 1, name->data, name->len) == 0) {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
 }
 
 

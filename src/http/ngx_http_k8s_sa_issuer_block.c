@@ -250,6 +250,7 @@ ngx_http_k8s_sa_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    issuer->version = 1;
     issuer->file_keys = k8s_sa_keyset_create();
     if (issuer->file_keys == NULL) {
         return NGX_CONF_ERROR;

@@ -1,8 +1,6 @@
 #include "http/ngx_http_k8s_sa_issuer_block.h"
 #include "token/k8s_sa_discovery.h"
 
-#include <openssl/evp.h>
-
 
 #define NGX_HTTP_K8S_SA_MOUNT  "/var/run/secrets/kubernetes.io/serviceaccount"
 
@@ -17,7 +15,6 @@ static ngx_int_t ngx_http_k8s_sa_own_token(ngx_conf_t *cf,
     ngx_http_k8s_sa_issuer_conf_t *icf, ngx_uint_t in_cluster);
 static ngx_int_t ngx_http_k8s_sa_state_path(ngx_conf_t *cf,
     ngx_http_k8s_sa_issuer_conf_t *icf);
-static ngx_int_t ngx_http_k8s_sa_record_digest(ngx_k8s_sa_issuer_t *issuer);
 
 
 char *
@@ -319,7 +316,7 @@ ngx_http_k8s_sa_issuer_complete(ngx_conf_t *cf,
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_k8s_sa_module);
     issuer = ref->issuer;
 
-    if (ngx_http_k8s_sa_record_digest(issuer) != NGX_OK) {
+    if (ngx_http_k8s_sa_issuer_digest(issuer) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -355,49 +352,4 @@ ngx_http_k8s_sa_issuer_complete(ngx_conf_t *cf,
     cf->conf_file = save;
 
     return issuer->client ? NGX_OK : NGX_ERROR;
-}
-
-
-/*
- * The issuer's record in the zone, and so its keys, survive a reload unless
- * something has changed that decides which keys there are.
- */
-
-static ngx_int_t
-ngx_http_k8s_sa_record_digest(ngx_k8s_sa_issuer_t *issuer)
-{
-    int            ok;
-    uint64_t       len;
-    ngx_uint_t     i;
-    EVP_MD_CTX    *ctx;
-    k8s_sa_str_t  *iss;
-
-    ctx = EVP_MD_CTX_new();
-    if (ctx == NULL) {
-        return NGX_ERROR;
-    }
-
-    iss = issuer->issuers.elts;
-
-    ok = EVP_DigestInit_ex(ctx, EVP_sha256(), NULL)
-         && EVP_DigestUpdate(ctx, issuer->name.data, issuer->name.len + 1)
-         && EVP_DigestUpdate(ctx, issuer->discovery.text.data,
-                             issuer->discovery.text.len)
-         && EVP_DigestUpdate(ctx, "\n", 1)
-         && EVP_DigestUpdate(ctx, issuer->jwks_uri.text.data,
-                             issuer->jwks_uri.text.len)
-         && EVP_DigestUpdate(ctx, "\n", 1);
-
-    for (i = 0; ok && i < issuer->issuers.nelts; i++) {
-        len = iss[i].len;
-
-        ok = EVP_DigestUpdate(ctx, &len, sizeof(len))
-             && EVP_DigestUpdate(ctx, iss[i].data, iss[i].len);
-    }
-
-    ok = ok && EVP_DigestFinal_ex(ctx, issuer->ref.digest, NULL);
-
-    EVP_MD_CTX_free(ctx);
-
-    return ok ? NGX_OK : NGX_ERROR;
 }

@@ -83,6 +83,7 @@ ngx_http_k8s_sa_ctx_cleanup(void *data)
     ngx_http_k8s_sa_ctx_t  *ctx = data;
 
     ngx_k8s_sa_issuer_unwait(&ctx->waiter);
+    ngx_http_k8s_sa_forget(ctx);
 }
 
 

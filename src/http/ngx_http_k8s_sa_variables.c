@@ -11,6 +11,8 @@ static ngx_int_t ngx_http_k8s_sa_expires_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_k8s_sa_result_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_k8s_sa_cache_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_k8s_sa_claims_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_k8s_sa_claim_variable(ngx_http_request_t *r,
@@ -54,6 +56,9 @@ static ngx_http_variable_t  ngx_http_k8s_sa_vars[] = {
       0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("k8s_sa_result"), NULL, ngx_http_k8s_sa_result_variable,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("k8s_sa_cache"), NULL, ngx_http_k8s_sa_cache_variable,
       0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("k8s_sa_claims"), NULL, ngx_http_k8s_sa_claims_variable,
@@ -116,7 +121,7 @@ ngx_http_k8s_sa_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
         return NGX_OK;
     }
 
-    field = (k8s_sa_str_t *) ((u_char *) &ctx->identity + data);
+    field = (k8s_sa_str_t *) ((u_char *) ctx->identity + data);
 
     ngx_http_k8s_sa_set_value(v, field->data, field->len);
 
@@ -134,14 +139,14 @@ ngx_http_k8s_sa_groups_variable(ngx_http_request_t *r,
     ngx_http_k8s_sa_ctx_t  *ctx;
 
     ctx = ngx_http_k8s_sa_identified(r);
-    if (ctx == NULL || ctx->identity.groups.len == 0) {
+    if (ctx == NULL || ctx->identity->groups.len == 0) {
         v->not_found = 1;
         return NGX_OK;
     }
 
     /* each is followed by "\n" there, they are separated by "," here */
 
-    groups = &ctx->identity.groups;
+    groups = &ctx->identity->groups;
     len = groups->len - 1;
 
     p = ngx_pnalloc(r->pool, len);
@@ -167,7 +172,7 @@ ngx_http_k8s_sa_expires_variable(ngx_http_request_t *r,
     ngx_http_k8s_sa_ctx_t  *ctx;
 
     ctx = ngx_http_k8s_sa_identified(r);
-    if (ctx == NULL || ctx->identity.expires == 0) {
+    if (ctx == NULL || ctx->identity->expires == 0) {
         v->not_found = 1;
         return NGX_OK;
     }
@@ -178,7 +183,7 @@ ngx_http_k8s_sa_expires_variable(ngx_http_request_t *r,
     }
 
     ngx_http_k8s_sa_set_value(v, p, ngx_sprintf(p, "%L",
-                                                ctx->identity.expires) - p);
+                                                ctx->identity->expires) - p);
 
     return NGX_OK;
 }
@@ -200,6 +205,28 @@ ngx_http_k8s_sa_result_variable(ngx_http_request_t *r,
     word = k8s_sa_verdict_info(ctx->verdict)->word;
 
     ngx_http_k8s_sa_set_value(v, (u_char *) word, ngx_strlen(word));
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_cache_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_k8s_sa_ctx_t  *ctx;
+
+    ctx = ngx_http_k8s_sa_get_ctx(r);
+    if (ctx == NULL || !ctx->looked_up) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    if (ctx->hit) {
+        ngx_http_k8s_sa_set_value(v, (u_char *) "HIT", 3);
+    } else {
+        ngx_http_k8s_sa_set_value(v, (u_char *) "MISS", 4);
+    }
 
     return NGX_OK;
 }

@@ -72,9 +72,13 @@ struct ngx_k8s_sa_issuer_s {
 
     ngx_k8s_sa_zone_t       *zone;
     ngx_k8s_sa_issuer_ref_t  ref;
+    u_char                   digest[NGX_K8S_SA_DIGEST_LEN];   /* of all that
+                                            decides about a token, except keys
+                                            and time */
 
     /* of this process */
 
+    ngx_uint_t               version;        /* of both sets, from 1 */
     k8s_sa_keyset_t         *file_keys;
     k8s_sa_keyset_t         *fetched_keys;   /* NULL: none yet */
     k8s_sa_str_t             learned;        /* "iss" of the document */
@@ -132,6 +136,18 @@ k8s_sa_verdict_e ngx_k8s_sa_issuer_verify(ngx_k8s_sa_issuer_t *issuer,
 
 ngx_uint_t ngx_k8s_sa_issuer_has_kid(ngx_k8s_sa_issuer_t *issuer,
     const k8s_sa_str_t *kid);
+
+/*
+ * A number that changes with the keys and what is learned; 0 while fetched
+ * keys are stale.  What was found out at the same number, other than 0, holds.
+ */
+
+ngx_uint_t ngx_k8s_sa_issuer_version(ngx_k8s_sa_issuer_t *issuer);
+
+/* The key with this id, if tokens may be accepted by it now, or NULL. */
+
+k8s_sa_key_t *ngx_k8s_sa_issuer_key(ngx_k8s_sa_issuer_t *issuer,
+    const u_char *id);
 
 /*
  * After K8S_SA_NO_KEYS, K8S_SA_STALE_KEYS or K8S_SA_UNKNOWN_KEY: NGX_AGAIN, a

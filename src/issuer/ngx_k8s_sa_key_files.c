@@ -82,6 +82,7 @@ ngx_k8s_sa_issuer_reload(ngx_k8s_sa_watch_t *watch, ngx_log_t *log)
 
     k8s_sa_keyset_free(issuer->file_keys);
     issuer->file_keys = keys;
+    issuer->version++;
 
     ngx_log_error(NGX_LOG_NOTICE, log, 0,
                   "k8s_sa: issuer \"%V\" has new keys from \"%V\"",

@@ -110,6 +110,7 @@ ngx_k8s_sa_issuer_load(ngx_k8s_sa_issuer_t *issuer)
 
     k8s_sa_keyset_free(issuer->fetched_keys);
     issuer->fetched_keys = set;
+    issuer->version++;
 
     (void) ngx_k8s_sa_issuer_is_stale(issuer);
 }
@@ -217,6 +218,40 @@ ngx_k8s_sa_issuer_has_kid(ngx_k8s_sa_issuer_t *issuer, const k8s_sa_str_t *kid)
     return k8s_sa_keyset_has_kid(issuer->file_keys, kid)
            || (issuer->fetched_keys
                && k8s_sa_keyset_has_kid(issuer->fetched_keys, kid));
+}
+
+
+ngx_uint_t
+ngx_k8s_sa_issuer_version(ngx_k8s_sa_issuer_t *issuer)
+{
+    ngx_k8s_sa_issuer_sync(issuer);
+
+    if (issuer->fetched_keys && ngx_k8s_sa_issuer_is_stale(issuer)) {
+        return 0;
+    }
+
+    return issuer->version;
+}
+
+
+k8s_sa_key_t *
+ngx_k8s_sa_issuer_key(ngx_k8s_sa_issuer_t *issuer, const u_char *id)
+{
+    k8s_sa_key_t  *key;
+
+    key = k8s_sa_keyset_by_id(issuer->file_keys, id);
+
+    if (key) {
+        return key;
+    }
+
+    ngx_k8s_sa_issuer_sync(issuer);
+
+    if (issuer->fetched_keys == NULL || ngx_k8s_sa_issuer_is_stale(issuer)) {
+        return NULL;
+    }
+
+    return k8s_sa_keyset_by_id(issuer->fetched_keys, id);
 }
 
 

@@ -17,12 +17,11 @@ static int k8s_sa_is_legacy_issuer(const k8s_sa_str_t *iss);
 
 
 int
-k8s_sa_token_issuer_matches(const k8s_sa_token_t *t,
-    const k8s_sa_policy_t *policy)
+k8s_sa_policy_accepts(const k8s_sa_policy_t *policy, const k8s_sa_str_t *iss)
 {
     size_t  i;
 
-    if (t->iss.len == 0) {
+    if (iss->len == 0) {
         return 0;
     }
 
@@ -31,13 +30,13 @@ k8s_sa_token_issuer_matches(const k8s_sa_token_t *t,
     }
 
     for (i = 0; i < policy->n_issuers; i++) {
-        if (k8s_sa_str_eq(&t->iss, &policy->issuers[i])) {
+        if (k8s_sa_str_eq(iss, &policy->issuers[i])) {
             return 1;
         }
     }
 
     return policy->kubernetes && policy->legacy_tokens
-           && k8s_sa_is_legacy_issuer(&t->iss);
+           && k8s_sa_is_legacy_issuer(iss);
 }
 
 

@@ -1,5 +1,11 @@
 #include "token/k8s_sa_identity.h"
 
+#include <string.h>
+
+
+static void k8s_sa_identity_add_size(k8s_sa_str_t *field, void *data);
+static void k8s_sa_identity_copy_field(k8s_sa_str_t *field, void *data);
+
 
 void
 k8s_sa_identity_each(k8s_sa_identity_t *id, k8s_sa_identity_pt visit,
@@ -20,4 +26,48 @@ k8s_sa_identity_each(k8s_sa_identity_t *id, k8s_sa_identity_pt visit,
     visit(&id->audience, data);
     visit(&id->jti, data);
     visit(&id->kid, data);
+}
+
+
+size_t
+k8s_sa_identity_size(const k8s_sa_identity_t *id)
+{
+    size_t  size;
+
+    size = 0;
+    k8s_sa_identity_each((k8s_sa_identity_t *) id, k8s_sa_identity_add_size,
+                         &size);
+
+    return size;
+}
+
+
+static void
+k8s_sa_identity_add_size(k8s_sa_str_t *field, void *data)
+{
+    size_t  *size = data;
+
+    *size += field->len;
+}
+
+
+void
+k8s_sa_identity_copy(k8s_sa_identity_t *dst, const k8s_sa_identity_t *src,
+    unsigned char *strings)
+{
+    *dst = *src;
+    k8s_sa_identity_each(dst, k8s_sa_identity_copy_field, &strings);
+}
+
+
+static void
+k8s_sa_identity_copy_field(k8s_sa_str_t *field, void *data)
+{
+    unsigned char  **p = data;
+
+    if (field->data) {
+        memcpy(*p, field->data, field->len);
+        field->data = *p;
+        *p += field->len;
+    }
 }

@@ -54,5 +54,15 @@ typedef void (*k8s_sa_identity_pt)(k8s_sa_str_t *field, void *data);
 void k8s_sa_identity_each(k8s_sa_identity_t *id, k8s_sa_identity_pt visit,
     void *data);
 
+/*
+ * Bytes of all strings together, and a copy of src whose strings stand in
+ * that many bytes at strings, which belong to the caller.
+ */
+
+size_t k8s_sa_identity_size(const k8s_sa_identity_t *id);
+
+void k8s_sa_identity_copy(k8s_sa_identity_t *dst, const k8s_sa_identity_t *src,
+    unsigned char *strings);
+
 
 #endif /* K8S_SA_IDENTITY_H */

@@ -79,12 +79,15 @@ k8s_sa_verdict_e k8s_sa_token_parse(k8s_sa_token_t *t,
     const unsigned char *text, size_t len);
 
 /*
- * 1 if the policy accepts the token's "iss" (also the legacy one, where legacy
- * tokens are on), otherwise 0.
+ * 1 if the policy accepts this "iss" (also the legacy one, where legacy tokens
+ * are on), otherwise 0.
  */
 
-int k8s_sa_token_issuer_matches(const k8s_sa_token_t *t,
-    const k8s_sa_policy_t *policy);
+int k8s_sa_policy_accepts(const k8s_sa_policy_t *policy,
+    const k8s_sa_str_t *iss);
+
+#define k8s_sa_token_issuer_matches(t, policy)                                \
+    k8s_sa_policy_accepts(policy, &(t)->iss)
 
 /*
  * K8S_SA_VERDICT_OK and t->key, K8S_SA_BAD_ALGORITHM (not in the policy's

@@ -1,0 +1,130 @@
+#include "http/ngx_http_k8s_sa.h"
+
+#include <openssl/evp.h>
+
+
+static int ngx_http_k8s_sa_digest_add(EVP_MD_CTX *ctx, const void *data,
+    size_t len);
+static int ngx_http_k8s_sa_digest_strings(EVP_MD_CTX *ctx,
+    ngx_array_t *strings);
+static int ngx_http_k8s_sa_digest_policy(EVP_MD_CTX *ctx,
+    k8s_sa_policy_t *policy);
+
+
+ngx_int_t
+ngx_http_k8s_sa_issuer_digest(ngx_k8s_sa_issuer_t *issuer)
+{
+    int          ok;
+    EVP_MD_CTX  *ctx;
+
+    ctx = EVP_MD_CTX_new();
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    /*
+     * The issuer's record in the zone, and so its keys, survive a reload
+     * unless something has changed that decides which keys there are.
+     */
+
+    ok = EVP_DigestInit_ex(ctx, EVP_sha256(), NULL)
+         && ngx_http_k8s_sa_digest_add(ctx, issuer->name.data,
+                                       issuer->name.len)
+         && ngx_http_k8s_sa_digest_add(ctx, issuer->discovery.text.data,
+                                       issuer->discovery.text.len)
+         && ngx_http_k8s_sa_digest_add(ctx, issuer->jwks_uri.text.data,
+                                       issuer->jwks_uri.text.len)
+         && ngx_http_k8s_sa_digest_strings(ctx, &issuer->issuers)
+         && EVP_DigestFinal_ex(ctx, issuer->ref.digest, NULL);
+
+    /* a cached token survives unless anything has changed */
+
+    ok = ok && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL)
+         && ngx_http_k8s_sa_digest_add(ctx, issuer->ref.digest,
+                                       NGX_K8S_SA_DIGEST_LEN)
+         && ngx_http_k8s_sa_digest_strings(ctx, &issuer->audiences)
+         && ngx_http_k8s_sa_digest_policy(ctx, &issuer->policy)
+         && EVP_DigestFinal_ex(ctx, issuer->digest, NULL);
+
+    EVP_MD_CTX_free(ctx);
+
+    return ok ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_k8s_sa_auth_digest(ngx_http_k8s_sa_auth_t *auth)
+{
+    int                             ok;
+    ngx_uint_t                      i;
+    EVP_MD_CTX                     *ctx;
+    ngx_http_k8s_sa_issuer_ref_t  **ref;
+
+    ctx = EVP_MD_CTX_new();
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    ref = auth->issuers.elts;
+
+    ok = EVP_DigestInit_ex(ctx, EVP_sha256(), NULL);
+
+    for (i = 0; ok && i < auth->issuers.nelts; i++) {
+        ok = ngx_http_k8s_sa_digest_add(ctx, ref[i]->issuer->digest,
+                                        NGX_K8S_SA_DIGEST_LEN);
+    }
+
+    ok = ok && EVP_DigestFinal_ex(ctx, auth->digest, NULL);
+
+    EVP_MD_CTX_free(ctx);
+
+    return ok ? NGX_OK : NGX_ERROR;
+}
+
+
+/* with its length, so that no two lists of values give the same bytes */
+
+static int
+ngx_http_k8s_sa_digest_add(EVP_MD_CTX *ctx, const void *data, size_t len)
+{
+    uint64_t  n;
+
+    n = len;
+
+    return EVP_DigestUpdate(ctx, &n, sizeof(n))
+           && EVP_DigestUpdate(ctx, data, len);
+}
+
+
+static int
+ngx_http_k8s_sa_digest_strings(EVP_MD_CTX *ctx, ngx_array_t *strings)
+{
+    ngx_uint_t     i;
+    k8s_sa_str_t  *s;
+
+    s = strings->elts;
+
+    for (i = 0; i < strings->nelts; i++) {
+        if (!ngx_http_k8s_sa_digest_add(ctx, s[i].data, s[i].len)) {
+            return 0;
+        }
+    }
+
+    return ngx_http_k8s_sa_digest_add(ctx, &strings->nelts,
+                                      sizeof(strings->nelts));
+}
+
+
+static int
+ngx_http_k8s_sa_digest_policy(EVP_MD_CTX *ctx, k8s_sa_policy_t *policy)
+{
+    int64_t  values[5];
+
+    values[0] = policy->any_audience;
+    values[1] = policy->algorithms;
+    values[2] = policy->legacy_tokens;
+    values[3] = policy->kubernetes;
+    values[4] = policy->leeway;
+
+    return ngx_http_k8s_sa_digest_add(ctx, values, sizeof(values));
+}
