@@ -212,6 +212,10 @@ call "$D/forged.jwt" / "status=401"
 title "What NGINX logged about those (never a token)"
 grep -E '\[(warn|error)\]' "$D/error.log" | sed 's/, client: .*//' \
     | fold -s -w 76 | indent
+for token in "$TOKENS"/*.jwt "$D/forged.jwt"; do
+    ! grep -qF "$(sed 's/.*\.//' "$token")" "$D"/*.log \
+        || fail "the signature of $token is in a log"
+done
 
 stop_nginx
 title "All as it should be; nothing is left running."
