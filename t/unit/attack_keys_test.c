@@ -80,7 +80,7 @@ bytes_refused(const char *what, const char *bytes, size_t len,
 
     memcpy(text, TEST_CLAIMS, i);
     memcpy(text + i, bytes, len);
-    memcpy(text + i + len, TEST_CLAIMS + i, n - 2 - i);
+    memcpy(text + i + len, &TEST_CLAIMS[i], n - 2 - i);
     memcpy(text + n - 2 + len, bytes, len);
     memcpy(text + n - 2 + 2 * len, "\"}", 2);
 
@@ -289,7 +289,7 @@ keys_tried_without_kid(void **state)
     set = k8s_sa_keyset_create();
     assert_non_null(set);
 
-    for (i = 1; i < K8S_SA_KEYS_TRIED; i++) {
+    for (i = 1; i < 16; i++) {
         pkey = test_ec("P-256");
         jwk = test_jwk(pkey, "");
         assert_int_equal(k8s_sa_keyset_add_jwks(set, jwk, strlen(jwk), NULL,
@@ -425,11 +425,11 @@ depth(void **state)
     for (n = 15; n <= 17; n++) {
         text = nested(n, "[", "]");
         claims_refused("arrays", text, strlen(text),
-                       n <= K8S_SA_JSON_DEPTH ? V_OK : V(MALFORMED));
+                       n <= 16 ? V_OK : V(MALFORMED));
 
         text = nested(n, "{\"x\":", "}");
         claims_refused("objects", text, strlen(text),
-                       n <= K8S_SA_JSON_DEPTH ? V_OK : V(MALFORMED));
+                       n <= 16 ? V_OK : V(MALFORMED));
     }
 
     text = nested(1000, "[", "]");
@@ -447,7 +447,7 @@ too_many_values(void **state)
 
     /* TEST_CLAIMS has 14 values, and "x" is one */
 
-    for (n = K8S_SA_JSON_NODES - 1; n <= K8S_SA_JSON_NODES + 1; n++) {
+    for (n = 1023; n <= 1025; n++) {
         text = p = test_keep(malloc(8192));
         p += sprintf(p, "%.*s,\"x\":[", (int) strlen(TEST_CLAIMS) - 1,
                      TEST_CLAIMS);
@@ -459,7 +459,7 @@ too_many_values(void **state)
         sprintf(p, "]}");
 
         claims_refused(test_format("%u values", n), text, strlen(text),
-                       n <= K8S_SA_JSON_NODES ? V_OK : V(MALFORMED));
+                       n <= 1024 ? V_OK : V(MALFORMED));
     }
 }
 
@@ -511,10 +511,10 @@ size(void **state)
 
     (void) state;
 
-    refused("one byte less", sized(K8S_SA_TOKEN_MAX - 1), V_OK);
-    refused("as large as can be", sized(K8S_SA_TOKEN_MAX), V_OK);
-    refused("one byte more", sized(K8S_SA_TOKEN_MAX + 1), V(TOO_LARGE));
-    refused("much more", sized(3 * K8S_SA_TOKEN_MAX), V(TOO_LARGE));
+    refused("one byte less", sized(16383), V_OK);
+    refused("as large as can be", sized(16384), V_OK);
+    refused("one byte more", sized(16385), V(TOO_LARGE));
+    refused("much more", sized(50000), V(TOO_LARGE));
 
     /* of a large one not even the shape is looked at */
 
