@@ -13,6 +13,7 @@ static void ngx_http_k8s_sa_ctx_cleanup(void *data);
 static ngx_int_t ngx_http_k8s_sa_find_token(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
 static ngx_int_t ngx_http_k8s_sa_strip_scheme(ngx_str_t *value);
+static ngx_uint_t ngx_http_k8s_sa_holds(ngx_str_t *value, ngx_str_t *token);
 static ngx_int_t ngx_http_k8s_sa_reattach(ngx_http_request_t *r,
     ngx_http_k8s_sa_ctx_t *ctx);
 static ngx_uint_t ngx_http_k8s_sa_drop(ngx_http_request_t *r,
@@ -168,10 +169,7 @@ ngx_http_k8s_sa_drop(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
     }
 
     if (!drop->withhold
-        || h->value.len < drop->ctx->token.len
-        || memmem(h->value.data, h->value.len, drop->ctx->token.data,
-                  drop->ctx->token.len)
-           == NULL)
+        || !ngx_http_k8s_sa_holds(&h->value, &drop->ctx->token))
     {
         return 0;
     }
@@ -186,6 +184,33 @@ ngx_http_k8s_sa_drop(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
     }
 
     return 1;
+}
+
+
+/* 1 if the token is somewhere in the value */
+
+static ngx_uint_t
+ngx_http_k8s_sa_holds(ngx_str_t *value, ngx_str_t *token)
+{
+    u_char  *tail;
+    size_t   len;
+
+    if (value->len < token->len) {
+        return 0;
+    }
+
+    if (token->data >= value->data
+        && token->data < value->data + value->len)
+    {
+        return 1;
+    }
+
+    /* its end is enough, and cheaper to look for than all of it */
+
+    len = ngx_min(token->len, 32);
+    tail = token->data + token->len - len;
+
+    return memmem(value->data, value->len, tail, len) != NULL;
 }
 
 
