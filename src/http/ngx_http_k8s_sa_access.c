@@ -16,6 +16,8 @@ static ngx_int_t ngx_http_k8s_sa_answer(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
 static ngx_int_t ngx_http_k8s_sa_challenge(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
+static void ngx_http_k8s_sa_count(ngx_http_request_t *r,
+    ngx_http_k8s_sa_ctx_t *ctx);
 static void ngx_http_k8s_sa_log(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
     k8s_sa_error_t *err);
@@ -59,6 +61,8 @@ ngx_http_k8s_sa_access_handler(ngx_http_request_t *r)
     if (rc != NGX_DECLINED) {
         return rc;
     }
+
+    ngx_http_k8s_sa_count(r, ctx);
 
     if (ctx->verdict == K8S_SA_NO_TOKEN && lcf->optional) {
 
@@ -244,6 +248,52 @@ ngx_http_k8s_sa_challenge(ngx_http_request_t *r,
 
 
 static void
+ngx_http_k8s_sa_count(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
+{
+    time_t                        now;
+    k8s_sa_identity_t            *id;
+    ngx_k8s_sa_counters_t        *counters;
+    ngx_http_k8s_sa_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_k8s_sa_module);
+
+    counters = ctx->issuer ? ngx_k8s_sa_keystore_counters(&ctx->issuer->ref)
+                           : ngx_k8s_sa_zone_counters(mcf->zone);
+
+    ngx_k8s_sa_count(counters->verdicts[ctx->verdict]);
+
+    if (ctx->hit) {
+        ngx_k8s_sa_count(counters->cache_hits);
+
+    } else if (ctx->looked_up) {
+        ngx_k8s_sa_count(counters->cache_misses);
+    }
+
+    id = ctx->identity;
+
+    if (ctx->verdict != K8S_SA_VERDICT_OK || id->name.len == 0) {
+        return;
+    }
+
+    now = ngx_time();
+
+    if (id->warnafter && now >= id->warnafter) {
+        ngx_k8s_sa_count_caller(mcf->zone, counters, &id->namespace, &id->name,
+                                NGX_K8S_SA_CALLER_WARNAFTER);
+    }
+
+    /* the kubelet renews a token when four fifths of its time are over */
+
+    if (id->expires && id->issued
+        && id->expires - now < (id->expires - id->issued) / 5)
+    {
+        ngx_k8s_sa_count_caller(mcf->zone, counters, &id->namespace, &id->name,
+                                NGX_K8S_SA_CALLER_LATE);
+    }
+}
+
+
+static void
 ngx_http_k8s_sa_log(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_error_t *err)
 {
@@ -252,7 +302,19 @@ ngx_http_k8s_sa_log(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     ngx_uint_t                    level;
     const k8s_sa_verdict_info_t  *info;
 
+    static time_t                 faulted;
+
     info = k8s_sa_verdict_info(ctx->verdict);
+    level = lcf->log_level;
+
+    /* our own fault, but one line a second says it as well as a thousand */
+
+    if (info->status == NGX_HTTP_SERVICE_UNAVAILABLE
+        && faulted != ngx_time())
+    {
+        faulted = ngx_time();
+        level = NGX_LOG_ERR;
+    }
 
     p = who;
     last = who + sizeof(who);
@@ -266,9 +328,6 @@ ngx_http_k8s_sa_log(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
                          ctx->identity->username.len,
                          ctx->identity->username.data);
     }
-
-    level = info->status == NGX_HTTP_SERVICE_UNAVAILABLE ? NGX_LOG_ERR
-                                                         : lcf->log_level;
 
     ngx_log_error(level, r->connection->log, 0,
                   "k8s_sa: request refused (%s): %s%s%s%*s",
