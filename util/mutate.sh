@@ -20,7 +20,7 @@ SECONDS_A_TEST=60
 
 # the quick ones and those that see the most first
 TESTS="base64url verdict attack_claims attack attack_keys jwks keyset json
-       token attack_signature jws json_jansson"
+       claim_text token attack_signature jws json_jansson"
 
 WORK=$(mktemp -d) || exit 1
 trap 'rm -rf "$WORK"' EXIT
@@ -241,6 +241,14 @@ mutate "control characters" k8s_sa_base.c \
     's/return \(bad & K8S_SA_BYTES\(0x80\)\) == 0;/return 1;/; s/if \(\*p < 0x20 \|\| \*p == 0x7f\)/if (0)/'
 mutate "system: of another issuer" k8s_sa_claims.c \
     's/if \(sub\.len >= sizeof\(K8S_SA_SYSTEM_PREFIX\) - 1/if (0/'
+
+# claims as text
+
+mutate "claim with a control character" k8s_sa_claim_text.c \
+    's/if \(!k8s_sa_str_is_clean\(s\)\)/if (0)/'
+mutate "DEL in a claim's JSON" k8s_sa_claim_text.c 's/if \(ch == 0x7f\)/if (0)/'
+mutate "\",\" in a list's part" k8s_sa_claim_text.c \
+    's/if \(memchr\(node->value\.data, \x27,\x27, node->value\.len\) != NULL\)/if (0)/'
 
 # what the caller is told
 
