@@ -1,0 +1,46 @@
+/*
+ * The Authorization header: what is cut off is the scheme and spaces.
+ */
+
+#include "k8s_sa_fuzz.h"
+
+#include "token/k8s_sa_bearer.h"
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    size_t        i, n;
+    unsigned      is;
+    k8s_sa_str_t  value, token;
+
+    static const char  upper[] = "BEARER ";
+    static const char  lower[] = "bearer ";
+
+    value.len = size;
+    value.data = (unsigned char *) data;
+
+    n = sizeof(upper) - 1;
+    is = (size >= n);
+
+    for (i = 0; is && i < n; i++) {
+        is = (data[i] == upper[i] || data[i] == lower[i]);
+    }
+
+    if (k8s_sa_bearer_token(&value, &token) != K8S_SA_OK) {
+        fuzz_check(!is);
+        fuzz_check(token.data == NULL && token.len == 0);
+        return 0;
+    }
+
+    fuzz_check(is);
+    fuzz_check(token.data >= data + n);
+    fuzz_check(token.data + token.len == data + size);
+    fuzz_check(token.len == 0 || token.data[0] != ' ');
+
+    for (i = n; data + i < token.data; i++) {
+        fuzz_check(data[i] == ' ');
+    }
+
+    return 0;
+}

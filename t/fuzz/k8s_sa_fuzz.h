@@ -1,0 +1,188 @@
+/*
+ * What the fuzzers share: a check that ends the run, numbers out of the input,
+ * and what must be true of every identity.
+ *
+ * A fuzzer takes the inputs of util/fuzz.sh from the top of the tree: some
+ * read keys and tokens of t/fixtures/ when they start.
+ */
+
+#ifndef K8S_SA_FUZZ_H
+#define K8S_SA_FUZZ_H
+
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "token/k8s_sa_identity.h"
+
+
+#define fuzz_nelts(a)  (sizeof(a) / sizeof((a)[0]))
+
+#define fuzz_lit(text)  { sizeof(text) - 1, (unsigned char *) text }
+
+/* libFuzzer keeps the input of whatever aborts. */
+
+#define fuzz_check(condition)                                                 \
+    do {                                                                      \
+        if (!(condition)) {                                                   \
+            fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__,      \
+                    #condition);                                              \
+            abort();                                                          \
+        }                                                                     \
+    } while (0)
+
+
+typedef struct {
+    k8s_sa_str_t  fields[32];
+    size_t        n;
+} fuzz_fields_t;
+
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+
+/* A copy of exactly len bytes, so that ASan sees the first one behind. */
+
+static inline unsigned char *
+fuzz_copy(const void *data, size_t len)
+{
+    unsigned char  *p;
+
+    p = malloc(len ? len : 1);
+    fuzz_check(p != NULL);
+
+    if (len) {
+        memcpy(p, data, len);
+    }
+
+    return p;
+}
+
+
+/* The next byte of the input, 0 at its end. */
+
+static inline unsigned
+fuzz_byte(const uint8_t **data, size_t *size)
+{
+    if (*size == 0) {
+        return 0;
+    }
+
+    (*size)--;
+
+    return *(*data)++;
+}
+
+
+/* What must stand in no header and no log line. */
+
+static inline int
+fuzz_is_clean(const unsigned char *p, size_t len, const char *but)
+{
+    size_t  i;
+
+    for (i = 0; i < len; i++) {
+        if ((p[i] < 0x20 || p[i] == 0x7f)
+            && (p[i] == '\0' || strchr(but, p[i]) == NULL))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static inline int
+fuzz_same(const k8s_sa_str_t *a, const k8s_sa_str_t *b)
+{
+    return (a->data == NULL) == (b->data == NULL)
+           && a->len == b->len
+           && (a->len == 0 || memcmp(a->data, b->data, a->len) == 0);
+}
+
+
+/* An error's text: ended, printable, on one line. */
+
+static inline void
+fuzz_check_error(const k8s_sa_error_t *err)
+{
+    const char  *end;
+
+    end = memchr(err->text, '\0', sizeof(err->text));
+
+    fuzz_check(end != NULL);
+    fuzz_check(fuzz_is_clean((const unsigned char *) err->text,
+                             end - err->text, ""));
+}
+
+
+static inline void
+fuzz_check_field(k8s_sa_str_t *field, void *data)
+{
+    k8s_sa_identity_t  *id = data;
+
+    fuzz_check(field->data != NULL || field->len == 0);
+
+    if (field->data == NULL) {
+        return;
+    }
+
+    if (field == &id->groups || field == &id->extra) {
+        fuzz_check(field->len == 0 || field->data[field->len - 1] == '\n');
+        fuzz_check(fuzz_is_clean(field->data, field->len,
+                                 field == &id->extra ? "\n\t" : "\n"));
+        return;
+    }
+
+    fuzz_check(fuzz_is_clean(field->data, field->len, ""));
+}
+
+
+/* Also touches every byte of it, for ASan. */
+
+static inline void
+fuzz_check_identity(k8s_sa_identity_t *id)
+{
+    k8s_sa_identity_each(id, fuzz_check_field, id);
+}
+
+
+/* Two identities, field by field. */
+
+static inline void
+fuzz_collect(k8s_sa_str_t *field, void *data)
+{
+    fuzz_fields_t  *all = data;
+
+    fuzz_check(all->n < fuzz_nelts(all->fields));
+    all->fields[all->n++] = *field;
+}
+
+
+static inline void
+fuzz_check_same(k8s_sa_identity_t *a, k8s_sa_identity_t *b)
+{
+    size_t         i;
+    fuzz_fields_t  x, y;
+
+    x.n = 0;
+    y.n = 0;
+
+    k8s_sa_identity_each(a, fuzz_collect, &x);
+    k8s_sa_identity_each(b, fuzz_collect, &y);
+
+    for (i = 0; i < x.n; i++) {
+        fuzz_check(fuzz_same(&x.fields[i], &y.fields[i]));
+    }
+
+    fuzz_check(a->expires == b->expires && a->issued == b->issued
+               && a->warnafter == b->warnafter);
+}
+
+
+#endif /* K8S_SA_FUZZ_H */

@@ -1,0 +1,164 @@
+/*
+ * Records of the shared cache.  The first byte chooses: 0, a record as it is,
+ * maybe damaged; otherwise an identity of the rest, whose fields are ended by
+ * 0xff, absent where they begin with 0xfe.
+ */
+
+#include "k8s_sa_fuzz.h"
+
+#include "token/k8s_sa_record.h"
+
+
+typedef struct {
+    const uint8_t  *data;
+    size_t          size;
+} fuzz_input_t;
+
+
+static void fuzz_unpack(const uint8_t *data, size_t size);
+static void fuzz_pack(const uint8_t *data, size_t size);
+static void fuzz_fill(k8s_sa_str_t *field, void *data);
+static int64_t fuzz_time(fuzz_input_t *in);
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (fuzz_byte(&data, &size) == 0) {
+        fuzz_unpack(data, size);
+
+    } else {
+        fuzz_pack(data, size);
+    }
+
+    return 0;
+}
+
+
+static void
+fuzz_unpack(const uint8_t *data, size_t size)
+{
+    size_t              n, len;
+    unsigned char      *text, *again;
+    k8s_sa_identity_t   id, id2;
+
+    static unsigned char  packed[K8S_SA_RECORD_MAX];
+
+    n = k8s_sa_record_size(data, size);
+    fuzz_check(n <= 65536);
+
+    text = malloc(n ? n : 1);
+    fuzz_check(text != NULL);
+
+    memset(&id, 0xa5, sizeof(id));
+
+    if (k8s_sa_record_unpack(&id, data, size, text, n) != K8S_SA_OK) {
+        free(text);
+        return;
+    }
+
+    fuzz_check(id.kid.data == NULL);
+
+    /* what came out goes in again, if it is not too large */
+
+    len = k8s_sa_record_pack(packed, sizeof(packed), &id);
+
+    if (len != 0) {
+        n = k8s_sa_record_size(packed, len);
+        again = malloc(n ? n : 1);
+        fuzz_check(again != NULL);
+
+        fuzz_check(k8s_sa_record_unpack(&id2, packed, len, again, n)
+                   == K8S_SA_OK);
+        fuzz_check_same(&id, &id2);
+
+        free(again);
+    }
+
+    free(text);
+}
+
+
+static void
+fuzz_pack(const uint8_t *data, size_t size)
+{
+    size_t              len, n, room;
+    fuzz_input_t        in;
+    unsigned char      *record, *text;
+    k8s_sa_identity_t   id, id2;
+
+    in.data = data;
+    in.size = size;
+
+    memset(&id, 0, sizeof(id));
+
+    room = fuzz_byte(&in.data, &in.size) << 8;
+    room += fuzz_byte(&in.data, &in.size);
+
+    id.expires = fuzz_time(&in);
+    id.issued = fuzz_time(&in);
+    id.warnafter = fuzz_time(&in);
+
+    k8s_sa_identity_each(&id, fuzz_fill, &in);
+
+    id.kid.len = 0;
+    id.kid.data = NULL;
+
+    record = malloc(room ? room : 1);
+    fuzz_check(record != NULL);
+
+    len = k8s_sa_record_pack(record, room, &id);
+    fuzz_check(len <= room && len <= K8S_SA_RECORD_MAX);
+
+    if (len != 0) {
+        n = k8s_sa_record_size(record, len);
+        text = malloc(n ? n : 1);
+        fuzz_check(text != NULL);
+
+        fuzz_check(k8s_sa_record_unpack(&id2, record, len, text, n)
+                   == K8S_SA_OK);
+        fuzz_check_same(&id, &id2);
+
+        free(text);
+    }
+
+    free(record);
+}
+
+
+static int64_t
+fuzz_time(fuzz_input_t *in)
+{
+    int       i;
+    uint64_t  n;
+
+    n = 0;
+
+    for (i = 0; i < 8; i++) {
+        n = n << 8 | fuzz_byte(&in->data, &in->size);
+    }
+
+    return (int64_t) n;
+}
+
+
+static void
+fuzz_fill(k8s_sa_str_t *field, void *data)
+{
+    size_t          len;
+    fuzz_input_t   *in = data;
+    const uint8_t  *end;
+
+    end = memchr(in->data, 0xff, in->size);
+    len = end ? (size_t) (end - in->data) : in->size;
+
+    if (len == 0 || in->data[0] != 0xfe) {
+        field->len = len;
+        field->data = (unsigned char *) in->data;
+    }
+
+    len += (end != NULL);
+
+    in->data += len;
+    in->size -= len;
+}

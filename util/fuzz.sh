@@ -1,0 +1,195 @@
+#!/bin/bash
+#
+# Builds the fuzzers of t/fuzz/ and runs each for SECONDS:
+#
+#     util/fuzz.sh SECONDS [NAME...]
+#
+# They begin with what t/fuzz/corpus/ keeps and what t/fuzz/seeds.pl makes of
+# t/fixtures/; what they find goes to build/fuzz/corpus/, what makes one fail
+# to build/fuzz/findings/.  Two run at a time (JOBS).  Prints a table; the exit
+# status is not 0 if there is a finding.
+#
+#     util/fuzz.sh keep
+#
+# takes what build/fuzz/corpus/ has and t/fuzz/corpus/ reaches not, into that.
+
+set -eu
+cd "$(dirname "$0")/.."
+. util/lib.sh
+
+BUILD=${BUILD:-build}/fuzz
+JOBS=${JOBS:-$(($(nproc) < 2 ? 1 : 2))}
+
+FUZZ_PACKAGES=(
+    gcc make libc6-dev      # what clang needs of them; make
+    clang libclang-rt-dev   # libFuzzer and the sanitizers
+    llvm                    # names in their reports
+    libssl-dev libjansson-dev
+    openssl perl            # seeds
+)
+
+# bytes: a little more than what each is given in earnest, or enough to see all
+
+declare -A MAX_LEN=(
+    [base64url]=512 [bearer]=128 [claims]=12400 [discovery]=4096 [http]=20000
+    [json]=12400 [jwks]=8192 [pem]=8192 [record]=8192 [review]=8192
+    [token]=16500
+)
+
+declare -A DICT=(
+    [claims]=json [discovery]=json [json]=json [jwks]=json [review]=json
+    [http]=http [pem]=pem [record]=record
+)
+
+
+usage() {
+    sed -n 's/^#  *\(util\/fuzz\.sh .*\)/usage: \1/p' "$0" >&2
+    exit 2
+}
+
+# run NAME SECONDS: its words in $BUILD/NAME.log, its status in $BUILD/NAME.rc
+
+run() {
+    local name=$1 rc=0 args
+    shift
+
+    args=(-max_total_time="$1" -max_len="${MAX_LEN[$name]:-4096}" -timeout=10
+          -rss_limit_mb=2048 -print_final_stats=1
+          -artifact_prefix="$BUILD/findings/$name-")
+
+    if [ -n "${DICT[$name]:-}" ]; then
+        args+=(-dict="t/fuzz/dict/${DICT[$name]}.dict")
+    fi
+
+    mkdir -p "$BUILD/corpus/$name" "t/fuzz/corpus/$name"
+
+    "$BUILD/${name}_fuzz" "${args[@]}" "$BUILD/corpus/$name" \
+        "t/fuzz/corpus/$name" "$BUILD/seeds/$name" \
+        >"$BUILD/$name.log" 2>&1 </dev/null || rc=$?
+
+    echo $rc >"$BUILD/$name.rc"
+}
+
+stat_of() {
+    sed -n "s/^stat::$2: *//p" "$BUILD/$1.log" | tail -n 1
+}
+
+# row NAME: its line of the table; 1 if there is a finding
+
+row() {
+    local name=$1 result=ok runs
+
+    runs=$(stat_of "$name" number_of_executed_units)
+
+    if [ "$(cat "$BUILD/$name.rc")" != 0 ]; then
+        result=$(sed -n 's/.*Test unit written to //p' "$BUILD/$name.log")
+        result="FAILED ${result:-(see $BUILD/$name.log)}"
+    elif [ "${runs:-0}" = 0 ]; then
+        result="FAILED: ran nothing (see $BUILD/$name.log)"
+    fi
+
+    printf '%-10s %12s %8s %9s  %s\n' "$name" "${runs:--}" \
+        "$(stat_of "$name" average_exec_per_sec)" \
+        "$(stat_of "$name" new_units_added)" "$result"
+
+    [ "$result" = ok ]
+}
+
+# What is kept is the smallest set that reaches what the whole corpus reaches.
+# Private keys, although made for this alone, stay out of the tree.
+
+keep() {
+    local name file
+
+    for name in "${NAMES[@]}"; do
+        [ -d "$BUILD/corpus/$name" ] || continue
+        rm -rf "$BUILD/kept"
+        mkdir -p "$BUILD/kept" "t/fuzz/corpus/$name"
+
+        step "keeping of $name what is new" "$BUILD/${name}_fuzz" -merge=1 \
+            -max_len="${MAX_LEN[$name]:-4096}" -timeout=10 "$BUILD/kept" \
+            "t/fuzz/corpus/$name" "$BUILD/corpus/$name"
+
+        rm -rf "t/fuzz/corpus/$name"
+        mkdir "t/fuzz/corpus/$name"
+
+        for file in "$BUILD"/kept/*; do
+            if ! grep -q 'PRIVATE KEY' "$file"; then
+                mv "$file" "t/fuzz/corpus/$name/"
+            fi
+        done
+
+        say "  $(find "t/fuzz/corpus/$name" -type f | wc -l) files," \
+            "$(cat "t/fuzz/corpus/$name"/* | wc -c) bytes"
+    done
+}
+
+
+[ $# != 0 ] || usage
+WHAT=$1
+shift
+
+install_packages "${FUZZ_PACKAGES[@]}"
+mkdir -p "$BUILD/findings"
+
+read -ra NAMES <<<"$(make -s -f t/fuzz/Makefile names)"
+
+if [ $# != 0 ]; then
+    for name in "$@"; do
+        case " ${NAMES[*]} " in
+        *" $name "*) ;;
+        *) fail "no fuzzer '$name'; there are: ${NAMES[*]}" ;;
+        esac
+    done
+
+    NAMES=("$@")
+fi
+
+step "building the fuzzers" \
+    make -f t/fuzz/Makefile -j"$JOBS" BUILD="$BUILD" "${NAMES[@]}"
+
+if [ "$WHAT" = keep ]; then
+    keep
+    exit
+fi
+
+[[ $WHAT =~ ^[1-9][0-9]*$ ]] || usage
+
+rm -rf "$BUILD/seeds"
+perl t/fuzz/seeds.pl "$BUILD/seeds"
+
+say "fuzzing: ${NAMES[*]} ($WHAT s each, $JOBS at a time) ..."
+at_exit 'wait'
+
+for name in "${NAMES[@]}"; do
+    while [ "$(jobs -pr | wc -l)" -ge "$JOBS" ]; do
+        wait -n || true
+    done
+
+    run "$name" "$WHAT" &
+done
+
+wait
+
+printf '\n%-10s %12s %8s %9s  %s\n' \
+    fuzzer executions exec/s "new units" result
+
+findings=0
+
+for name in "${NAMES[@]}"; do
+    if ! row "$name"; then
+        findings=$((findings + 1))
+    fi
+done
+
+echo
+
+for name in "${NAMES[@]}"; do
+    if [ "$(cat "$BUILD/$name.rc")" != 0 ]; then
+        echo "---- $BUILD/$name.log:" >&2
+        grep -E -m 1 -A 40 'ERROR:|not true|runtime error' \
+            "$BUILD/$name.log" >&2 || tail -n 20 "$BUILD/$name.log" >&2
+    fi
+done
+
+[ $findings = 0 ] || fail "$findings of ${#NAMES[@]} fuzzers found something"
