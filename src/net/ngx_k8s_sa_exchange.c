@@ -200,7 +200,11 @@ ngx_k8s_sa_exchange_connect(ngx_k8s_sa_exchange_t *ex)
 }
 
 
-/* An attempt has failed before any byte of the request went out. */
+/*
+ * An attempt has failed in a way that another address may mend.  If none does,
+ * the reason to tell is that of the one that got furthest: a certificate of
+ * the wrong name says more than "connection refused" by its IPv6 twin.
+ */
 
 static void
 ngx_k8s_sa_exchange_next(ngx_k8s_sa_exchange_t *ex,
@@ -214,7 +218,17 @@ ngx_k8s_sa_exchange_next(ngx_k8s_sa_exchange_t *ex,
     p = ngx_vslprintf(reason, reason + NGX_K8S_SA_REASON_LEN - 1, fmt, args);
     va_end(args);
 
-    *p = '\0';
+    *p++ = '\0';
+
+    if (ex->failure == NGX_K8S_SA_NET_OK
+        || (ex->failure == NGX_K8S_SA_NET_CONNECT
+            && error != NGX_K8S_SA_NET_CONNECT)
+        || (ex->failure == NGX_K8S_SA_NET_TIMEOUT
+            && error == NGX_K8S_SA_NET_TLS))
+    {
+        ex->failure = error;
+        ngx_memcpy(ex->failed, reason, p - reason);
+    }
 
     ngx_k8s_sa_exchange_disconnect(ex);
 
@@ -234,7 +248,7 @@ ngx_k8s_sa_exchange_next(ngx_k8s_sa_exchange_t *ex,
         ngx_k8s_sa_system_forget(ex->client->system);
     }
 
-    ngx_k8s_sa_exchange_done(ex, error, "%s", reason);
+    ngx_k8s_sa_exchange_done(ex, ex->failure, "%s", ex->failed);
 }
 
 

@@ -71,6 +71,10 @@ struct ngx_k8s_sa_exchange_s {
     ngx_k8s_sa_result_t              result;
     u_char                           reason[NGX_K8S_SA_REASON_LEN];
 
+    ngx_k8s_sa_net_error_e           failure;      /* of the address that... */
+    u_char                           failed[NGX_K8S_SA_REASON_LEN];
+                                                   /* ...got furthest */
+
     ngx_k8s_sa_exchange_handler_pt   handler;
     void                            *data;
 

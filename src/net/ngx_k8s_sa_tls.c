@@ -15,13 +15,22 @@
 #define NGX_K8S_SA_TLS_CA_SIZE   (4 * 1024 * 1024)
 
 
+typedef struct {
+    X509_STORE   *store;
+    ngx_pool_t   *pool;                     /* of the configuration */
+} ngx_k8s_sa_tls_system_t;
+
+
 static ngx_int_t ngx_k8s_sa_tls_full_name(ngx_conf_t *cf,
     const ngx_str_t *name, ngx_str_t *full);
 static ngx_int_t ngx_k8s_sa_tls_certificate(ngx_conf_t *cf,
     ngx_k8s_sa_tls_t *tls, const ngx_k8s_sa_client_conf_t *conf);
 static int ngx_k8s_sa_tls_no_password(char *buf, int size, int rwflag,
     void *data);
-static X509_STORE *ngx_k8s_sa_tls_load_store(const char *path, u_char *error);
+static X509_STORE *ngx_k8s_sa_tls_system_store(ngx_conf_t *cf);
+static void ngx_k8s_sa_tls_system_cleanup(void *data);
+static X509_STORE *ngx_k8s_sa_tls_load_store(ngx_k8s_sa_tls_t *tls,
+    u_char *error);
 static ngx_uint_t ngx_k8s_sa_tls_is_address(const ngx_str_t *name);
 static ngx_int_t ngx_k8s_sa_tls_verify(ngx_k8s_sa_tls_session_t *session,
     u_char *error);
@@ -31,6 +40,9 @@ static ngx_int_t ngx_k8s_sa_tls_failed(ngx_k8s_sa_tls_session_t *session,
     ngx_connection_t *c, int rc, ngx_err_t *err);
 static void ngx_k8s_sa_tls_error(u_char *error, const char *text);
 static void ngx_k8s_sa_tls_cleanup(void *data);
+
+
+static ngx_k8s_sa_tls_system_t  ngx_k8s_sa_tls_system;
 
 
 ngx_int_t
@@ -101,11 +113,15 @@ ngx_k8s_sa_tls_create(ngx_conf_t *cf, ngx_k8s_sa_tls_t *tls,
 
     if (conf->ssl_trusted.len == 0) {
 
-        if (SSL_CTX_set_default_verify_paths(tls->ctx) != 1) {
+        store = ngx_k8s_sa_tls_system_store(cf);
+
+        if (store == NULL) {
             ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
-                          "SSL_CTX_set_default_verify_paths() failed");
+                          "cannot load the system's trusted certificates");
             return NGX_ERROR;
         }
+
+        SSL_CTX_set1_cert_store(tls->ctx, store);
 
         return NGX_OK;
     }
@@ -119,7 +135,7 @@ ngx_k8s_sa_tls_create(ngx_conf_t *cf, ngx_k8s_sa_tls_t *tls,
     tls->trusted_file.path = (char *) tls->trusted.data;
     (void) ngx_k8s_sa_file_changed(&tls->trusted_file, 0);
 
-    store = ngx_k8s_sa_tls_load_store(tls->trusted_file.path, error);
+    store = ngx_k8s_sa_tls_load_store(tls, error);
 
     if (store == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -241,6 +257,7 @@ void
 ngx_k8s_sa_tls_refresh(ngx_k8s_sa_tls_t *tls)
 {
     u_char       error[NGX_K8S_SA_TLS_ERROR_LEN];
+    u_char       digest[NGX_K8S_SA_TLS_DIGEST_LEN];
     X509_STORE  *store;
 
     if (tls->trusted.len == 0
@@ -250,7 +267,9 @@ ngx_k8s_sa_tls_refresh(ngx_k8s_sa_tls_t *tls)
         return;
     }
 
-    store = ngx_k8s_sa_tls_load_store(tls->trusted_file.path, error);
+    ngx_memcpy(digest, tls->digest, NGX_K8S_SA_TLS_DIGEST_LEN);
+
+    store = ngx_k8s_sa_tls_load_store(tls, error);
 
     if (store == NULL) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
@@ -260,6 +279,13 @@ ngx_k8s_sa_tls_refresh(ngx_k8s_sa_tls_t *tls)
     }
 
     SSL_CTX_set_cert_store(tls->ctx, store);
+
+    /* touched, but the same: kept-alive connections are as good as before */
+
+    if (ngx_memcmp(digest, tls->digest, NGX_K8S_SA_TLS_DIGEST_LEN) == 0) {
+        return;
+    }
+
     tls->generation++;
 
     ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
@@ -268,10 +294,59 @@ ngx_k8s_sa_tls_refresh(ngx_k8s_sa_tls_t *tls)
 }
 
 
-/* All certificates of a PEM file, of which none may be broken. */
+/*
+ * The system's CAs are many; all clients of a configuration share them.
+ */
 
 static X509_STORE *
-ngx_k8s_sa_tls_load_store(const char *path, u_char *error)
+ngx_k8s_sa_tls_system_store(ngx_conf_t *cf)
+{
+    X509_STORE          *store;
+    ngx_pool_cleanup_t  *cln;
+
+    if (ngx_k8s_sa_tls_system.store
+        && ngx_k8s_sa_tls_system.pool == cf->pool)
+    {
+        return ngx_k8s_sa_tls_system.store;
+    }
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    store = X509_STORE_new();
+
+    if (store == NULL || X509_STORE_set_default_paths(store) != 1) {
+        X509_STORE_free(store);
+        return NULL;
+    }
+
+    cln->handler = ngx_k8s_sa_tls_system_cleanup;
+    cln->data = store;
+
+    ngx_k8s_sa_tls_system.store = store;
+    ngx_k8s_sa_tls_system.pool = cf->pool;
+
+    return store;
+}
+
+
+static void
+ngx_k8s_sa_tls_system_cleanup(void *data)
+{
+    if (ngx_k8s_sa_tls_system.store == data) {
+        ngx_k8s_sa_tls_system.store = NULL;
+    }
+
+    X509_STORE_free(data);
+}
+
+
+/* All certificates of the PEM file, of which none may be broken. */
+
+static X509_STORE *
+ngx_k8s_sa_tls_load_store(ngx_k8s_sa_tls_t *tls, u_char *error)
 {
     BIO         *bio;
     X509        *cert;
@@ -293,8 +368,8 @@ ngx_k8s_sa_tls_load_store(const char *path, u_char *error)
         goto failed;
     }
 
-    rc = ngx_k8s_sa_file_read(pool, path, NGX_K8S_SA_TLS_CA_SIZE, &content,
-                              &err);
+    rc = ngx_k8s_sa_file_read(pool, tls->trusted_file.path,
+                              NGX_K8S_SA_TLS_CA_SIZE, &content, &err);
 
     if (rc != NGX_OK) {
         if (rc == NGX_DECLINED) {
@@ -341,6 +416,13 @@ ngx_k8s_sa_tls_load_store(const char *path, u_char *error)
     }
 
     ERR_clear_error();
+
+    if (EVP_Digest(content.data, content.len, tls->digest, NULL, EVP_sha256(),
+                   NULL)
+        != 1)
+    {
+        goto failed;
+    }
 
     BIO_free(bio);
     ngx_destroy_pool(pool);
@@ -662,7 +744,7 @@ ngx_k8s_sa_tls_close(ngx_k8s_sa_tls_session_t *session)
 }
 
 
-/* The last error in OpenSSL's queue, or text; empties the queue. */
+/* The first error in OpenSSL's queue, the cause, or text; empties the queue. */
 
 static void
 ngx_k8s_sa_tls_error(u_char *error, const char *text)
@@ -670,7 +752,7 @@ ngx_k8s_sa_tls_error(u_char *error, const char *text)
     u_long       n;
     const char  *reason;
 
-    n = ERR_peek_last_error();
+    n = ERR_peek_error();
 
     if (n) {
         reason = ERR_SYSTEM_ERROR(n) ? strerror(ERR_GET_REASON(n))

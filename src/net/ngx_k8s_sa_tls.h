@@ -18,7 +18,8 @@
 #include "net/ngx_k8s_sa_file.h"
 
 
-#define NGX_K8S_SA_TLS_ERROR_LEN  256
+#define NGX_K8S_SA_TLS_ERROR_LEN   256
+#define NGX_K8S_SA_TLS_DIGEST_LEN  32       /* SHA-256 */
 
 
 typedef struct {
@@ -26,6 +27,8 @@ typedef struct {
     ngx_str_t             name;         /* empty: the host of the URL */
     ngx_str_t             trusted;      /* empty: the system's CAs */
     ngx_k8s_sa_file_t     trusted_file;
+    u_char                digest[NGX_K8S_SA_TLS_DIGEST_LEN];
+                                        /* of the trusted certificates */
     ngx_uint_t            generation;   /* moves when the CAs have changed */
     unsigned              verify:1;
 } ngx_k8s_sa_tls_t;
