@@ -399,6 +399,12 @@ static const row_t  rows[] = {
       { { SA "service-account.uid", NULL } } },
     { "legacy, on, secret missing", BC, FLAT|LEGACY_ON,
       { { SA "secret.name", NULL } } },
+    { "legacy, on, secret in upper case", BC, FLAT|LEGACY_ON,
+      { { SA "secret.name", "\"Secret\"" } } },
+    { "legacy, on, secret with a line feed", BC, FLAT|LEGACY_ON,
+      { { SA "secret.name", "\"a\\nb\"" } } },
+    { "legacy, on, uid with a tab", BC, FLAT|LEGACY_ON,
+      { { SA "service-account.uid", "\"a\\tb\"" } } },
     { "legacy, on, sub missing", BC, FLAT|LEGACY_ON, { { "sub", NULL } } },
     { "legacy, on, sub another", BC, FLAT|LEGACY_ON,
       { { "sub", "\"" USER "mytest:service2\"" } } },
@@ -542,6 +548,108 @@ row_test(void **state)
 }
 
 
+/* What chooses a token's issuer before anything is verified. */
+
+static void
+issuer_matches(void **state)
+{
+    char             *token, *text;
+    size_t            i;
+    k8s_sa_str_t      issuers[2];
+    k8s_sa_token_t   *t;
+    k8s_sa_policy_t   policy;
+
+    /* with two issuers, any, the legacy one, the legacy one of no Kubernetes */
+
+    static const struct {
+        const char  *iss;
+        int          matches[4];
+    } list[] = {
+        { "\"" TEST_ISSUER "\"",             { 1, 1, 1, 1 } },
+        { "\"https://second.example\"",      { 1, 1, 1, 1 } },
+        { "\"https://second.example/\"",     { 0, 1, 0, 0 } },
+        { "\"https://second.exampl\"",       { 0, 1, 0, 0 } },
+        { "\"https\\u003a//second.example\"", { 1, 1, 1, 1 } },
+        { "\"" K8S_SA_LEGACY_ISSUER "\"",    { 0, 1, 1, 0 } },
+        { "\"" K8S_SA_LEGACY_ISSUER "s\"",   { 0, 1, 0, 0 } },
+        { "\"\"",                            { 0, 0, 0, 0 } },
+        { "1",                               { 0, 0, 0, 0 } },
+        { "null",                            { 0, 0, 0, 0 } },
+        { "[\"" TEST_ISSUER "\"]",           { 0, 0, 0, 0 } }
+    };
+
+    (void) state;
+
+    t = test_keep(malloc(sizeof(k8s_sa_token_t)));
+    issuers[0] = test_str(TEST_ISSUER);
+    issuers[1] = test_str("https://second.example");
+
+    for (i = 0; i < test_nelts(list); i++) {
+        text = test_format("{\"iss\":%s}", list[i].iss);
+        token = test_token(rsa, "RS256", "{\"alg\":\"RS256\"}", text);
+
+        test_verdict(k8s_sa_token_parse(t, (unsigned char *) token,
+                                        strlen(token)), VERDICT_OK);
+
+        policy = test_policy();
+        policy.issuers = issuers;
+        policy.n_issuers = 2;
+        assert_int_equal(k8s_sa_token_issuer_matches(t, &policy),
+                         list[i].matches[0]);
+
+        policy.legacy_tokens = 1;
+        assert_int_equal(k8s_sa_token_issuer_matches(t, &policy),
+                         list[i].matches[2]);
+
+        policy.kubernetes = 0;
+        assert_int_equal(k8s_sa_token_issuer_matches(t, &policy),
+                         list[i].matches[3]);
+
+        policy = test_policy();
+        policy.n_issuers = 0;
+        assert_int_equal(k8s_sa_token_issuer_matches(t, &policy),
+                         list[i].matches[1]);
+    }
+}
+
+
+/* One that is configured by mistake lets nobody in. */
+
+static void
+empty_audience_matches_nothing(void **state)
+{
+    char             *token;
+    size_t            i;
+    k8s_sa_str_t      empty;
+    k8s_sa_policy_t   policy;
+
+    static const row_t  list[] = {
+        { "", 0, 0, { { "aud", "\"\"" } } },
+        { "", 0, 0, { { "aud", "[\"\"]" } } },
+        { "", 0, 0, { { "aud", "[\"a\",\"\"]" } } },
+        { "", 0, 0, { { "aud", "\"service2\"" } } }
+    };
+
+    (void) state;
+
+    empty = test_str("");
+    policy = test_policy();
+    policy.audiences = &empty;
+
+    for (i = 0; i < test_nelts(list); i++) {
+        token = test_token(rsa, "RS256", test_header(rsa, "RS256"),
+                           claims(&list[i]));
+        test_verdict(test_check(token, keys, &policy), WRONG_AUDIENCE);
+    }
+
+    /* neither does none at all */
+
+    policy.n_audiences = 0;
+    token = test_token(rsa, "RS256", test_header(rsa, "RS256"), TEST_CLAIMS);
+    test_verdict(test_check(token, keys, &policy), WRONG_AUDIENCE);
+}
+
+
 /*
  * Any clock against any time: no overflow (UBSan looks, too).  An "exp" of 0
  * must never be taken for the identity's 0, which means "never".
@@ -622,7 +730,7 @@ int
 main(void)
 {
     size_t             i;
-    struct CMUnitTest  tests[test_nelts(rows) + 1];
+    struct CMUnitTest  tests[test_nelts(rows) + 3];
 
     memset(tests, 0, sizeof(tests));
 
@@ -632,6 +740,14 @@ main(void)
         tests[i].initial_state = (void *) &rows[i];
         tests[i].teardown_func = test_release;
     }
+
+    tests[i].name = "issuer_matches";
+    tests[i].test_func = issuer_matches;
+    tests[i++].teardown_func = test_release;
+
+    tests[i].name = "empty_audience_matches_nothing";
+    tests[i].test_func = empty_audience_matches_nothing;
+    tests[i++].teardown_func = test_release;
 
     tests[i].name = "clocks_and_times";
     tests[i].test_func = clocks_and_times;
