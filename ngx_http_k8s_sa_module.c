@@ -92,6 +92,13 @@ static ngx_command_t  ngx_http_k8s_sa_commands[] = {
       offsetof(ngx_http_k8s_sa_loc_conf_t, log_level),
       &ngx_http_k8s_sa_log_levels },
 
+    { ngx_string("k8s_sa_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_http_k8s_sa_status,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 

@@ -85,6 +85,7 @@ typedef struct {
     ngx_array_t               *headers;    /* ngx_http_k8s_sa_header_t,
                                               NULL: off */
     ngx_uint_t                 log_level;
+    ngx_uint_t                 prometheus; /* of k8s_sa_status */
 } ngx_http_k8s_sa_loc_conf_t;
 
 
@@ -164,6 +165,11 @@ ngx_int_t ngx_http_k8s_sa_auth_digest(ngx_http_k8s_sa_auth_t *auth);
 
 char *ngx_http_k8s_sa_token_file(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+
+
+/* ngx_http_k8s_sa_status.c: k8s_sa_status [json | prometheus] */
+
+char *ngx_http_k8s_sa_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 
 /* ngx_http_k8s_sa_variables.c */

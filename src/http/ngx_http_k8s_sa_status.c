@@ -1,0 +1,334 @@
+#include "http/ngx_http_k8s_sa_status.h"
+
+#include <jansson.h>
+
+
+static ngx_int_t ngx_http_k8s_sa_status_handler(ngx_http_request_t *r);
+static json_t *ngx_http_k8s_sa_status_issuer(ngx_k8s_sa_issuer_t *issuer);
+static void ngx_http_k8s_sa_status_key(const k8s_sa_key_t *key, void *data);
+static json_t *ngx_http_k8s_sa_status_counters(
+    ngx_k8s_sa_counters_t *counters);
+static json_t *ngx_http_k8s_sa_status_callers(ngx_k8s_sa_zone_t *zone);
+static json_t *ngx_http_k8s_sa_status_zone(ngx_http_k8s_sa_main_conf_t *mcf);
+static json_t *ngx_http_k8s_sa_status_number(ngx_uint_t n);
+
+
+char *
+ngx_http_k8s_sa_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_k8s_sa_loc_conf_t *lcf = conf;
+
+    ngx_str_t                 *value;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    value = cf->args->elts;
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler == ngx_http_k8s_sa_status_handler) {
+        return "is duplicate";
+    }
+
+    if (cf->args->nelts == 2
+        && ngx_strcmp(value[1].data, "prometheus") == 0)
+    {
+        lcf->prometheus = 1;
+
+    } else if (cf->args->nelts == 2
+               && ngx_strcmp(value[1].data, "json") != 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid value \"%V\"",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    clcf->handler = ngx_http_k8s_sa_status_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_status_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                     rc;
+    ngx_buf_t                    *b;
+    ngx_str_t                     body;
+    ngx_chain_t                   out;
+    ngx_http_k8s_sa_loc_conf_t   *lcf;
+    ngx_http_k8s_sa_main_conf_t  *mcf;
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+        return NGX_HTTP_NOT_ALLOWED;
+    }
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_k8s_sa_module);
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_k8s_sa_module);
+
+    if (mcf->zone == NULL) {
+
+        /* no issuer is configured */
+
+        return NGX_HTTP_NOT_FOUND;
+    }
+
+    if (lcf->prometheus) {
+        rc = ngx_http_k8s_sa_status_prometheus(r, mcf, &body);
+
+        /* the text format's version, not ours */
+
+        ngx_str_set(&r->headers_out.content_type,
+                    "text/plain; version=0.0.4; charset=utf-8");
+
+    } else {
+        rc = ngx_http_k8s_sa_status_json(r, mcf, &body);
+        ngx_str_set(&r->headers_out.content_type, "application/json");
+    }
+
+    b = ngx_calloc_buf(r->pool);
+
+    if (rc != NGX_OK || b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.status = NGX_HTTP_OK;
+    r->headers_out.content_length_n = body.len;
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    b->pos = body.data;
+    b->last = body.data + body.len;
+    b->memory = 1;
+    b->last_buf = (r == r->main);
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_output_filter(r, &out);
+}
+
+
+ngx_int_t
+ngx_http_k8s_sa_status_json(ngx_http_request_t *r,
+    ngx_http_k8s_sa_main_conf_t *mcf, ngx_str_t *body)
+{
+    char                           *text;
+    json_t                         *root, *issuers;
+    ngx_uint_t                      i;
+    ngx_http_k8s_sa_issuer_ref_t  **ref;
+
+    issuers = json_object();
+    ref = mcf->issuers.elts;
+
+    for (i = 0; i < mcf->issuers.nelts; i++) {
+        (void) json_object_setn_new(issuers, (char *) ref[i]->name.data,
+                                    ref[i]->name.len,
+                             ngx_http_k8s_sa_status_issuer(ref[i]->issuer));
+    }
+
+    root = json_pack("{s:o, s:o, s:o, s:o}",
+                     "issuers", issuers,
+                     "zone", ngx_http_k8s_sa_status_zone(mcf),
+                     "without_issuer", ngx_http_k8s_sa_status_counters(
+                                       ngx_k8s_sa_zone_counters(mcf->zone)),
+                     "callers", ngx_http_k8s_sa_status_callers(mcf->zone));
+
+    text = json_dumps(root, JSON_INDENT(2));
+    json_decref(root);
+
+    if (text == NULL) {
+        return NGX_ERROR;
+    }
+
+    body->len = ngx_strlen(text) + 1;
+    body->data = ngx_pnalloc(r->pool, body->len);
+
+    if (body->data) {
+        ngx_memcpy(body->data, text, body->len - 1);
+        body->data[body->len - 1] = LF;
+    }
+
+    free(text);
+
+    return body->data ? NGX_OK : NGX_ERROR;
+}
+
+
+static json_t *
+ngx_http_k8s_sa_status_issuer(ngx_k8s_sa_issuer_t *issuer)
+{
+    json_t                  *obj, *list;
+    ngx_uint_t               i;
+    ngx_k8s_sa_key_state_t   state;
+
+    obj = json_object();
+    list = json_array();
+
+    for (i = 0; i < issuer->policy.n_issuers; i++) {
+        (void) json_array_append_new(list,
+                      json_stringn((char *) issuer->policy.issuers[i].data,
+                                   issuer->policy.issuers[i].len));
+    }
+
+    (void) json_object_set_new(obj, "issuer", list);
+
+    list = json_array();
+    ngx_http_k8s_sa_status_keys(issuer, ngx_http_k8s_sa_status_key, list);
+    (void) json_object_set_new(obj, "kids", list);
+
+    (void) json_object_set_new(obj, "key_files",
+                       ngx_http_k8s_sa_status_number(issuer->key_files.nelts));
+
+    if (ngx_k8s_sa_issuer_fetches(issuer)
+        && ngx_k8s_sa_keystore_state(issuer->zone, &issuer->ref, &state)
+           == NGX_OK)
+    {
+        (void) json_object_set_new(obj, "fetched_keys",
+            json_pack("{s:s%, s:I, s:I, s:I, s:I, s:s%}",
+                "from",
+                issuer->discovery.text.len ? issuer->discovery.text.data
+                                           : issuer->jwks_uri.text.data,
+                issuer->discovery.text.len ? issuer->discovery.text.len
+                                           : issuer->jwks_uri.text.len,
+                "last_refresh", (json_int_t) state.fetched,
+                "next_refresh", (json_int_t) (state.refresh_set
+                    ? ngx_http_k8s_sa_status_time(state.refresh_msec) : 0),
+                "failures", (json_int_t) state.failures,
+                "last_failure", (json_int_t) state.failed,
+                "last_error", (char *) state.error, state.error_len));
+    }
+
+    (void) json_object_update_new(obj, ngx_http_k8s_sa_status_counters(
+                                ngx_k8s_sa_keystore_counters(&issuer->ref)));
+
+    return obj;
+}
+
+
+void
+ngx_http_k8s_sa_status_keys(ngx_k8s_sa_issuer_t *issuer,
+    ngx_http_k8s_sa_key_pt visit, void *data)
+{
+    size_t  i;
+
+    ngx_k8s_sa_issuer_sync(issuer);
+
+    for (i = 0; i < k8s_sa_keyset_count(issuer->file_keys); i++) {
+        visit(k8s_sa_keyset_key(issuer->file_keys, i), data);
+    }
+
+    if (issuer->fetched_keys == NULL) {
+        return;
+    }
+
+    for (i = 0; i < k8s_sa_keyset_count(issuer->fetched_keys); i++) {
+        visit(k8s_sa_keyset_key(issuer->fetched_keys, i), data);
+    }
+}
+
+
+static void
+ngx_http_k8s_sa_status_key(const k8s_sa_key_t *key, void *data)
+{
+    json_t *kids = data;
+
+    (void) json_array_append_new(kids,
+                            json_stringn((char *) k8s_sa_key_kid(key)->data,
+                                         k8s_sa_key_kid(key)->len));
+}
+
+
+time_t
+ngx_http_k8s_sa_status_time(ngx_msec_t msec)
+{
+    return ngx_time() + (ngx_msec_int_t) (msec - ngx_current_msec) / 1000;
+}
+
+
+static json_t *
+ngx_http_k8s_sa_status_counters(ngx_k8s_sa_counters_t *counters)
+{
+    json_t      *decisions;
+    ngx_uint_t   i;
+
+    decisions = json_object();
+
+    for (i = 0; i < K8S_SA_VERDICTS; i++) {
+        (void) json_object_set_new(decisions, k8s_sa_verdict_info(i)->word,
+                       ngx_http_k8s_sa_status_number(counters->verdicts[i]));
+    }
+
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+        "decisions", decisions,
+        "cache_hits", ngx_http_k8s_sa_status_number(counters->cache_hits),
+        "cache_misses", ngx_http_k8s_sa_status_number(counters->cache_misses),
+        "fetches", ngx_http_k8s_sa_status_number(counters->fetches),
+        "fetch_errors", ngx_http_k8s_sa_status_number(counters->fetch_errors),
+        "reviews", ngx_http_k8s_sa_status_number(counters->reviews),
+        "review_errors",
+                  ngx_http_k8s_sa_status_number(counters->review_errors),
+        "review_msec", ngx_http_k8s_sa_status_number(counters->review_msec),
+        "past_warnafter", ngx_http_k8s_sa_status_number(counters->warnafter),
+        "late", ngx_http_k8s_sa_status_number(counters->late));
+}
+
+
+static json_t *
+ngx_http_k8s_sa_status_callers(ngx_k8s_sa_zone_t *zone)
+{
+    json_t               *list;
+    ngx_uint_t            i, n;
+    ngx_k8s_sa_caller_t  *caller;
+
+    list = json_array();
+    caller = ngx_k8s_sa_callers(zone, &n);
+
+    for (i = 0; i < n; i++) {
+        (void) json_array_append_new(list,
+            json_pack("{s:s%, s:s%, s:o, s:o}",
+                "namespace", caller[i].text, (size_t) caller[i].namespace_len,
+                "name", caller[i].text + caller[i].namespace_len,
+                (size_t) caller[i].name_len,
+                "past_warnafter",
+                ngx_http_k8s_sa_status_number(caller[i].warnafter),
+                "late", ngx_http_k8s_sa_status_number(caller[i].late)));
+    }
+
+    return list;
+}
+
+
+static json_t *
+ngx_http_k8s_sa_status_zone(ngx_http_k8s_sa_main_conf_t *mcf)
+{
+    ngx_k8s_sa_zone_stat_t  stat;
+
+    ngx_k8s_sa_zone_stat(mcf->zone, &stat);
+
+    return json_pack("{s:s%, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+        "name", mcf->zone_name.data, mcf->zone_name.len,
+        "size", ngx_http_k8s_sa_status_number(stat.size),
+        "used", ngx_http_k8s_sa_status_number(stat.used),
+        "tokens", ngx_http_k8s_sa_status_number(stat.tokens),
+        "tokens_bytes", ngx_http_k8s_sa_status_number(stat.tokens_used),
+        "refusals", ngx_http_k8s_sa_status_number(stat.refusals),
+        "evictions", ngx_http_k8s_sa_status_number(stat.evictions),
+        "recoveries", ngx_http_k8s_sa_status_number(stat.recoveries));
+}
+
+
+static json_t *
+ngx_http_k8s_sa_status_number(ngx_uint_t n)
+{
+    return json_integer((json_int_t) n);
+}
