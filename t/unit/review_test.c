@@ -735,7 +735,7 @@ requests_of_bytes(void **state)
     k8s_sa_str_t    token, audience;
 
     static const char  *const bad[] = {
-        "\xff", "\xc3", "\xc0\x80", "\xed\xa0\x80", "a\x80" "b"
+        "\xff", "\xc3", "\xc0\x80", "\xed\xa0\x80", "a\x80z"
     };
 
     (void) state;
