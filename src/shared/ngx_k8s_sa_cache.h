@@ -35,9 +35,12 @@ typedef enum {
 typedef struct {
     ngx_k8s_sa_cache_kind_e  kind;
     ngx_uint_t               verdict;  /* k8s_sa_verdict_e */
-    int64_t                  fresh;    /* caller's own: e.g. until when a
-                                          review need not be repeated */
-    int64_t                  expires;  /* never returned at or after this */
+    int64_t                  fresh;    /* the caller's own, e.g. until when a
+                                          review need not be repeated; in
+                                          ngx_current_msec if the clock must
+                                          not prolong it by jumping back */
+    int64_t                  expires;  /* seconds since the epoch: never
+                                          returned at or after this */
     u_char                   key_id[K8S_SA_KEY_ID_LEN];   /* that verified,
                                           or zeroes */
     size_t                   len;

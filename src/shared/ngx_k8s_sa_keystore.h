@@ -96,7 +96,11 @@ ngx_int_t ngx_k8s_sa_keystore_register(ngx_k8s_sa_zone_t *zone,
 #define ngx_k8s_sa_keystore_generation(ref)  ((ref)->record->generation)
 #define ngx_k8s_sa_keystore_events(ref)      ((ref)->record->events)
 
-/* The issuer's counters. */
+
+/*
+ * The issuer's counters.  A worker whose record was taken away counts for its
+ * successor until it next calls any of the functions below.
+ */
 
 #define ngx_k8s_sa_keystore_counters(ref)    (&(ref)->record->counters)
 

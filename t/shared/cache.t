@@ -46,6 +46,11 @@ is(stat_of('tokens_used'), 3 * 128, 'of three blocks');
 is(rc('op=lookup&key=a&size=237'), 'ok', 'buffer just large enough');
 is(rc('op=lookup&key=a&size=236'), 'declined', 'buffer too small');
 is(rc('op=lookup&key=b'), 'declined', 'another key');
+is(rc('op=lookup&key=a&tail=1'), 'declined', 'one with another last byte');
+is(rc('op=insert&key=a&tail=1&len=5'), 'ok', 'which is an entry of its own');
+is(field(ask('op=lookup&key=a&tail=1'), 'len'), 5, 'found');
+is(field(ask('op=lookup&key=a'), 'len'), 237, 'as is the first');
+is(rc('op=delete&key=a&tail=1'), 'ok', 'deleted alone');
 
 is(rc('op=insert&key=a&len=20&kind=1'), 'ok', 'replaced');
 my $answer = ask('op=lookup&key=a');
@@ -135,13 +140,46 @@ is(rc('op=lookup&key=bad1'), 'declined', 'the oldest is not');
 is(rc('op=insert&key=bigbad&kind=2&len=16384'), 'ok', 'large refusal');
 sound('with refusals');
 
-ask("op=insert&key=more$_&later=10") for 1 .. 3000;
+my ($refusals, $i) = (stat_of('refusals'), 0);
+$evictions = stat_of('evictions');
+while (stat_of('evictions') < $evictions + 10 && $i < 3000) {
+    ask('op=insert&key=more' . ++$i . '&later=10');
+}
+is(stat_of('refusals'), $refusals, 'the oldest go first, of whatever kind');
+is(rc('op=lookup&key=good1'), 'declined', 'which were accepted ones');
+
+ask("op=insert&key=more$_&later=10") for $i + 1 .. 3000;
 is(rc('op=lookup&key=more3000'), 'ok', 'accepted ones displace refusals');
 cmp_ok(stat_of('refusals'), '<', 900, 'which become fewer');
 
 ask("op=insert&key=bad$_&kind=2&later=20&len=10") for 1 .. 3000;
 cmp_ok(stat_of('tokens'), '>', 2200, 'a full cache and a flood of refusals');
 sound('after the flood');
+
+
+# expired ones
+
+restart('tokens:1m', 'a');
+
+ask('op=insert&key=short&ttl=5');
+ask('op=insert&key=shortbad&ttl=5&kind=2');
+ask('op=insert&key=long&ttl=50');
+ask('op=insert&key=new&later=10');
+is(stat_of('tokens') . stat_of('refusals'), '20',
+   'an insertion clears expired ones away');
+
+ask("op=insert&key=bad$_&kind=2&later=20&ttl=5&len=10") for 1 .. 400;
+$i = 0;
+while (stat_of('evictions') == 0 && $i < 10000) {
+    ask('op=insert&key=k' . ++$i . '&later=20&ttl=500');
+}
+$evictions = stat_of('evictions');
+$refusals = stat_of('refusals');
+cmp_ok($refusals, '>', 300, 'full, with refusals');
+ask('op=insert&key=large&len=16000&later=30');
+is(rc('op=lookup&key=large&later=30'), 'ok', 'a large entry');
+is(stat_of('evictions'), $evictions, 'displaces expired refusals');
+cmp_ok(stat_of('refusals'), '<', $refusals, 'as many as it needs');
 
 
 # the smallest zone

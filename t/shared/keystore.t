@@ -245,6 +245,48 @@ for my $i (1 .. 6) {
 is(field(ask('op=load&issuer=a&seed=1'), 'data'), 'right', 'a has its keys');
 sound('after many reloads');
 
+
+
+# an old worker whose record became another issuer's
+
+sub later {
+    my ($query) = @_;
+    pipe my $in, my $out or die "pipe: $!\n";
+    my $pid = fork;
+    die "fork: $!\n" unless defined $pid;
+    if ($pid == 0) {
+        print $out ask($query, 20) // '';
+        close $out;
+        require POSIX;
+        POSIX::_exit(0);
+    }
+    close $out;
+    return sub { local $/; my $text = <$in>; waitpid $pid, 0; return $text };
+}
+
+restart('keys:32k', 'a');
+($one, $two) = workers();
+is(store($one, 'a', 'len=100&seed=1'), 'ok', 'keys');
+my $load = later('op=load&issuer=a&seed=1&after=1500');
+my $lease = later('op=lease&issuer=a&after=1500');
+sleep 0.3;
+
+my @new = hup('keys:32k', 'b c d e');
+is(scalar @new, 2, 'reload while old workers are busy');
+for my $issuer (qw(b c d e)) {
+    is(store($new[0], $issuer, 'len=100&seed=2'), 'ok', "keys for $issuer");
+    is(rc(ask_pid($new[0], "op=lease&issuer=$issuer&msec=600000")), 'ok',
+       "lease for $issuer");
+}
+
+$answer = $load->();
+is(rc($answer), 'error', 'its keys are gone, others are not taken for them');
+unlike($answer, qr/data=/, 'nothing was loaded');
+is(rc($lease->()), 'error', 'nor is another lease in its way');
+is(field(ask("op=load&issuer=$_&seed=2"), 'data'), 'right', "$_ has its own")
+    for qw(b c d e);
+sound('after a record was taken over');
+
 unlike(log_text(), qr/\[(alert|emerg|crit)\]/, 'quiet log');
 
 done_testing();

@@ -318,6 +318,10 @@ ngx_http_k8s_sa_shared_test_handler(ngx_http_request_t *r)
         return NGX_HTTP_NOT_FOUND;
     }
 
+    /* a worker that is busy while others go on */
+
+    ngx_msleep(ngx_http_k8s_sa_shared_test_number(&t, "after", 0));
+
     rc = ops->run(&t);
 
     ngx_http_k8s_sa_shared_test_print(&t, " rc=%s\n",
@@ -427,6 +431,11 @@ ngx_http_k8s_sa_shared_test_key(ngx_http_k8s_sa_shared_test_t *t, u_char *key)
     name = ngx_http_k8s_sa_shared_test_string(t, "key");
 
     SHA256(name.data ? name.data : (u_char *) "", name.len, key);
+
+    /* keys that differ in their last byte only */
+
+    key[NGX_K8S_SA_CACHE_KEY_LEN - 1] ^=
+        (u_char) ngx_http_k8s_sa_shared_test_number(t, "tail", 0);
 }
 
 

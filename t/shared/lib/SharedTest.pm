@@ -15,7 +15,7 @@ use IO::Select;
 use IO::Socket::INET;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(start stop reload restart ask ask_pid field log_text workers
+our @EXPORT = qw(start stop reload hup restart ask ask_pid field log_text workers
                  wait_for test_config);
 
 my $root = abs_path(dirname(__FILE__) . '/../../..');
@@ -127,13 +127,23 @@ sub restart { stop(); start(@_) }
 
 # A new configuration; returns when the old workers are gone.
 sub reload {
-    write_config(@_);
     my %old = map { $_ => 1 } workers();
-    kill HUP => $master;
+    hup(@_);
     return wait_for(sub {
         my @now = workers();
         return @now == 2 && !grep { $old{$_} } @now;
     });
+}
+
+
+# The same, returns when the new workers are there: their pids.
+sub hup {
+    my %old = map { $_ => 1 } workers();
+    my @new;
+    write_config(@_);
+    kill HUP => $master;
+    wait_for(sub { (@new = grep { !$old{$_} } workers()) == 2 });
+    return @new;
 }
 
 
