@@ -42,6 +42,7 @@ static void ngx_k8s_sa_fetch_max_age(ngx_k8s_sa_fetch_t *fetch,
 static void ngx_k8s_sa_fetch_failed(ngx_k8s_sa_fetch_t *fetch,
     k8s_sa_error_t *err);
 static void ngx_k8s_sa_fetch_done(ngx_k8s_sa_fetch_t *fetch);
+static ngx_msec_t ngx_k8s_sa_fetch_retry(ngx_k8s_sa_issuer_t *issuer);
 static ngx_msec_t ngx_k8s_sa_jitter(ngx_msec_t msec);
 
 
@@ -128,7 +129,8 @@ ngx_k8s_sa_fetch(ngx_k8s_sa_issuer_t *issuer)
         return rc == NGX_BUSY ? NGX_OK : NGX_ERROR;
     }
 
-    if (issuer->state_file.len && issuer->fetched_keys == NULL
+    if (issuer->state_file.len && !issuer->state_tried
+        && issuer->fetched_keys == NULL
         && ngx_k8s_sa_state_read(issuer) == NGX_OK)
     {
         ngx_k8s_sa_issuer_sync(issuer);
@@ -202,6 +204,16 @@ ngx_k8s_sa_fetch_cancel(ngx_k8s_sa_issuer_t *issuer)
 
     issuer->fetch = NULL;
     ngx_destroy_pool(fetch->pool);
+}
+
+
+void
+ngx_k8s_sa_fetch_hold(ngx_k8s_sa_issuer_t *issuer)
+{
+    if (issuer->fetch && issuer->fetch->exchange) {
+        ngx_k8s_sa_exchange_hold(issuer->fetch->exchange,
+                                 !ngx_queue_empty(&issuer->waiters));
+    }
 }
 
 
@@ -442,6 +454,7 @@ ngx_k8s_sa_fetch_store(ngx_k8s_sa_fetch_t *fetch,
     const ngx_k8s_sa_result_t *res, k8s_sa_error_t *err)
 {
     int                   rc;
+    ngx_msec_t            refresh;
     ngx_atomic_uint_t     generation;
     k8s_sa_error_t        note;
     k8s_sa_keyset_t      *set;
@@ -476,16 +489,20 @@ ngx_k8s_sa_fetch_store(ngx_k8s_sa_fetch_t *fetch,
                       &issuer->name, note.text);
     }
 
-    ngx_k8s_sa_fetch_max_age(fetch, &res->cache_control);
-
     keys.issuer = fetch->learned;
     keys.keys = res->body;
     keys.fetched = ngx_time();
 
     generation = issuer->generation;
 
+    refresh = ngx_k8s_sa_jitter(fetch->refresh);
+
+    if (fetch->refresh >= NGX_K8S_SA_REFRESH_MIN) {
+        refresh = ngx_max(refresh, NGX_K8S_SA_REFRESH_MIN);
+    }
+
     switch (ngx_k8s_sa_keystore_store(issuer->zone, &issuer->ref, &keys,
-                                      ngx_k8s_sa_jitter(fetch->refresh)))
+                                      refresh))
     {
     case NGX_ERROR:
         k8s_sa_error_set(err, "the zone has no room for %lu bytes of keys",
@@ -561,6 +578,10 @@ ngx_k8s_sa_fetch_max_age(ngx_k8s_sa_fetch_t *fetch,
     u_char     *p, *last;
     ngx_int_t   age;
 
+    if (cache_control->len == 0) {
+        return;
+    }
+
     p = ngx_strlcasestrn(cache_control->data,
                          cache_control->data + cache_control->len,
                          (u_char *) "max-age=", sizeof("max-age=") - 2);
@@ -597,27 +618,12 @@ ngx_k8s_sa_fetch_max_age(ngx_k8s_sa_fetch_t *fetch,
 static void
 ngx_k8s_sa_fetch_failed(ngx_k8s_sa_fetch_t *fetch, k8s_sa_error_t *err)
 {
-    ngx_uint_t               i;
-    ngx_msec_t               retry, max;
-    ngx_k8s_sa_issuer_t     *issuer;
-    ngx_k8s_sa_key_state_t   state;
+    ngx_msec_t            retry;
+    ngx_k8s_sa_issuer_t  *issuer;
 
     issuer = fetch->issuer;
-    retry = NGX_K8S_SA_RETRY_MIN;
 
-    if (ngx_k8s_sa_keystore_state(issuer->zone, &issuer->ref, &state)
-        == NGX_OK)
-    {
-        max = state.keys_len ? NGX_K8S_SA_RETRY_MAX : NGX_K8S_SA_RETRY_BARE;
-
-        for (i = 0; i < state.failures && retry < max; i++) {
-            retry *= 2;
-        }
-
-        retry = ngx_min(retry, max);
-    }
-
-    retry = ngx_k8s_sa_jitter(retry);
+    retry = ngx_k8s_sa_jitter(ngx_k8s_sa_fetch_retry(issuer));
 
     ngx_log_error(NGX_LOG_ERR, issuer->log, 0,
                   "k8s_sa: fetching keys of issuer \"%V\" failed: %s; "
@@ -628,6 +634,42 @@ ngx_k8s_sa_fetch_failed(ngx_k8s_sa_fetch_t *fetch, k8s_sa_error_t *err)
                                     ngx_strlen(err->text), retry);
 
     ngx_k8s_sa_fetch_done(fetch);
+}
+
+
+/* doubled with each failure, but not beyond the end of the keys at hand */
+
+static ngx_msec_t
+ngx_k8s_sa_fetch_retry(ngx_k8s_sa_issuer_t *issuer)
+{
+    ngx_uint_t              i;
+    ngx_msec_t              age, retry, max;
+    ngx_k8s_sa_key_state_t  state;
+
+    retry = NGX_K8S_SA_RETRY_MIN;
+
+    if (ngx_k8s_sa_keystore_state(issuer->zone, &issuer->ref, &state)
+        != NGX_OK)
+    {
+        return retry;
+    }
+
+    max = NGX_K8S_SA_RETRY_BARE;
+
+    if (state.keys_len) {
+        age = ngx_current_msec - state.fetched_msec;
+
+        if (age < issuer->stale) {
+            max = ngx_max(max, issuer->stale - age);
+            max = ngx_min(max, NGX_K8S_SA_RETRY_MAX);
+        }
+    }
+
+    for (i = 0; i < state.failures && retry < max; i++) {
+        retry *= 2;
+    }
+
+    return ngx_min(retry, max);
 }
 
 

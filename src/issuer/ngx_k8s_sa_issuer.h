@@ -42,6 +42,7 @@ typedef struct {
 
 struct ngx_k8s_sa_waiter_s {
     ngx_queue_t              queue;
+    ngx_k8s_sa_issuer_t     *issuer;     /* while waiting */
     void                   (*handler)(ngx_k8s_sa_waiter_t *waiter);
     void                    *data;
     ngx_msec_t               deadline;   /* ngx_current_msec */
@@ -92,6 +93,8 @@ struct ngx_k8s_sa_issuer_s {
     ngx_queue_t              waiters;        /* ngx_k8s_sa_waiter_t */
     ngx_k8s_sa_fetch_t      *fetch;          /* that is under way here */
     ngx_log_t               *log;
+
+    unsigned                 state_tried:1;  /* saved keys were looked for */
 };
 
 
@@ -175,6 +178,13 @@ ngx_int_t ngx_k8s_sa_fetch(ngx_k8s_sa_issuer_t *issuer);
 /* Ends this worker's fetch, if there is one, without a result. */
 
 void ngx_k8s_sa_fetch_cancel(ngx_k8s_sa_issuer_t *issuer);
+
+/*
+ * To be called when the first waiter has come or the last one has gone: a
+ * worker that is shutting down goes on with a fetch while somebody waits.
+ */
+
+void ngx_k8s_sa_fetch_hold(ngx_k8s_sa_issuer_t *issuer);
 
 /* Arms the issuer's timer for the next fetch. */
 

@@ -111,8 +111,6 @@ ngx_k8s_sa_issuer_load(ngx_k8s_sa_issuer_t *issuer)
     k8s_sa_keyset_free(issuer->fetched_keys);
     issuer->fetched_keys = set;
     issuer->version++;
-
-    (void) ngx_k8s_sa_issuer_is_stale(issuer);
 }
 
 
@@ -300,9 +298,12 @@ ngx_k8s_sa_issuer_wait(ngx_k8s_sa_issuer_t *issuer, k8s_sa_verdict_e verdict,
     /* two exchanges, discovery document and keys */
 
     waiter->deadline = ngx_current_msec + 2 * issuer->timeout + 1000;
+    waiter->issuer = issuer;
     waiter->waiting = 1;
 
     ngx_queue_insert_tail(&issuer->waiters, &waiter->queue);
+
+    ngx_k8s_sa_fetch_hold(issuer);
 
     return NGX_AGAIN;
 }
@@ -314,6 +315,8 @@ ngx_k8s_sa_issuer_unwait(ngx_k8s_sa_waiter_t *waiter)
     if (waiter->waiting) {
         ngx_queue_remove(&waiter->queue);
         waiter->waiting = 0;
+
+        ngx_k8s_sa_fetch_hold(waiter->issuer);
     }
 }
 
@@ -321,12 +324,12 @@ ngx_k8s_sa_issuer_unwait(ngx_k8s_sa_waiter_t *waiter)
 static void
 ngx_k8s_sa_issuer_wait_timer(ngx_event_t *ev)
 {
-    ngx_uint_t            all;
-    ngx_queue_t           woken, *q;
-    ngx_connection_t     *dummy;
-    ngx_atomic_uint_t     events;
-    ngx_k8s_sa_issuer_t  *issuer;
-    ngx_k8s_sa_waiter_t  *waiter;
+    ngx_uint_t               all;
+    ngx_queue_t              woken, *q;
+    ngx_connection_t        *dummy;
+    ngx_k8s_sa_issuer_t     *issuer;
+    ngx_k8s_sa_waiter_t     *waiter;
+    ngx_k8s_sa_key_state_t   state;
 
     dummy = ev->data;
     issuer = dummy->data;
@@ -335,10 +338,21 @@ ngx_k8s_sa_issuer_wait_timer(ngx_event_t *ev)
         return;
     }
 
-    events = ngx_k8s_sa_keystore_events(&issuer->ref);
+    if (ngx_k8s_sa_keystore_state(issuer->zone, &issuer->ref, &state)
+        != NGX_OK)
+    {
+        all = 1;
 
-    all = events != issuer->events;
-    issuer->events = events;
+    } else if (state.events != issuer->events) {
+        issuer->events = state.events;
+        all = 1;
+
+    } else {
+
+        /* whoever fetched has died, or ended without a result: our turn */
+
+        all = state.lease_owner == 0 && ngx_k8s_sa_fetch(issuer) != NGX_OK;
+    }
 
     /* a handler may wait again, or end another one's wait */
 

@@ -32,6 +32,8 @@ ngx_k8s_sa_state_read(ngx_k8s_sa_issuer_t *issuer)
     ngx_k8s_sa_keys_t    keys;
     ngx_k8s_sa_watch_t   watch;
 
+    issuer->state_tried = 1;
+
     watch.path = issuer->state_file;
 
     if (ngx_k8s_sa_watch_read(&watch, NGX_K8S_SA_STATE_MAX, &content, &err)
@@ -49,8 +51,14 @@ ngx_k8s_sa_state_read(ngx_k8s_sa_issuer_t *issuer)
 
     k8s_sa_error_set(&err, "not JSON");
 
-    rc = state ? ngx_k8s_sa_state_check(issuer, state, &keys, &err)
-               : NGX_DECLINED;
+    rc = NGX_DECLINED;
+
+    if (watch.mode & S_IWOTH) {
+        k8s_sa_error_set(&err, "anyone may write it");
+
+    } else if (state) {
+        rc = ngx_k8s_sa_state_check(issuer, state, &keys, &err);
+    }
 
     if (rc == NGX_OK) {
 
@@ -114,9 +122,12 @@ ngx_k8s_sa_state_check(ngx_k8s_sa_issuer_t *issuer, json_t *state,
         return NGX_DECLINED;
     }
 
-    if (fetched > ngx_time()
-        || (ngx_msec_t) (ngx_time() - fetched) >= issuer->stale / 1000)
-    {
+    if (fetched < 0 || fetched > ngx_time()) {
+        k8s_sa_error_set(err, "its time is wrong, or the clock");
+        return NGX_DECLINED;
+    }
+
+    if ((ngx_msec_t) (ngx_time() - fetched) >= issuer->stale / 1000) {
         k8s_sa_error_set(err, "older than \"stale\"");
         return NGX_DECLINED;
     }
@@ -231,7 +242,11 @@ ngx_k8s_sa_state_save(ngx_k8s_sa_issuer_t *issuer, const char *text,
         return NGX_ERROR;
     }
 
-    fd = open((char *) temp, O_WRONLY|O_CREAT|O_TRUNC|O_CLOEXEC|O_NOFOLLOW,
+    /* left by a worker of this number that was killed */
+
+    (void) unlink((char *) temp);
+
+    fd = open((char *) temp, O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC,
               S_IRUSR|S_IWUSR);
     if (fd == -1) {
         return NGX_ERROR;
