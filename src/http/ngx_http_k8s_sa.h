@@ -97,11 +97,13 @@ typedef struct {
 typedef struct {
     ngx_str_t                  token;      /* as the client sent it */
     ngx_table_elt_t            detached;   /* header withheld from upstream */
+    ngx_table_elt_t           *challenge;  /* WWW-Authenticate sent, or NULL */
 
     k8s_sa_verdict_e           verdict;    /* valid if decided */
     k8s_sa_identity_t         *identity;   /* NULL: unknown */
     ngx_k8s_sa_issuer_t       *issuer;     /* that decided, or NULL */
     ngx_http_k8s_sa_entry_t   *entry;      /* owner of the identity, or NULL */
+    ngx_str_t                  detail;     /* more about a refusal, or empty */
 
     ngx_k8s_sa_waiter_t        waiter;
     ngx_uint_t                 waits;      /* so many so far */
@@ -227,13 +229,12 @@ ngx_int_t ngx_http_k8s_sa_push_headers(ngx_http_request_t *r,
  * ngx_http_k8s_sa_check.c
  *
  * Decides about ctx->token with the issuers of the location; fills verdict,
- * identity and issuer of ctx, and *err if there is more to say.  NGX_OK when
- * decided, NGX_ERROR without memory.
+ * identity, issuer and detail of ctx.  NGX_OK when decided, NGX_ERROR without
+ * memory.
  */
 
 ngx_int_t ngx_http_k8s_sa_check(ngx_http_request_t *r,
-    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
-    k8s_sa_error_t *err);
+    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
 
 /* Takes the decision back. */
 

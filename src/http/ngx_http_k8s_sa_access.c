@@ -19,15 +19,13 @@ static ngx_int_t ngx_http_k8s_sa_challenge(ngx_http_request_t *r,
 static void ngx_http_k8s_sa_count(ngx_http_request_t *r,
     ngx_http_k8s_sa_ctx_t *ctx);
 static void ngx_http_k8s_sa_log(ngx_http_request_t *r,
-    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
-    k8s_sa_error_t *err);
+    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
 
 
 ngx_int_t
 ngx_http_k8s_sa_access_handler(ngx_http_request_t *r)
 {
     ngx_int_t                    rc;
-    k8s_sa_error_t               err;
     ngx_http_k8s_sa_ctx_t       *ctx;
     ngx_http_k8s_sa_loc_conf_t  *lcf;
 
@@ -50,9 +48,9 @@ ngx_http_k8s_sa_access_handler(ngx_http_request_t *r)
         return NGX_AGAIN;
     }
 
-    err.text[0] = '\0';
+    /* a variable may have been read before, by limit_req */
 
-    if (ngx_http_k8s_sa_check(r, lcf, ctx, &err) != NGX_OK) {
+    if (!ctx->decided && ngx_http_k8s_sa_check(r, lcf, ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -72,7 +70,7 @@ ngx_http_k8s_sa_access_handler(ngx_http_request_t *r)
     }
 
     if (ctx->verdict != K8S_SA_VERDICT_OK) {
-        ngx_http_k8s_sa_log(r, lcf, ctx, &err);
+        ngx_http_k8s_sa_log(r, lcf, ctx);
 
         return ngx_http_k8s_sa_answer(r, lcf, ctx);
     }
@@ -242,6 +240,7 @@ ngx_http_k8s_sa_challenge(ngx_http_request_t *r,
 #endif
 
     r->headers_out.www_authenticate = h;
+    ctx->challenge = h;
 
     return NGX_OK;
 }
@@ -295,7 +294,7 @@ ngx_http_k8s_sa_count(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
 
 static void
 ngx_http_k8s_sa_log(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
-    ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_error_t *err)
+    ngx_http_k8s_sa_ctx_t *ctx)
 {
     u_char                       *p, *last;
     u_char                        who[NGX_MAX_ERROR_STR / 2];
@@ -330,7 +329,7 @@ ngx_http_k8s_sa_log(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     }
 
     ngx_log_error(level, r->connection->log, 0,
-                  "k8s_sa: request refused (%s): %s%s%s%*s",
-                  info->word, info->reason, err->text[0] ? ": " : "",
-                  err->text, (size_t) (p - who), who);
+                  "k8s_sa: request refused (%s): %s%s%V%*s",
+                  info->word, info->reason, ctx->detail.len ? ": " : "",
+                  &ctx->detail, (size_t) (p - who), who);
 }

@@ -6,8 +6,8 @@ static k8s_sa_verdict_e ngx_http_k8s_sa_decide(
     ngx_http_k8s_sa_loc_conf_t *lcf, k8s_sa_token_t *t,
     ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_identity_t *id, k8s_sa_error_t *err);
 static ngx_int_t ngx_http_k8s_sa_known(ngx_http_k8s_sa_ctx_t *ctx);
-static ngx_int_t ngx_http_k8s_sa_copy_identity(ngx_http_request_t *r,
-    ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_identity_t *id);
+static ngx_int_t ngx_http_k8s_sa_explain(ngx_http_request_t *r,
+    ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_identity_t *id, k8s_sa_error_t *err);
 static ngx_uint_t ngx_http_k8s_sa_candidate(ngx_k8s_sa_issuer_t *issuer,
     k8s_sa_token_t *t, ngx_uint_t round);
 
@@ -27,9 +27,10 @@ static ngx_uint_t ngx_http_k8s_sa_candidate(ngx_k8s_sa_issuer_t *issuer,
 
 ngx_int_t
 ngx_http_k8s_sa_check(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
-    ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_error_t *err)
+    ngx_http_k8s_sa_ctx_t *ctx)
 {
     u_char                        key[NGX_K8S_SA_CACHE_KEY_LEN];
+    k8s_sa_error_t                err;
     k8s_sa_identity_t             id;
     ngx_http_k8s_sa_main_conf_t  *mcf;
 
@@ -67,16 +68,13 @@ ngx_http_k8s_sa_check(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     }
 
     ngx_memzero(&id, sizeof(k8s_sa_identity_t));
+    err.text[0] = '\0';
 
-    ctx->verdict = ngx_http_k8s_sa_decide(lcf, &t, ctx, &id, err);
+    ctx->verdict = ngx_http_k8s_sa_decide(lcf, &t, ctx, &id, &err);
 
     if (ctx->verdict != K8S_SA_VERDICT_OK) {
 
-        /* who it was, as far as that is sure, for the log */
-
-        if (id.username.data
-            && ngx_http_k8s_sa_copy_identity(r, ctx, &id) != NGX_OK)
-        {
+        if (ngx_http_k8s_sa_explain(r, ctx, &id, &err) != NGX_OK) {
             goto failed;
         }
 
@@ -114,6 +112,7 @@ ngx_http_k8s_sa_forget(ngx_http_k8s_sa_ctx_t *ctx)
     ctx->entry = NULL;
     ctx->identity = NULL;
     ctx->issuer = NULL;
+    ctx->detail.len = 0;
     ctx->decided = 0;
     ctx->looked_up = 0;
     ctx->hit = 0;
@@ -133,11 +132,30 @@ ngx_http_k8s_sa_known(ngx_http_k8s_sa_ctx_t *ctx)
 }
 
 
+/* for the log: why, and who it was as far as that is sure */
+
 static ngx_int_t
-ngx_http_k8s_sa_copy_identity(ngx_http_request_t *r,
-    ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_identity_t *id)
+ngx_http_k8s_sa_explain(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx,
+    k8s_sa_identity_t *id, k8s_sa_error_t *err)
 {
+    size_t   len;
     u_char  *p;
+
+    len = ngx_strlen(err->text);
+
+    if (len) {
+        ctx->detail.data = ngx_pnalloc(r->pool, len);
+        if (ctx->detail.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        ctx->detail.len = len;
+        ngx_memcpy(ctx->detail.data, err->text, len);
+    }
+
+    if (id->username.data == NULL) {
+        return NGX_OK;
+    }
 
     ctx->identity = ngx_palloc(r->pool, sizeof(k8s_sa_identity_t));
     p = ngx_pnalloc(r->pool, k8s_sa_identity_size(id));

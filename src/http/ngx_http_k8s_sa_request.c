@@ -14,8 +14,8 @@ static ngx_int_t ngx_http_k8s_sa_find_token(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
 static ngx_int_t ngx_http_k8s_sa_strip_scheme(ngx_str_t *value);
 static ngx_uint_t ngx_http_k8s_sa_holds(ngx_str_t *value, ngx_str_t *token);
-static ngx_int_t ngx_http_k8s_sa_reattach(ngx_http_request_t *r,
-    ngx_http_k8s_sa_ctx_t *ctx);
+static ngx_int_t ngx_http_k8s_sa_prepare(ngx_http_request_t *r,
+    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
 static ngx_uint_t ngx_http_k8s_sa_drop(ngx_http_request_t *r,
     ngx_table_elt_t *h, void *data);
 
@@ -108,33 +108,28 @@ ngx_http_k8s_sa_preaccess_handler(ngx_http_request_t *r)
 
     ctx = ngx_http_k8s_sa_get_ctx(r);
 
-    if (r != r->main && ctx && ctx->prepared) {
+    if (r != r->main) {
 
-        /* it has the main request's headers, with the identity in them */
+        /* a copy of the main request's headers, with the identity in them */
 
-        return NGX_DECLINED;
-    }
-
-    if (ctx && ngx_http_k8s_sa_reattach(r, ctx) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (lcf->auth) {
-        ctx = ngx_http_k8s_sa_make_ctx(r);
-
-        if (ctx == NULL
-            || ngx_http_k8s_sa_find_token(r, lcf, ctx) != NGX_OK)
-        {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        if (ctx && ctx->prepared) {
+            return NGX_DECLINED;
         }
 
-        ctx->prepared = 1;
-        ctx->waits = 0;
+        ctx = NULL;
+
+    } else if (lcf->auth || ctx) {
+        ctx = ngx_http_k8s_sa_make_ctx(r);
+
+        if (ctx == NULL || ngx_http_k8s_sa_prepare(r, lcf, ctx) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
     }
 
     drop.mcf = ngx_http_get_module_main_conf(r, ngx_http_k8s_sa_module);
     drop.ctx = ctx;
-    drop.withhold = lcf->auth && !lcf->forward_token && ctx->token.len;
+    drop.withhold = ctx && ctx->prepared && !lcf->forward_token
+                    && ctx->token.len;
 
     for (part = &r->headers_in.headers.part; part; part = part->next) {
         h = part->elts;
@@ -214,36 +209,57 @@ ngx_http_k8s_sa_holds(ngx_str_t *value, ngx_str_t *token)
 }
 
 
-/* an internal redirect starts anew, with the headers that the client sent */
-
 static ngx_int_t
-ngx_http_k8s_sa_reattach(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
+ngx_http_k8s_sa_prepare(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
+    ngx_http_k8s_sa_ctx_t *ctx)
 {
     ngx_table_elt_t  *h;
 
-    ngx_str_null(&ctx->token);
+    /*
+     * An internal redirect starts anew, with what the client sent.  But a
+     * token that was for the first location is not told to another one's
+     * upstream, unless that one asks for tokens, too.
+     */
 
-    if (!ctx->has_detached) {
+    if (ctx->has_detached && (lcf->auth || lcf->forward_token)) {
+
+        h = ngx_list_push(&r->headers_in.headers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = ctx->detached;
+        ctx->has_detached = 0;
+
+        if (h->key.len == sizeof("Authorization") - 1
+            && ngx_strncasecmp(h->key.data, (u_char *) "Authorization",
+                               h->key.len)
+               == 0)
+        {
+            r->headers_in.authorization = h;
+        }
+    }
+
+    ctx->prepared = 0;
+
+    if (lcf->auth == NULL) {
+
+        /* what was decided before stays for the log */
+
         return NGX_OK;
     }
 
-    h = ngx_list_push(&r->headers_in.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
+    ngx_http_k8s_sa_forget(ctx);
+    ngx_str_null(&ctx->token);
+
+    if (ctx->challenge) {
+        ctx->challenge->hash = 0;
     }
 
-    *h = ctx->detached;
-    ctx->has_detached = 0;
+    ctx->prepared = 1;
+    ctx->waits = 0;
 
-    if (h->key.len == sizeof("Authorization") - 1
-        && ngx_strncasecmp(h->key.data, (u_char *) "Authorization",
-                           h->key.len)
-           == 0)
-    {
-        r->headers_in.authorization = h;
-    }
-
-    return NGX_OK;
+    return ngx_http_k8s_sa_find_token(r, lcf, ctx);
 }
 
 

@@ -91,16 +91,35 @@ ngx_http_k8s_sa_add_variables(ngx_conf_t *cf)
 }
 
 
-/* the state of a request that has an identity, otherwise NULL */
+/*
+ * The state of a request that has an identity, otherwise NULL.  limit_req and
+ * limit_conn ask in the preaccess phase, before the access phase has decided:
+ * then it is decided now, if that can be done without waiting.
+ */
 
 static ngx_http_k8s_sa_ctx_t *
 ngx_http_k8s_sa_identified(ngx_http_request_t *r)
 {
-    ngx_http_k8s_sa_ctx_t  *ctx;
+    ngx_http_k8s_sa_ctx_t       *ctx;
+    ngx_http_k8s_sa_loc_conf_t  *lcf;
 
     ctx = ngx_http_k8s_sa_get_ctx(r);
 
-    if (ctx && ctx->decided && ctx->verdict == K8S_SA_VERDICT_OK) {
+    if (ctx == NULL) {
+        return NULL;
+    }
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_k8s_sa_module);
+
+    if (!ctx->decided && ctx->prepared && lcf->auth && r == r->main
+        && !ctx->waiter.waiting)
+    {
+        if (ngx_http_k8s_sa_check(r, lcf, ctx) != NGX_OK) {
+            return NULL;
+        }
+    }
+
+    if (ctx->decided && ctx->verdict == K8S_SA_VERDICT_OK) {
         return ctx;
     }
 
