@@ -1,0 +1,690 @@
+/*
+ * What keys may be: limits and reasons of PEM and JWK, what a failed addition
+ * leaves behind, and what others' errors must not change.
+ */
+
+#include "k8s_sa_test.h"
+
+#include "token/k8s_sa_discovery.h"
+
+
+static EVP_PKEY  *rsa, *p256;
+
+
+static int setup(void **state);
+static int teardown(void **state);
+
+
+/* One JWK to a set of its own.  1: usable; 0: passed over with that reason. */
+
+static int
+jwk_usable(const char *jwk, const char *reason)
+{
+    int               rc;
+    size_t            len;
+    k8s_sa_error_t    err, note;
+    k8s_sa_keyset_t  *set;
+
+    set = k8s_sa_keyset_create();
+    assert_non_null(set);
+
+    len = strlen(jwk);
+    rc = k8s_sa_keyset_add_jwks(set, test_copy(jwk, len), len, &note, &err);
+
+    assert_int_equal(k8s_sa_keyset_count(set), rc == K8S_SA_OK);
+    assert_int_equal(ERR_peek_error(), 0);
+    k8s_sa_keyset_free(set);
+
+    if (rc == K8S_SA_OK) {
+        assert_string_equal(note.text, "");
+        return 1;
+    }
+
+    if (strstr(note.text, reason) == NULL
+        || (reason[0] == '\0' && note.text[0] != '\0'))
+    {
+        fail_msg("\"%s\" instead of \"%s\"", note.text, reason);
+    }
+
+    assert_non_null(strstr(err.text, reason));
+
+    return 0;
+}
+
+
+/* size octets, the first and the last one given, as RSA numbers. */
+
+static const char *
+number(size_t size, unsigned char first, unsigned char last)
+{
+    unsigned char  *p;
+
+    p = test_keep(malloc(size));
+
+    memset(p, 0x5a, size);
+    p[size - 1] = last;
+    p[0] = first;
+
+    return test_b64(p, size);
+}
+
+
+static int
+rsa_usable(const char *n, const char *e, const char *reason)
+{
+    return jwk_usable(test_format("{\"kty\":\"RSA\",\"n\":\"%s\",\"e\":"
+                                  "\"%s\"}", n, e), reason);
+}
+
+
+static void
+rsa_limits(void **state)
+{
+    const char  *n, *e;
+
+    (void) state;
+
+    n = number(256, 0x80, 0x01);
+    e = "AQAB";
+
+    assert_true(rsa_usable(n, e, ""));
+
+    assert_false(rsa_usable(number(256, 0x7f, 0x01), e, "2047 bits"));
+    assert_false(rsa_usable(number(128, 0x80, 0x01), e, "1024 bits"));
+    assert_true(rsa_usable(number(257, 0x01, 0x01), e, ""));
+
+    assert_true(rsa_usable(number(2048, 0xff, 0x01), e, ""));
+    assert_false(rsa_usable(number(2049, 0x01, 0x01), e, "too long"));
+
+    assert_false(rsa_usable(number(256, 0x80, 0x02), e, "even"));
+
+    /* RFC 7518 section 6.3.1.1: as few octets as possible */
+
+    assert_false(rsa_usable(number(257, 0x00, 0x01), e, "zero octet"));
+    assert_false(rsa_usable(n, "AAEAAQ", "zero octet"));
+    assert_false(rsa_usable("", e, "empty"));
+    assert_false(rsa_usable(n, "", "empty"));
+
+    assert_true(rsa_usable(n, "Aw", ""));
+    assert_false(rsa_usable(n, "AQ", "exponent"));
+    assert_false(rsa_usable(n, "AA", "zero octet"));
+    assert_false(rsa_usable(n, "Ag", "exponent"));
+    assert_false(rsa_usable(n, "AQAC", "exponent"));
+    assert_true(rsa_usable(n, number(8, 0xff, 0x01), ""));
+    assert_false(rsa_usable(n, number(9, 0x01, 0x01), "exponent"));
+    assert_false(rsa_usable(n, n, "exponent"));
+}
+
+
+static void
+ec_limits(void **state)
+{
+    char  *x, *y;
+
+    (void) state;
+
+    x = test_jwk_number(p256, OSSL_PKEY_PARAM_EC_PUB_X, 32);
+    y = test_jwk_number(p256, OSSL_PKEY_PARAM_EC_PUB_Y, 32);
+
+#define ec(crv, x, y, reason)                                                 \
+    jwk_usable(test_format("{\"kty\":\"EC\",\"crv\":\"%s\",\"x\":\"%s\","     \
+                           "\"y\":\"%s\"}", crv, x, y), reason)
+
+    assert_true(ec("P-256", x, y, ""));
+
+    assert_false(ec("P-256", y, x, "not on the curve"));
+    assert_false(ec("P-384", x, y, "octets"));
+    assert_false(ec("P-256", test_jwk_number(p256, OSSL_PKEY_PARAM_EC_PUB_X,
+                                             33), y, "octets"));
+    assert_false(ec("P-256", x, test_jwk_number(p256,
+                                                OSSL_PKEY_PARAM_EC_PUB_Y,
+                                                48), "octets"));
+    assert_false(ec("P-256", number(31, 1, 1), y, "octets"));
+    assert_false(ec("P-256", x, "", "octets"));
+    assert_false(ec("P-256", number(67, 1, 1), y, "too long"));
+    assert_false(ec("P-256", number(32, 0xff, 1), y, "not on the curve"));
+
+    /* not for us: no reason is given */
+
+    assert_false(ec("secp256k1", x, y, ""));
+    assert_false(ec("P-256K", x, y, ""));
+
+#undef ec
+}
+
+
+static void
+members(void **state)
+{
+    size_t  i;
+
+    static const struct {
+        const char  *more;
+        const char  *reason;     /* NULL: usable; "": not for us */
+    } rows[] = {
+        { "\"alg\":\"RS512\"",              NULL },
+        { "\"use\":\"sig\"",                NULL },
+        { "\"key_ops\":[\"verify\",\"x\"]", NULL },
+        { "\"kid\":\"\"",                   NULL },
+        { "\"x5c\":1,\"x5u\":2,\"more\":3", NULL },
+
+        { "\"alg\":\"RSA-OAEP\"",           "" },
+        { "\"alg\":\"none\"",               "" },
+        { "\"alg\":\"HS256\"",              "" },
+        { "\"use\":\"enc\"",                "" },
+        { "\"key_ops\":[]",                 "" },
+        { "\"key_ops\":[\"sign\"]",         "" },
+
+        { "\"alg\":\"ES256\"",              "\"alg\"" },
+        { "\"alg\":\"EdDSA\"",              "\"alg\"" },
+        { "\"alg\":\"Ed25519\"",            "\"alg\"" },
+        { "\"alg\":null",                   "\"alg\"" },
+        { "\"alg\":[\"RS256\"]",            "\"alg\"" },
+        { "\"use\":1",                      "\"use\"" },
+        { "\"key_ops\":\"verify\"",         "\"key_ops\"" },
+        { "\"key_ops\":[\"verify\",1]",     "\"key_ops\"" },
+        { "\"key_ops\":null",               "\"key_ops\"" },
+        { "\"kid\":1",                      "\"kid\"" },
+        { "\"kid\":\"a\\u001b\"",           "\"kid\"" },
+        { "\"d\":\"AQAB\"",                 "private" },
+        { "\"d\":null",                     "private" },
+        { "\"oth\":[]",                     "private" },
+        { "\"k\":\"AQAB\"",                 "private" }
+    };
+
+    (void) state;
+
+    for (i = 0; i < test_nelts(rows); i++) {
+        assert_int_equal(jwk_usable(test_jwk(rsa, test_format(",%s",
+                                                              rows[i].more)),
+                                    rows[i].reason ? rows[i].reason : ""),
+                         rows[i].reason == NULL);
+    }
+
+    assert_false(jwk_usable("{\"kty\":\"oct\"}", "secret"));
+    assert_false(jwk_usable("{\"kty\":\"new\"}", ""));
+    assert_false(jwk_usable("{\"kty\":1}", "\"kty\""));
+}
+
+
+static void
+ed25519_by_its_newer_name(void **state)
+{
+    EVP_PKEY  *pkey;
+
+    (void) state;
+
+    pkey = test_ed25519();
+
+    assert_true(jwk_usable(test_jwk(pkey, ",\"alg\":\"Ed25519\""), ""));
+    assert_true(jwk_usable(test_jwk(pkey, ",\"alg\":\"EdDSA\""), ""));
+    assert_false(jwk_usable(test_jwk(pkey, ",\"alg\":\"Ed448\""), ""));
+
+    EVP_PKEY_free(pkey);
+}
+
+
+static void
+numbers_are_strict_base64url(void **state)
+{
+    size_t  i;
+
+    static const struct {
+        const char  *x;
+        const char  *reason;     /* NULL: usable */
+    } rows[] = {
+        { "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA-_", "base64url" },
+        { "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA-8", NULL },
+        { "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA+8", "base64url" },
+        { "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA/8", "base64url" },
+        { "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA-8=", "base64url" },
+        { " AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA-8", "base64url" },
+        { "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA-w", "octets" }
+    };
+
+    (void) state;
+
+    for (i = 0; i < test_nelts(rows); i++) {
+        assert_int_equal(jwk_usable(test_format("{\"kty\":\"OKP\",\"crv\":"
+                                                "\"Ed25519\",\"x\":\"%s\"}",
+                                                rows[i].x),
+                                    rows[i].reason ? rows[i].reason : ""),
+                         rows[i].reason == NULL);
+    }
+}
+
+
+static void
+first_note_stays(void **state)
+{
+    char             *text;
+    k8s_sa_error_t    err, note;
+    k8s_sa_keyset_t  *set;
+
+    (void) state;
+
+    set = k8s_sa_keyset_create();
+    text = test_format("{\"keys\":[{\"kty\":\"new\"},{\"kty\":\"oct\"},%s,1]}",
+                       test_jwk(rsa, ""));
+
+    assert_int_equal(k8s_sa_keyset_add_jwks(set, text, strlen(text), &note,
+                                            &err), K8S_SA_OK);
+    assert_int_equal(k8s_sa_keyset_count(set), 1);
+    assert_non_null(strstr(note.text, "key 2:"));
+
+    k8s_sa_keyset_free(set);
+}
+
+
+/* One key: the same numbers, kid and algorithms, from whatever source. */
+
+static void
+same_key_again(void **state)
+{
+    char             *text;
+    size_t            i;
+    k8s_sa_keyset_t  *set;
+
+    static const struct {
+        const char  *more;
+        size_t       count;
+    } rows[] = {
+        { "",                                       1 },
+        { "",                                       1 },
+        { ",\"alg\":\"RS256\"",                     2 },
+        { ",\"alg\":\"RS256\",\"use\":\"sig\"",     2 },
+        { ",\"alg\":\"RS512\"",                     3 },
+        { ",\"kid\":\"k\"",                         4 },
+        { ",\"kid\":\"k\"",                         4 }
+    };
+
+    (void) state;
+
+    set = k8s_sa_keyset_create();
+
+    for (i = 0; i < test_nelts(rows); i++) {
+        text = test_jwk(rsa, rows[i].more);
+        assert_int_equal(k8s_sa_keyset_add_jwks(set, text, strlen(text), NULL,
+                                                NULL), K8S_SA_OK);
+        assert_int_equal(k8s_sa_keyset_count(set), rows[i].count);
+    }
+
+    text = test_pem(rsa);
+    assert_int_equal(k8s_sa_keyset_add_pem(set, text, strlen(text), NULL,
+                                           NULL), K8S_SA_OK);
+    assert_int_equal(k8s_sa_keyset_count(set), 4);
+
+    assert_ptr_equal(k8s_sa_keyset_by_id(set, k8s_sa_key_id(
+                                             k8s_sa_keyset_key(set, 3))),
+                     k8s_sa_keyset_key(set, 0));
+
+    k8s_sa_keyset_free(set);
+}
+
+
+static void
+failed_addition_leaves_nothing(void **state)
+{
+    char                *text, *p;
+    size_t               i;
+    k8s_sa_str_t         kid, none;
+    k8s_sa_error_t       err;
+    k8s_sa_keyset_t     *set;
+    const k8s_sa_alg_t  *alg;
+
+    (void) state;
+
+    set = test_keyset(rsa);
+    alg = k8s_sa_alg_find((unsigned char *) "EdDSA", 5);
+
+    /* the last one of these is one too many */
+
+    p = text = test_keep(malloc(K8S_SA_KEYS_MAX * 128));
+    p += sprintf(p, "{\"keys\":[");
+
+    for (i = 0; i < K8S_SA_KEYS_MAX; i++) {
+        p += sprintf(p, "%s{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":"
+                     "\"%042zuA\",\"kid\":\"new%zu\"}", i ? "," : "", i, i);
+    }
+
+    p += sprintf(p, "]}");
+
+    assert_int_equal(k8s_sa_keyset_add_jwks(set, text, p - text, NULL, &err),
+                     K8S_SA_ERROR);
+    assert_non_null(strstr(err.text, "4096"));
+    assert_int_equal(k8s_sa_keyset_count(set), 1);
+
+    kid = test_str("new0");
+    memset(&none, 0, sizeof(none));
+
+    assert_int_equal(k8s_sa_keyset_has_kid(set, &kid), 0);
+    assert_null(k8s_sa_keyset_find(set, &kid, alg, NULL));
+    assert_null(k8s_sa_keyset_find(set, &none, alg, NULL));
+
+    alg = k8s_sa_alg_find((unsigned char *) "RS256", 5);
+
+    assert_ptr_equal(k8s_sa_keyset_find(set, &none, alg, NULL),
+                     k8s_sa_keyset_key(set, 0));
+
+    k8s_sa_keyset_free(set);
+}
+
+
+static void
+pem_refused(const char *pem, const char *reason)
+{
+    k8s_sa_error_t    err;
+    k8s_sa_keyset_t  *set;
+
+    set = k8s_sa_keyset_create();
+    err.text[0] = '\0';
+
+    assert_int_equal(k8s_sa_keyset_add_pem(set, pem, strlen(pem), NULL, &err),
+                     K8S_SA_ERROR);
+
+    if (strstr(err.text, reason) == NULL) {
+        fail_msg("\"%s\" instead of \"%s\"", err.text, reason);
+    }
+
+    assert_int_equal(k8s_sa_keyset_count(set), 0);
+    assert_int_equal(ERR_peek_error(), 0);
+
+    k8s_sa_keyset_free(set);
+}
+
+
+/* The same block under another name. */
+
+static char *
+renamed(const char *pem, const char *from, const char *to)
+{
+    char        *out;
+    const char  *p;
+
+    out = "";
+
+    while ((p = strstr(pem, from)) != NULL) {
+        out = test_format("%s%.*s%s", out, (int) (p - pem), pem, to);
+        pem = p + strlen(from);
+    }
+
+    return test_format("%s%s", out, pem);
+}
+
+
+static void
+pem_reasons(void **state)
+{
+    char  *good, *cut, *text;
+
+    (void) state;
+
+    good = test_pem(rsa);
+
+    pem_refused("", "no PEM block");
+    pem_refused("# nothing\n", "no PEM block");
+    pem_refused(renamed(good, "PUBLIC KEY", "X509 CRL"), "no PEM block");
+    pem_refused(renamed(good, "PUBLIC KEY", "DSA PRIVATE KEY"),
+                "block 1: unsupported");
+    pem_refused(renamed(good, "PUBLIC KEY", "OPENSSH PRIVATE KEY"),
+                "block 1: unsupported");
+    pem_refused(test_format("%s%s", good,
+                            renamed(good, "PUBLIC KEY", "SSH2 PUBLIC KEY")),
+                "block 2: unsupported");
+    pem_refused(renamed(good, "PUBLIC KEY", "ENCRYPTED PRIVATE KEY"),
+                "block 1: private key is encrypted");
+    pem_refused(renamed(good, "PUBLIC KEY", "CERTIFICATE"),
+                "block 1: CERTIFICATE is malformed");
+
+    text = renamed(good, "PUBLIC KEY", "RSA PRIVATE KEY");
+    pem_refused(renamed(text, "-----BEGIN RSA PRIVATE KEY-----\n",
+                        "-----BEGIN RSA PRIVATE KEY-----\n"
+                        "Proc-Type: 4,ENCRYPTED\n"
+                        "DEK-Info: AES-128-CBC,0123456789ABCDEF01234567"
+                        "89ABCDEF\n\n"),
+                "block 1: RSA PRIVATE KEY is encrypted");
+
+    cut = test_format("%.*s", (int) strlen(good) - 30, good);
+    pem_refused(cut, "block 1 is malformed");
+    pem_refused(test_format("%s%s", good, cut), "block 2 is malformed");
+
+    pem_refused(test_format("%s%*s", good, K8S_SA_DOCUMENT_MAX, ""), "over");
+}
+
+
+static void
+pem_ed25519(void **state)
+{
+    EVP_PKEY  *pkey;
+
+    (void) state;
+
+    pkey = test_ed25519();
+
+    pem_refused(test_pem(pkey), "block 1: unsupported type of key");
+
+    EVP_PKEY_free(pkey);
+}
+
+
+/* RFC 5480 section 2.1.1: the curve by its name only */
+
+static void
+pem_explicit_curve(void **state)
+{
+    EVP_PKEY  *pkey;
+
+    (void) state;
+
+    pkey = EVP_PKEY_dup(p256);
+    assert_non_null(pkey);
+    assert_int_equal(EVP_PKEY_set_utf8_string_param(pkey,
+                             OSSL_PKEY_PARAM_EC_ENCODING,
+                             OSSL_PKEY_EC_ENCODING_EXPLICIT), 1);
+
+    pem_refused(test_pem(pkey), "named curve");
+
+    EVP_PKEY_free(pkey);
+}
+
+
+static X509 *
+certificate(EVP_PKEY *pkey)
+{
+    X509  *cert;
+
+    cert = X509_new();
+    assert_non_null(cert);
+
+    assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(cert), 1), 1);
+    assert_non_null(X509_gmtime_adj(X509_getm_notBefore(cert), -7200));
+    assert_non_null(X509_gmtime_adj(X509_getm_notAfter(cert), -3600));
+    assert_int_equal(X509_set_pubkey(cert, pkey), 1);
+    assert_true(X509_sign(cert, pkey, EVP_sha256()) > 0);
+
+    return cert;
+}
+
+
+/* A certificate's validity is not looked at, but its DER must be all. */
+
+static void
+pem_der_goes_on(void **state)
+{
+    int               len, rc;
+    BIO              *bio;
+    char             *pem;
+    X509             *cert;
+    size_t            i;
+    unsigned char    *der;
+    k8s_sa_keyset_t  *set;
+
+    (void) state;
+
+    cert = certificate(p256);
+
+    for (i = 0; i < 4; i++) {
+        der = NULL;
+
+        len = (i & 1) ? i2d_X509(cert, &der) : i2d_PUBKEY(p256, &der);
+        assert_true(len > 0);
+
+        if (i & 2) {
+            der = OPENSSL_realloc(der, len + 1);
+            der[len++] = 0;
+        }
+
+        bio = BIO_new(BIO_s_mem());
+        assert_true(PEM_write_bio(bio, (i & 1) ? "CERTIFICATE" : "PUBLIC KEY",
+                                  "", der, len) > 0);
+        OPENSSL_free(der);
+
+        pem = test_bio_text(bio);
+
+        if (i & 2) {
+            pem_refused(pem, "malformed");
+            continue;
+        }
+
+        set = k8s_sa_keyset_create();
+        rc = k8s_sa_keyset_add_pem(set, pem, strlen(pem), NULL, NULL);
+        assert_int_equal(rc, K8S_SA_OK);
+        k8s_sa_keyset_free(set);
+    }
+
+    X509_free(cert);
+}
+
+
+static void
+algorithms_that_do_not_fit(void **state)
+{
+    size_t               i, n, count;
+    k8s_sa_key_t        *key;
+    unsigned char        sig[TEST_SIG_MAX];
+    k8s_sa_keyset_t     *set;
+    const k8s_sa_alg_t  *alg;
+
+    (void) state;
+
+    set = k8s_sa_keyset_create();
+    assert_int_equal(k8s_sa_keyset_add_jwks(set,
+                             test_jwk(rsa, ",\"alg\":\"RS256\""),
+                             strlen(test_jwk(rsa, ",\"alg\":\"RS256\"")),
+                             NULL, NULL), K8S_SA_OK);
+    key = k8s_sa_keyset_key(set, 0);
+
+    alg = k8s_sa_alg_table(&count);
+
+    for (i = 0; i < count; i++) {
+
+        /* sound signatures, of the key's own length */
+
+        n = test_sign(rsa, alg[i].kty == K8S_SA_KTY_RSA ? alg[i].name
+                                                        : "RS256",
+                      "data", 4, sig);
+
+        assert_int_equal(k8s_sa_key_verify(key, &alg[i],
+                                           (unsigned char *) "data", 4, sig,
+                                           n),
+                         strcmp(alg[i].name, "RS256") == 0);
+    }
+
+    k8s_sa_keyset_free(set);
+}
+
+
+/* OpenSSL's error queue belongs to all modules of the process. */
+
+static void
+errors_of_others(void **state)
+{
+    size_t               i, n;
+    EVP_PKEY            *pkey[3];
+    k8s_sa_key_t        *key;
+    unsigned char        sig[TEST_SIG_MAX];
+    k8s_sa_keyset_t     *set;
+    const k8s_sa_alg_t  *alg;
+
+    static const char  *const names[] = { "RS256", "ES256", "EdDSA" };
+
+    (void) state;
+
+    pkey[0] = rsa;
+    pkey[1] = p256;
+    pkey[2] = test_ed25519();
+
+    for (i = 0; i < test_nelts(names); i++) {
+        set = test_keyset(pkey[i]);
+        key = k8s_sa_keyset_key(set, 0);
+        alg = k8s_sa_alg_find((unsigned char *) names[i], 5);
+        n = test_sign(pkey[i], names[i], "data", 4, sig);
+
+        ERR_raise(ERR_LIB_USER, ERR_R_MALLOC_FAILURE);
+
+        assert_int_equal(k8s_sa_key_verify(key, alg,
+                                           (unsigned char *) "data", 4, sig,
+                                           n), 1);
+        assert_int_equal(ERR_peek_error(), 0);
+
+        ERR_raise(ERR_LIB_USER, ERR_R_MALLOC_FAILURE);
+
+        assert_int_equal(k8s_sa_key_verify(key, alg,
+                                           (unsigned char *) "dat", 3, sig,
+                                           n), 0);
+        assert_int_equal(ERR_peek_error(), 0);
+
+        k8s_sa_keyset_free(set);
+    }
+
+    EVP_PKEY_free(pkey[2]);
+}
+
+
+static int
+setup(void **state)
+{
+    (void) state;
+
+    rsa = test_rsa(2048);
+    p256 = test_ec("P-256");
+
+    return 0;
+}
+
+
+static int
+teardown(void **state)
+{
+    (void) state;
+
+    EVP_PKEY_free(rsa);
+    EVP_PKEY_free(p256);
+
+    return 0;
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test_teardown(rsa_limits, test_release),
+        cmocka_unit_test_teardown(ec_limits, test_release),
+        cmocka_unit_test_teardown(members, test_release),
+        cmocka_unit_test_teardown(ed25519_by_its_newer_name, test_release),
+        cmocka_unit_test_teardown(numbers_are_strict_base64url, test_release),
+        cmocka_unit_test_teardown(first_note_stays, test_release),
+        cmocka_unit_test_teardown(same_key_again, test_release),
+        cmocka_unit_test_teardown(failed_addition_leaves_nothing,
+                                  test_release),
+        cmocka_unit_test_teardown(pem_reasons, test_release),
+        cmocka_unit_test_teardown(pem_ed25519, test_release),
+        cmocka_unit_test_teardown(pem_explicit_curve, test_release),
+        cmocka_unit_test_teardown(pem_der_goes_on, test_release),
+        cmocka_unit_test_teardown(algorithms_that_do_not_fit, test_release),
+        cmocka_unit_test_teardown(errors_of_others, test_release)
+    };
+
+    return cmocka_run_group_tests_name("key limits", tests, setup, teardown);
+}
