@@ -126,14 +126,15 @@ sub remember {
 }
 
 
-# Lines of a log that show a signature.  nginx's own debugging lines show the
-# request as it came.
+# Records of a log that show a signature.  nginx's own debugging records show
+# requests as they came, on several lines.
 
 sub leaks {
-    my @lines = @_;
+    my ($log) = @_;
+    my @records = split m{^(?=\d{4}/\d\d/\d\d |127\.0\.0\.1 )}m, $log;
     my $any = join '|', map { quotemeta } keys %secrets;
     return () if $any eq '';
-    return grep { (!/\[debug\]/ || /k8s_sa/) && /$any/ } @lines;
+    return grep { (!/\A.*\[debug\]/ || /\A.*k8s_sa/) && /$any/ } @records;
 }
 
 

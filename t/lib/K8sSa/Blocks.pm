@@ -63,7 +63,7 @@ add_block_preprocessor(sub {
 add_response_body_check(sub {
     my ($block) = @_;
     my $log = slurp("$ENV{TEST_NGINX_SERVROOT}/logs/error.log");
-    my @leaks = leaks(split /^/m, $log);
+    my @leaks = leaks($log);
 
     is(scalar @leaks, 0, $block->name . ' - no log shows a token')
         or diag(@leaks);

@@ -187,15 +187,15 @@ sub finish {
     $_->stop for @running;
 
     for my $self (@running) {
-        push @logs, map { split /^/m, slurp($_) } glob "$self->{dir}/logs/*";
+        push @logs, map { slurp($_) } glob "$self->{dir}/logs/*";
     }
 
-    my @leaks = leaks(@logs);
+    my @leaks = map { leaks($_) } @logs;
 
     is(scalar @leaks, 0, 'no log shows a token\'s signature')
         or diag(@leaks);
 
-    my @bad = grep { /\[(?:alert|emerg|crit)\]/ } @logs;
+    my @bad = grep { /\[(?:alert|emerg|crit)\]/ } map { split /^/m } @logs;
 
     is(scalar @bad, 0, 'no log shows a crash or the like') or diag(@bad);
 

@@ -18,10 +18,12 @@ my @pids;
 # An HTTP server that answers with the request's head and body, and gives its
 # port.  The path may ask for more: /status/NNN for a status, /accel/NAME for
 # an X-Accel-Redirect to /NAME, /slow for an answer after 0.1 s.  Upgrade is
-# answered with 101, then each line with itself.
+# answered with 101, then each line with itself.  What came in is also appended
+# to a file, if there is one.
 
 sub echo_http {
-    return serve(\&http);
+    my ($file) = @_;
+    return serve(sub { http($_[0], $file) });
 }
 
 
@@ -77,7 +79,7 @@ sub serve {
 
 
 sub http {
-    my ($c) = @_;
+    my ($c, $file) = @_;
     my $head = '';
 
     while ($head !~ /\r\n\r\n/) {
@@ -108,6 +110,11 @@ sub http {
     select undef, undef, undef, 0.1 if $path =~ m{/slow};
 
     my $text = "$head\n$body";
+
+    if (defined $file) {
+        open my $fh, '>>', $file or return;
+        syswrite $fh, $text;
+    }
 
     print $c 'HTTP/1.1 ', $status || 200, " Echo\r\n",
              "Content-Type: text/plain\r\n",
