@@ -506,6 +506,8 @@ ngx_k8s_sa_client_shutdown(ngx_k8s_sa_client_t *client)
         conn = ngx_queue_data(q, ngx_k8s_sa_conn_t, queue);
         ngx_k8s_sa_conn_close(conn);
     }
+
+    ngx_k8s_sa_system_close(client->system);
 }
 
 

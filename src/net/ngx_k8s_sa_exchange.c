@@ -152,6 +152,7 @@ ngx_k8s_sa_exchange_connect(ngx_k8s_sa_exchange_t *ex)
     ngx_k8s_sa_conn_t  *conn;
 
     ex->phase = ngx_k8s_sa_ex_connect;
+    ex->log.action = "connecting";
 
     n = ex->resolve.naddrs - ex->address;
     addr = &ex->resolve.addrs[ex->address++];

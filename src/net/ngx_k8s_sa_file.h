@@ -34,7 +34,8 @@ typedef struct {
  * stat() is called at most once every interval milliseconds; 0: always.
  */
 
-ngx_uint_t ngx_k8s_sa_file_changed(ngx_k8s_sa_file_t *file, ngx_msec_t interval);
+ngx_uint_t ngx_k8s_sa_file_changed(ngx_k8s_sa_file_t *file,
+    ngx_msec_t interval);
 
 /*
  * Reads a regular file of at most max bytes into pool, with a NUL behind it.

@@ -26,10 +26,7 @@ enum {
     sw_trailer_name,
     sw_trailer_value,
     sw_trailer_lf,
-    sw_last_lf,
-    sw_done,
-    sw_invalid,
-    sw_too_large
+    sw_last_lf
 };
 
 
@@ -37,7 +34,10 @@ enum {
     ((ch) == '\t' || ((ch) >= 0x20 && (ch) != 0x7f))
 
 
-static int ngx_k8s_sa_http_fail(ngx_k8s_sa_http_parse_t *p, int rc,
+static int ngx_k8s_sa_http_next(ngx_k8s_sa_http_parse_t *p, unsigned state);
+static int ngx_k8s_sa_http_invalid(ngx_k8s_sa_http_parse_t *p,
+    const char *error);
+static int ngx_k8s_sa_http_too_large(ngx_k8s_sa_http_parse_t *p,
     const char *error);
 static int ngx_k8s_sa_http_head(ngx_k8s_sa_http_parse_t *p,
     const unsigned char **pos, const unsigned char *end);
@@ -79,21 +79,12 @@ int
 ngx_k8s_sa_http_parse(ngx_k8s_sa_http_parse_t *p, const unsigned char **pos,
     const unsigned char *end)
 {
-    int            rc;
-    unsigned char  ch;
+    int  rc;
 
     for ( ;; ) {
 
-        switch (p->state) {
-
-        case sw_done:
-            return NGX_K8S_SA_HTTP_DONE;
-
-        case sw_invalid:
-            return NGX_K8S_SA_HTTP_INVALID;
-
-        case sw_too_large:
-            return NGX_K8S_SA_HTTP_TOO_LARGE;
+        if (p->result != NGX_K8S_SA_HTTP_MORE) {
+            return p->result;
         }
 
         if (*pos == end) {
@@ -102,30 +93,20 @@ ngx_k8s_sa_http_parse(ngx_k8s_sa_http_parse_t *p, const unsigned char **pos,
 
         p->begun = 1;
 
-        switch (p->state) {
-
-        case sw_head:
+        if (p->state == sw_head) {
             rc = ngx_k8s_sa_http_head(p, pos, end);
-            break;
 
-        case sw_body:
-        case sw_body_eof:
-        case sw_chunk_data:
+        } else if (p->state == sw_body
+                   || p->state == sw_body_eof
+                   || p->state == sw_chunk_data)
+        {
             rc = ngx_k8s_sa_http_data(p, pos, end);
-            break;
 
-        case sw_trailer_start:
-        case sw_trailer_name:
-        case sw_trailer_value:
-        case sw_trailer_lf:
-        case sw_last_lf:
-            ch = *(*pos)++;
-            rc = ngx_k8s_sa_http_trailer(p, ch);
-            break;
+        } else if (p->state < sw_trailer_start) {
+            rc = ngx_k8s_sa_http_chunk_line(p, *(*pos)++);
 
-        default:
-            ch = *(*pos)++;
-            rc = ngx_k8s_sa_http_chunk_line(p, ch);
+        } else {
+            rc = ngx_k8s_sa_http_trailer(p, *(*pos)++);
         }
 
         if (rc != NGX_K8S_SA_HTTP_MORE) {
@@ -138,20 +119,13 @@ ngx_k8s_sa_http_parse(ngx_k8s_sa_http_parse_t *p, const unsigned char **pos,
 int
 ngx_k8s_sa_http_parse_eof(ngx_k8s_sa_http_parse_t *p)
 {
-    switch (p->state) {
+    if (p->result != NGX_K8S_SA_HTTP_MORE) {
+        return p->result;
+    }
 
-    case sw_body_eof:
-        p->state = sw_done;
-        return NGX_K8S_SA_HTTP_DONE;
-
-    case sw_done:
-        return NGX_K8S_SA_HTTP_DONE;
-
-    case sw_invalid:
-        return NGX_K8S_SA_HTTP_INVALID;
-
-    case sw_too_large:
-        return NGX_K8S_SA_HTTP_TOO_LARGE;
+    if (p->state == sw_body_eof) {
+        p->result = NGX_K8S_SA_HTTP_DONE;
+        return p->result;
     }
 
     p->error = "connection closed before the end of the answer";
@@ -161,13 +135,33 @@ ngx_k8s_sa_http_parse_eof(ngx_k8s_sa_http_parse_t *p)
 
 
 static int
-ngx_k8s_sa_http_fail(ngx_k8s_sa_http_parse_t *p, int rc, const char *error)
+ngx_k8s_sa_http_next(ngx_k8s_sa_http_parse_t *p, unsigned state)
+{
+    p->state = state;
+
+    return NGX_K8S_SA_HTTP_MORE;
+}
+
+
+static int
+ngx_k8s_sa_http_invalid(ngx_k8s_sa_http_parse_t *p, const char *error)
 {
     p->error = error;
     p->keep_alive = 0;
-    p->state = (rc == NGX_K8S_SA_HTTP_TOO_LARGE) ? sw_too_large : sw_invalid;
+    p->result = NGX_K8S_SA_HTTP_INVALID;
 
-    return rc;
+    return p->result;
+}
+
+
+static int
+ngx_k8s_sa_http_too_large(ngx_k8s_sa_http_parse_t *p, const char *error)
+{
+    p->error = error;
+    p->keep_alive = 0;
+    p->result = NGX_K8S_SA_HTTP_TOO_LARGE;
+
+    return p->result;
 }
 
 
@@ -184,8 +178,7 @@ ngx_k8s_sa_http_head(ngx_k8s_sa_http_parse_t *p, const unsigned char **pos,
 
     do {
         if (p->head_len == NGX_K8S_SA_HTTP_HEAD_MAX) {
-            return ngx_k8s_sa_http_fail(p, NGX_K8S_SA_HTTP_TOO_LARGE,
-                                        "headers are too large");
+            return ngx_k8s_sa_http_too_large(p, "headers are too large");
         }
 
         ch = *(*pos)++;
@@ -193,8 +186,7 @@ ngx_k8s_sa_http_head(ngx_k8s_sa_http_parse_t *p, const unsigned char **pos,
         /* what speaks another protocol may never send a line's end */
 
         if (p->head_len < 5 && ch != (unsigned char) "HTTP/"[p->head_len]) {
-            return ngx_k8s_sa_http_fail(p, NGX_K8S_SA_HTTP_INVALID,
-                                        "no HTTP status line");
+            return ngx_k8s_sa_http_invalid(p, "no HTTP status line");
         }
 
         p->head[p->head_len++] = ch;
@@ -213,8 +205,7 @@ ngx_k8s_sa_http_head(ngx_k8s_sa_http_parse_t *p, const unsigned char **pos,
     len = p->head_len - p->line_start - 1;
 
     if (len == 0 || line[len - 1] != '\r') {
-        return ngx_k8s_sa_http_fail(p, NGX_K8S_SA_HTTP_INVALID,
-                                    "a header line does not end with CRLF");
+        return ngx_k8s_sa_http_invalid(p, "header line without CRLF");
     }
 
     len--;
@@ -248,13 +239,11 @@ ngx_k8s_sa_http_status_line(ngx_k8s_sa_http_parse_t *p,
         || memcmp(line, "HTTP/1.", 7) != 0
         || line[8] != ' ')
     {
-        return ngx_k8s_sa_http_fail(p, NGX_K8S_SA_HTTP_INVALID,
-                                    "no HTTP/1.x status line");
+        return ngx_k8s_sa_http_invalid(p, "no HTTP/1.x status line");
     }
 
     if (line[7] != '0' && line[7] != '1') {
-        return ngx_k8s_sa_http_fail(p, NGX_K8S_SA_HTTP_INVALID,
-                                    "neither HTTP/1.0 nor HTTP/1.1");
+        return ngx_k8s_sa_http_invalid(p, "neither HTTP/1.0 nor HTTP/1.1");
     }
 
     p->minor = line[7] - '0';
@@ -271,14 +260,12 @@ ngx_k8s_sa_http_status_line(ngx_k8s_sa_http_parse_t *p,
     }
 
     if (status < 100 || status > 599) {
-        return ngx_k8s_sa_http_fail(p, NGX_K8S_SA_HTTP_INVALID,
-                                    "invalid status code");
+        return ngx_k8s_sa_http_invalid(p, "invalid status code");
     }
 
     for (i = 12; i < len; i++) {
         if (!is_text(line[i]) || (i == 12 && line[i] != ' ')) {
-            return ngx_k8s_sa_http_fail(p, NGX_K8S_SA_HTTP_INVALID,
-                                        "invalid status line");
+            return ngx_k8s_sa_http_invalid(p, "invalid status line");
         }
     }
 
@@ -296,8 +283,7 @@ ngx_k8s_sa_http_header(ngx_k8s_sa_http_parse_t *p, const unsigned char *line,
     ngx_k8s_sa_http_str_t  name, value;
 
     if (++p->nheaders > NGX_K8S_SA_HTTP_HEADERS_MAX) {
-        return ngx_k8s_sa_http_fail(p, NGX_K8S_SA_HTTP_TOO_LARGE,
-                                    "too many headers");
+        return ngx_k8s_sa_http_too_large(p, "too many headers");
     }
 
     for (i = 0; i < len && ngx_k8s_sa_http_is_token(line[i]); i++) {
@@ -307,8 +293,7 @@ ngx_k8s_sa_http_header(ngx_k8s_sa_http_parse_t *p, const unsigned char *line,
     /* white space here: line folding, or a name that others read otherwise */
 
     if (i == 0 || i == len || line[i] != ':') {
-        return ngx_k8s_sa_http_fail(p, NGX_K8S_SA_HTTP_INVALID,
-                                    "invalid header line");
+        return ngx_k8s_sa_http_invalid(p, "invalid header line");
     }
 
     name.data = line;
@@ -327,8 +312,7 @@ ngx_k8s_sa_http_header(ngx_k8s_sa_http_parse_t *p, const unsigned char *line,
 
     for ( /* void */ ; i < len; i++) {
         if (!is_text(line[i])) {
-            return ngx_k8s_sa_http_fail(p, NGX_K8S_SA_HTTP_INVALID,
-                                        "control character in a header");
+            return ngx_k8s_sa_http_invalid(p, "control character in a header");
         }
     }
 
@@ -348,8 +332,7 @@ ngx_k8s_sa_http_header_value(ngx_k8s_sa_http_parse_t *p,
 
     if (ngx_k8s_sa_http_str_is(name, "transfer-encoding")) {
         if (p->chunked || !ngx_k8s_sa_http_str_is(value, "chunked")) {
-            return ngx_k8s_sa_http_fail(p, NGX_K8S_SA_HTTP_INVALID,
-                                        "unsupported Transfer-Encoding");
+            return ngx_k8s_sa_http_invalid(p, "unsupported Transfer-Encoding");
         }
 
         p->chunked = 1;
@@ -358,8 +341,7 @@ ngx_k8s_sa_http_header_value(ngx_k8s_sa_http_parse_t *p,
 
     if (ngx_k8s_sa_http_str_is(name, "content-encoding")) {
         if (!ngx_k8s_sa_http_str_is(value, "identity")) {
-            return ngx_k8s_sa_http_fail(p, NGX_K8S_SA_HTTP_INVALID,
-                                        "unsupported Content-Encoding");
+            return ngx_k8s_sa_http_invalid(p, "unsupported Content-Encoding");
         }
 
         return NGX_K8S_SA_HTTP_MORE;
@@ -407,8 +389,7 @@ ngx_k8s_sa_http_length(ngx_k8s_sa_http_parse_t *p,
     uint64_t  n;
 
     if (p->has_length) {
-        return ngx_k8s_sa_http_fail(p, NGX_K8S_SA_HTTP_INVALID,
-                                    "repeated Content-Length");
+        return ngx_k8s_sa_http_invalid(p, "repeated Content-Length");
     }
 
     n = 0;
@@ -426,8 +407,7 @@ ngx_k8s_sa_http_length(ngx_k8s_sa_http_parse_t *p,
     }
 
     if (i == 0 || i != value->len) {
-        return ngx_k8s_sa_http_fail(p, NGX_K8S_SA_HTTP_INVALID,
-                                    "invalid Content-Length");
+        return ngx_k8s_sa_http_invalid(p, "invalid Content-Length");
     }
 
     p->has_length = 1;
@@ -505,18 +485,16 @@ ngx_k8s_sa_http_head_end(ngx_k8s_sa_http_parse_t *p)
     uint64_t  max_body;
 
     if (p->chunked && p->has_length) {
-        return ngx_k8s_sa_http_fail(p, NGX_K8S_SA_HTTP_INVALID,
-                              "both Content-Length and Transfer-Encoding");
+        return ngx_k8s_sa_http_invalid(p, "Content-Length with "
+                                          "Transfer-Encoding");
     }
 
     if (p->chunked && p->minor == 0) {
-        return ngx_k8s_sa_http_fail(p, NGX_K8S_SA_HTTP_INVALID,
-                                    "Transfer-Encoding in HTTP/1.0");
+        return ngx_k8s_sa_http_invalid(p, "Transfer-Encoding in HTTP/1.0");
     }
 
     if (p->status == 101) {
-        return ngx_k8s_sa_http_fail(p, NGX_K8S_SA_HTTP_INVALID,
-                                    "unexpected switch of protocols");
+        return ngx_k8s_sa_http_invalid(p, "unexpected switch of protocols");
     }
 
     if (p->status < 200) {
@@ -524,8 +502,7 @@ ngx_k8s_sa_http_head_end(ngx_k8s_sa_http_parse_t *p)
         max_body = p->max_body;
 
         if (interim > NGX_K8S_SA_HTTP_INTERIM_MAX) {
-            return ngx_k8s_sa_http_fail(p, NGX_K8S_SA_HTTP_INVALID,
-                                        "too many interim answers");
+            return ngx_k8s_sa_http_invalid(p, "too many interim answers");
         }
 
         ngx_k8s_sa_http_parse_init(p, max_body);
@@ -550,12 +527,15 @@ ngx_k8s_sa_http_head_end(ngx_k8s_sa_http_parse_t *p)
     } else if (p->has_length) {
 
         if (p->length > p->max_body) {
-            return ngx_k8s_sa_http_fail(p, NGX_K8S_SA_HTTP_TOO_LARGE,
-                                        "body is too large");
+            return ngx_k8s_sa_http_too_large(p, "body is too large");
         }
 
         p->rest = p->length;
-        p->state = p->length ? sw_body : sw_done;
+        p->state = sw_body;
+
+        if (p->length == 0) {
+            p->result = NGX_K8S_SA_HTTP_DONE;
+        }
 
     } else {
         p->keep_alive = 0;
@@ -577,8 +557,7 @@ ngx_k8s_sa_http_data(ngx_k8s_sa_http_parse_t *p, const unsigned char **pos,
     if (p->state == sw_body_eof) {
 
         if (len > p->max_body - p->received) {
-            return ngx_k8s_sa_http_fail(p, NGX_K8S_SA_HTTP_TOO_LARGE,
-                                        "body is too large");
+            return ngx_k8s_sa_http_too_large(p, "body is too large");
         }
 
     } else {
@@ -590,7 +569,11 @@ ngx_k8s_sa_http_data(ngx_k8s_sa_http_parse_t *p, const unsigned char **pos,
         p->rest -= len;
 
         if (p->rest == 0) {
-            p->state = (p->state == sw_body) ? sw_done : sw_chunk_data_cr;
+            if (p->state == sw_body) {
+                p->result = NGX_K8S_SA_HTTP_DONE;
+            }
+
+            p->state = sw_chunk_data_cr;
         }
     }
 
@@ -612,8 +595,7 @@ ngx_k8s_sa_http_chunk_line(ngx_k8s_sa_http_parse_t *p, unsigned char ch)
     int  digit;
 
     if (++p->count > NGX_K8S_SA_HTTP_CHUNK_MAX) {
-        return ngx_k8s_sa_http_fail(p, NGX_K8S_SA_HTTP_TOO_LARGE,
-                                    "chunk size line is too long");
+        return ngx_k8s_sa_http_too_large(p, "chunk size line is too long");
     }
 
     switch (p->state) {
@@ -631,16 +613,13 @@ ngx_k8s_sa_http_chunk_line(ngx_k8s_sa_http_parse_t *p, unsigned char ch)
             break;
 
         } else if (ch == '\r') {
-            p->state = sw_chunk_lf;
-            return NGX_K8S_SA_HTTP_MORE;
+            return ngx_k8s_sa_http_next(p, sw_chunk_lf);
 
         } else if (ch == ';') {
-            p->state = sw_chunk_ext;
-            return NGX_K8S_SA_HTTP_MORE;
+            return ngx_k8s_sa_http_next(p, sw_chunk_ext);
 
         } else if (ch == ' ' || ch == '\t') {
-            p->state = sw_chunk_space;
-            return NGX_K8S_SA_HTTP_MORE;
+            return ngx_k8s_sa_http_next(p, sw_chunk_space);
 
         } else {
             break;
@@ -651,20 +630,16 @@ ngx_k8s_sa_http_chunk_line(ngx_k8s_sa_http_parse_t *p, unsigned char ch)
         if (p->rest > UINT64_MAX >> 4
             || (p->rest << 4) + digit > p->max_body - p->received)
         {
-            return ngx_k8s_sa_http_fail(p, NGX_K8S_SA_HTTP_TOO_LARGE,
-                                        "body is too large");
+            return ngx_k8s_sa_http_too_large(p, "body is too large");
         }
 
         p->rest = (p->rest << 4) + digit;
-        p->state = sw_chunk_size;
-
-        return NGX_K8S_SA_HTTP_MORE;
+        return ngx_k8s_sa_http_next(p, sw_chunk_size);
 
     case sw_chunk_space:
 
         if (ch == ';') {
-            p->state = sw_chunk_ext;
-            return NGX_K8S_SA_HTTP_MORE;
+            return ngx_k8s_sa_http_next(p, sw_chunk_ext);
         }
 
         if (ch == ' ' || ch == '\t') {
@@ -676,8 +651,7 @@ ngx_k8s_sa_http_chunk_line(ngx_k8s_sa_http_parse_t *p, unsigned char ch)
     case sw_chunk_ext:
 
         if (ch == '\r') {
-            p->state = sw_chunk_lf;
-            return NGX_K8S_SA_HTTP_MORE;
+            return ngx_k8s_sa_http_next(p, sw_chunk_lf);
         }
 
         if (is_text(ch)) {
@@ -707,8 +681,7 @@ ngx_k8s_sa_http_chunk_line(ngx_k8s_sa_http_parse_t *p, unsigned char ch)
     case sw_chunk_data_cr:
 
         if (ch == '\r') {
-            p->state = sw_chunk_data_lf;
-            return NGX_K8S_SA_HTTP_MORE;
+            return ngx_k8s_sa_http_next(p, sw_chunk_data_lf);
         }
 
         break;
@@ -717,12 +690,11 @@ ngx_k8s_sa_http_chunk_line(ngx_k8s_sa_http_parse_t *p, unsigned char ch)
 
         if (ch == '\n') {
             p->count = 0;
-            p->state = sw_chunk_start;
-            return NGX_K8S_SA_HTTP_MORE;
+            return ngx_k8s_sa_http_next(p, sw_chunk_start);
         }
     }
 
-    return ngx_k8s_sa_http_fail(p, NGX_K8S_SA_HTTP_INVALID, "invalid chunk");
+    return ngx_k8s_sa_http_invalid(p, "invalid chunk");
 }
 
 
@@ -734,8 +706,7 @@ ngx_k8s_sa_http_trailer(ngx_k8s_sa_http_parse_t *p, unsigned char ch)
     if (++p->count > NGX_K8S_SA_HTTP_HEAD_MAX
         || p->nheaders > NGX_K8S_SA_HTTP_HEADERS_MAX)
     {
-        return ngx_k8s_sa_http_fail(p, NGX_K8S_SA_HTTP_TOO_LARGE,
-                                    "trailers are too large");
+        return ngx_k8s_sa_http_too_large(p, "trailers are too large");
     }
 
     switch (p->state) {
@@ -743,15 +714,13 @@ ngx_k8s_sa_http_trailer(ngx_k8s_sa_http_parse_t *p, unsigned char ch)
     case sw_trailer_start:
 
         if (ch == '\r') {
-            p->state = sw_last_lf;
-            return NGX_K8S_SA_HTTP_MORE;
+            return ngx_k8s_sa_http_next(p, sw_last_lf);
         }
 
         p->nheaders++;
 
         if (ngx_k8s_sa_http_is_token(ch)) {
-            p->state = sw_trailer_name;
-            return NGX_K8S_SA_HTTP_MORE;
+            return ngx_k8s_sa_http_next(p, sw_trailer_name);
         }
 
         break;
@@ -759,8 +728,7 @@ ngx_k8s_sa_http_trailer(ngx_k8s_sa_http_parse_t *p, unsigned char ch)
     case sw_trailer_name:
 
         if (ch == ':') {
-            p->state = sw_trailer_value;
-            return NGX_K8S_SA_HTTP_MORE;
+            return ngx_k8s_sa_http_next(p, sw_trailer_value);
         }
 
         if (ngx_k8s_sa_http_is_token(ch)) {
@@ -772,8 +740,7 @@ ngx_k8s_sa_http_trailer(ngx_k8s_sa_http_parse_t *p, unsigned char ch)
     case sw_trailer_value:
 
         if (ch == '\r') {
-            p->state = sw_trailer_lf;
-            return NGX_K8S_SA_HTTP_MORE;
+            return ngx_k8s_sa_http_next(p, sw_trailer_lf);
         }
 
         if (is_text(ch)) {
@@ -785,8 +752,7 @@ ngx_k8s_sa_http_trailer(ngx_k8s_sa_http_parse_t *p, unsigned char ch)
     case sw_trailer_lf:
 
         if (ch == '\n') {
-            p->state = sw_trailer_start;
-            return NGX_K8S_SA_HTTP_MORE;
+            return ngx_k8s_sa_http_next(p, sw_trailer_start);
         }
 
         break;
@@ -794,12 +760,12 @@ ngx_k8s_sa_http_trailer(ngx_k8s_sa_http_parse_t *p, unsigned char ch)
     default: /* sw_last_lf */
 
         if (ch == '\n') {
-            p->state = sw_done;
+            p->result = NGX_K8S_SA_HTTP_DONE;
             return NGX_K8S_SA_HTTP_MORE;
         }
     }
 
-    return ngx_k8s_sa_http_fail(p, NGX_K8S_SA_HTTP_INVALID, "invalid trailer");
+    return ngx_k8s_sa_http_invalid(p, "invalid trailer");
 }
 
 

@@ -78,6 +78,7 @@ typedef struct {
     unsigned                nheaders;        /* also trailers */
     unsigned                interim;
     unsigned                state;
+    int                     result;          /* the final one, or _MORE */
 
     unsigned                chunked:1;
     unsigned                close:1;

@@ -125,8 +125,13 @@ ngx_k8s_sa_system_default(void)
 static void
 ngx_k8s_sa_system_cleanup(void *data)
 {
-    ngx_k8s_sa_system_t  *system = data;
+    ngx_k8s_sa_system_close(data);
+}
 
+
+void
+ngx_k8s_sa_system_close(ngx_k8s_sa_system_t *system)
+{
     ngx_k8s_sa_system_retire(system);
 
     if (system->hosts) {
@@ -138,6 +143,9 @@ ngx_k8s_sa_system_cleanup(void *data)
         ngx_destroy_pool(system->conf->pool);
         system->conf = NULL;
     }
+
+    system->hosts_file.known = 0;
+    system->resolv_file.known = 0;
 }
 
 

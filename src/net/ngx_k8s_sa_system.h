@@ -50,6 +50,10 @@ ngx_k8s_sa_system_t *ngx_k8s_sa_system_default(void);
 
 void ngx_k8s_sa_system_refresh(ngx_k8s_sa_system_t *system);
 
+/* Forgets all of it, and reads it again if it is needed after all. */
+
+void ngx_k8s_sa_system_close(ngx_k8s_sa_system_t *system);
+
 /*
  * The name's addresses according to /etc/hosts, with port 0, up to max of
  * them; returns how many.  "localhost" is always there (RFC 6761, 6.3).

@@ -21,7 +21,7 @@
  */
 
 typedef struct {
-    ngx_str_t    text;         /* the whole URL, scheme and host in lower case */
+    ngx_str_t    text;         /* all of it, scheme and host in lower case */
     ngx_str_t    host;         /* lower case; no brackets, no final dot */
     ngx_str_t    authority;    /* for "Host:": brackets, port if not default */
     ngx_str_t    path;         /* begins with '/', with the query */

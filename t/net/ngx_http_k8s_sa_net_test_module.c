@@ -32,7 +32,7 @@ typedef struct {
 
 
 typedef struct {
-    ngx_http_request_t          *request;       /* NULL: background */
+    ngx_http_request_t          *request;
     ngx_k8s_sa_client_t         *client;
     ngx_k8s_sa_exchange_t       *exchange;
     ngx_event_t                  cancel;
@@ -178,42 +178,36 @@ ngx_http_k8s_sa_net_test_handler(ngx_http_request_t *r)
         req.nheaders = 1;
     }
 
-    if (background) {
-        ctx = ngx_calloc(sizeof(ngx_http_k8s_sa_net_test_ctx_t), r->connection->log);
-        if (ctx == NULL) {
-            return NGX_ERROR;
-        }
-
-        req.handler = ngx_http_k8s_sa_net_test_background;
-
-    } else {
-        cln = ngx_pool_cleanup_add(r->pool,
-                                   sizeof(ngx_http_k8s_sa_net_test_ctx_t));
-        if (cln == NULL) {
-            return NGX_ERROR;
-        }
-
-        ctx = cln->data;
-        ngx_memzero(ctx, sizeof(ngx_http_k8s_sa_net_test_ctx_t));
-        cln->handler = ngx_http_k8s_sa_net_test_gone;
-
-        ctx->request = r;
-        req.handler = ngx_http_k8s_sa_net_test_done;
-    }
-
-    req.data = ctx;
-
-    ctx->client = tlcf->client;
-    ctx->exchange = ngx_k8s_sa_client_start(tlcf->client, &req);
-
     ngx_str_set(&none, "error=not_started\n");
 
-    if (ctx->exchange == NULL) {
+    if (background) {
+        req.handler = ngx_http_k8s_sa_net_test_background;
+
+        if (ngx_k8s_sa_client_start(tlcf->client, &req) != NULL) {
+            ngx_str_set(&none, "error=background\n");
+        }
+
         return ngx_http_k8s_sa_net_test_send(r, &none);
     }
 
-    if (background) {
-        ngx_str_set(&none, "background\n");
+    cln = ngx_pool_cleanup_add(r->pool,
+                               sizeof(ngx_http_k8s_sa_net_test_ctx_t));
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx = cln->data;
+    ngx_memzero(ctx, sizeof(ngx_http_k8s_sa_net_test_ctx_t));
+    cln->handler = ngx_http_k8s_sa_net_test_gone;
+
+    req.handler = ngx_http_k8s_sa_net_test_done;
+    req.data = ctx;
+
+    ctx->request = r;
+    ctx->client = tlcf->client;
+    ctx->exchange = ngx_k8s_sa_client_start(tlcf->client, &req);
+
+    if (ctx->exchange == NULL) {
         return ngx_http_k8s_sa_net_test_send(r, &none);
     }
 
@@ -302,7 +296,7 @@ ngx_http_k8s_sa_net_test_background(const ngx_k8s_sa_result_t *res, void *data)
                   ngx_k8s_sa_net_error_name(res->error), res->status,
                   &res->reason);
 
-    ngx_free(data);
+    (void) data;
 }
 
 

@@ -349,10 +349,21 @@ CONF
         $ENV{UBSAN_OPTIONS} = 'print_stacktrace=1:halt_on_error=1';
 
         if ($ENV{NET_TEST_VALGRIND}) {
+
+            # nginx itself never frees its environment and its connections
+
+            my $file = write_file('valgrind.supp',
+                "{\n environment\n Memcheck:Leak\n ...\n"
+                . " fun:ngx_set_environment\n ...\n}\n"
+                . "{\n connections\n Memcheck:Leak\n fun:malloc\n"
+                . " fun:ngx_alloc\n obj:*/nginx\n obj:*/nginx\n"
+                . " obj:*/nginx\n ...\n}\n");
+
             unshift @command, qw(valgrind --quiet --trace-children=yes
                 --error-exitcode=99 --leak-check=full
-                --show-leak-kinds=definite --num-callers=30),
-                "--log-file=$dir/valgrind.%p";
+                --show-leak-kinds=definite --keep-debuginfo=yes
+                --num-callers=30),
+                "--suppressions=$file", "--log-file=$dir/valgrind-%p.log";
         }
 
         exec @command or POSIX::_exit(1);
@@ -419,13 +430,13 @@ sub nginx_stop {
               split /\n/, log_text() . _slurp("$dir/stderr.log");
     @bad = grep { !/$o{allow}/ } @bad if $o{allow};
 
-    for my $file (glob "$dir/valgrind.*") {
+    for my $file (glob "$dir/valgrind-*.log") {
         push @bad, _slurp($file) if -s $file;
     }
 
     print STDERR "# $_\n" for @bad;
 
-    unlink glob "$dir/*.log $dir/valgrind.*";
+    unlink glob "$dir/*.log";
 
     return !@bad;
 }
