@@ -2,6 +2,14 @@
 #include "token/k8s_sa_bearer.h"
 
 
+/*
+ * Shorter ones are looked for in their own header only: nothing is secret
+ * about them, and a client must not choose headers that get lost.
+ */
+
+#define NGX_HTTP_K8S_SA_TOKEN_MIN  32
+
+
 typedef struct {
     ngx_http_k8s_sa_main_conf_t  *mcf;
     ngx_http_k8s_sa_ctx_t        *ctx;
@@ -102,7 +110,7 @@ ngx_http_k8s_sa_preaccess_handler(ngx_http_request_t *r)
     scf = ngx_http_get_module_srv_conf(r, ngx_http_k8s_sa_module);
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_k8s_sa_module);
 
-    if (!scf->used || (lcf->auth == NULL && lcf->headers == NULL)) {
+    if (!scf->used) {
         return NGX_DECLINED;
     }
 
@@ -117,6 +125,18 @@ ngx_http_k8s_sa_preaccess_handler(ngx_http_request_t *r)
         }
 
         ctx = NULL;
+
+        if (lcf->auth) {
+
+            /* for its headers only: in a subrequest nothing is decided */
+
+            ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_k8s_sa_ctx_t));
+
+            if (ctx == NULL || ngx_http_k8s_sa_prepare(r, lcf, ctx) != NGX_OK)
+            {
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            }
+        }
 
     } else if (lcf->auth || ctx) {
         ctx = ngx_http_k8s_sa_make_ctx(r);
@@ -190,19 +210,20 @@ ngx_http_k8s_sa_holds(ngx_str_t *value, ngx_str_t *token)
     u_char  *tail;
     size_t   len;
 
-    if (value->len < token->len) {
-        return 0;
-    }
-
     if (token->data >= value->data
         && token->data < value->data + value->len)
     {
         return 1;
     }
 
+    len = NGX_HTTP_K8S_SA_TOKEN_MIN;
+
+    if (token->len < len || value->len < token->len) {
+        return 0;
+    }
+
     /* its end is enough, and cheaper to look for than all of it */
 
-    len = ngx_min(token->len, 32);
     tail = token->data + token->len - len;
 
     return memmem(value->data, value->len, tail, len) != NULL;
