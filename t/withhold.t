@@ -1,0 +1,161 @@
+# The upstream does not see the caller's token, unless it is forwarded; other
+# credentials and other headers are left alone.
+
+use strict;
+use warnings;
+
+use Test::More;
+
+use K8sSa;
+use K8sSa::Http;
+use K8sSa::Nginx;
+use K8sSa::Upstream;
+
+
+my $port = free_port();
+my $up = echo_http();
+
+my %location = (
+    plain    => 'k8s_sa_auth made;',
+    forward  => 'k8s_sa_auth made; k8s_sa_forward_token on;',
+    any      => 'satisfy any; allow all; k8s_sa_auth made;',
+    optional => 'k8s_sa_auth made optional;',
+    off      => 'k8s_sa_auth off;',
+    header   => 'k8s_sa_auth made optional; '
+                . 'k8s_sa_token $http_x_service_token;',
+    cookie   => 'k8s_sa_auth made optional; k8s_sa_token $cookie_token;',
+    mapped   => 'k8s_sa_auth made optional; k8s_sa_token $mapped;',
+    'header-forward' => 'k8s_sa_auth made; k8s_sa_forward_token on; '
+                        . 'k8s_sa_token $http_x_service_token;',
+    argument => 'k8s_sa_auth made; k8s_sa_forward_token on; '
+                . 'k8s_sa_token $arg_token; access_log off;',
+    set      => 'k8s_sa_auth made; '
+                . 'proxy_set_header Authorization "Bearer own";',
+    explicit => 'k8s_sa_auth made; '
+                . 'proxy_set_header X-Copy "$http_authorization";',
+    mirrored => 'mirror /private;',
+);
+
+my $private = dir() . '/private';
+my $mirror = echo_http($private);
+
+my $nginx = K8sSa::Nginx->new(http => <<"_");
+k8s_sa_issuer made {
+    public_key @{[ key_file('ec') ]};
+    audience service2;
+}
+map \$http_x_list \$mapped {
+    default "";
+    "~^v1,(?<value>[^,]+)" \$value;
+}
+server {
+    listen 127.0.0.1:$port;
+@{[ map { "location = /$_ { $location{$_} proxy_pass http://127.0.0.1:$up; }\n" }
+    sort keys %location ]}
+    location = /private {
+        internal;
+        k8s_sa_auth made;
+        proxy_pass http://127.0.0.1:$mirror/private;
+    }
+}
+_
+
+$nginx->start;
+
+my $token = sign_token();
+my $bad = spoil($token);
+my $basic = 'Authorization: Basic dXNlcjpwYXNzd29yZA==';
+my $identity = 'X-Remote-User: system:serviceaccount:mytest:service1';
+
+sub seen {
+    my ($path, @headers) = @_;
+    my $answer = get($port, "/$path", @headers);
+    my ($head) = $answer->{body} =~ /^\S+ \S+ HTTP\S+\r\n(.*?)\r?\n\n/s;
+
+    return [ "refused $answer->{status}" ] if $answer->{status} != 200;
+    return [ grep { !/^(?:Host|Connection):/i } split /\r\n/, $head || '' ];
+}
+
+
+# Where it is usually
+
+is_deeply(seen('plain', "Authorization: Bearer $token"), [ $identity ],
+          'withheld');
+is_deeply(seen('forward', "Authorization: bearer  $token"),
+          [ "Authorization: bearer  $token", $identity ],
+          'forwarded as it came');
+is_deeply(seen('off', "Authorization: Bearer $token"),
+          [ "Authorization: Bearer $token" ], 'none of our business: off');
+is_deeply(seen('optional', $basic), [ $basic ],
+          'optional: Basic credentials are left alone');
+is_deeply(seen('any', $basic), [ $basic ],
+          'satisfy any: Basic credentials are left alone');
+is_deeply(seen('any', "Authorization: Bearer $_"), [],
+          'satisfy any: withheld although it does not count')
+    for $bad, 'x', 'abc.def.ghi';
+is_deeply(seen('any', "Authorization: Bearer $token"), [ $identity ],
+          'satisfy any: withheld, with an identity');
+is_deeply(seen('set', "Authorization: Bearer $token"),
+          [ 'Authorization: Bearer own', $identity ],
+          'proxy_set_header puts another one there');
+is_deeply(seen('explicit', "Authorization: Bearer $token"), [ $identity ],
+          'nor is it in $http_authorization');
+
+
+# Where else it may be
+
+is_deeply(seen('header', 'X-A: 1', "X-Service-Token: $token", 'X-B: 2',
+               $basic), [ 'X-A: 1', 'X-B: 2', $basic, $identity ],
+          'withheld from a header of its own');
+is_deeply(seen('header', "X-Service-Token: Bearer $token"), [ $identity ],
+          'the same with a scheme');
+is_deeply(seen('header-forward', "X-Service-Token: $token"),
+          [ "X-Service-Token: $token", $identity ], 'forwarded there');
+is_deeply(seen('cookie', "Cookie: a=b; token=$token; c=d", 'X-A: 1'),
+          [ 'X-A: 1', $identity ], 'withheld with its cookies');
+is_deeply(seen('cookie', 'Cookie: a=b; c=d', 'X-A: 1'),
+          [ 'Cookie: a=b; c=d', 'X-A: 1' ],
+          'cookies without a token are left alone');
+is_deeply(seen('mapped', "X-List: v1,$token,x", 'X-A: 1'),
+          [ 'X-A: 1', $identity ], 'withheld from where map has it from');
+is_deeply(seen("argument?token=$token", 'X-A: 1'), [ 'X-A: 1', $identity ],
+          'in an argument');
+
+
+# Said twice
+
+is_deeply(seen('plain', "Authorization: Bearer $token", "X-Copy: $token",
+               'X-A: 1', "X-Copy: <$token>"), [ 'X-A: 1', $identity ],
+          'withheld from other headers, too');
+
+
+# What is withheld is the token, and not what a client calls so: a header that
+# a proxy in front of us has set must not get lost
+
+my @front = ('X-Forwarded-For: 10.1.1.1', 'X-Verified: NONE', 'X-A: 1');
+
+for my $value ('10.1.1.1', 'NONE', 'N', '1', '.', '10.1') {
+    is_deeply(seen('any', "Authorization: Bearer $value", @front), [ @front ],
+              "satisfy any: \"Bearer $value\" takes no other header away");
+    is_deeply(seen('any', @front, "Authorization: Bearer $value"), [ @front ],
+              "satisfy any: nor does it from behind");
+}
+
+
+# A mirror that requires a token, of a location that does not
+
+is_deeply(seen('mirrored', "Authorization: Bearer $token", 'X-A: 1'),
+          [ "Authorization: Bearer $token", 'X-A: 1' ],
+          'mirrored: the free location');
+
+for (1 .. 100) {
+    last if -s $private;
+    select undef, undef, undef, 0.02;
+}
+
+like(slurp($private), qr/^X-A: 1\r$/m, 'mirrored: the mirror was asked');
+unlike(slurp($private), qr/^Authorization|Remote/mi,
+       'mirrored: the protected mirror');
+
+
+K8sSa::Nginx->finish;
