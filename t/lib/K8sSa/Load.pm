@@ -1,0 +1,207 @@
+package K8sSa::Load;
+
+# Many requests at the same time, and requests that go on in the background
+# while a suite does something else.
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use IO::Select;
+use IO::Socket::INET;
+use JSON::PP;
+use POSIX ();
+use Time::HiRes qw(sleep time);
+
+use K8sSa;
+use K8sSa::Http;
+
+our @EXPORT = qw(answers flood load load_end slowest tally with_token);
+
+my $count = 0;
+my %running;
+
+
+# A request; Connection: close unless kept.
+
+sub with_token {
+    my ($path, $token, $keep) = @_;
+
+    return join "\r\n", "GET $path HTTP/1.1", 'Host: localhost',
+                        defined $token ? "Authorization: Bearer $token" : (),
+                        $keep ? () : 'Connection: close', '', '';
+}
+
+
+# flood(PORT, REQUEST...): all are sent at once, each on a connection of its
+# own; Connection: close has to be among the headers.
+
+sub flood {
+    my ($port, @requests) = @_;
+    my %flood = (began => time(), select => IO::Select->new);
+
+    for my $request (@requests) {
+        my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                      PeerPort => $port, Timeout => 5)
+            or die "connect to port $port: $!\n";
+
+        print $s $request;
+        $s->flush;
+
+        push @{$flood{answers}}, { status => 0, text => '', socket => $s };
+        $flood{of}{fileno $s} = $flood{answers}[-1];
+        $flood{select}->add($s);
+    }
+
+    return \%flood;
+}
+
+
+# { status, took } of each, in order; status 0 without an answer after so many
+# seconds.
+
+sub answers {
+    my ($flood, $limit) = @_;
+    my $until = time() + $limit;
+
+    while ($flood->{select}->count && time() < $until) {
+
+        for my $s ($flood->{select}->can_read(0.1)) {
+            my $answer = $flood->{of}{fileno $s};
+
+            next if sysread $s, $answer->{text}, 65536,
+                            length $answer->{text};
+
+            $flood->{select}->remove($s);
+            $answer->{took} = time() - $flood->{began};
+        }
+    }
+
+    for my $answer (@{$flood->{answers}}) {
+        ($answer->{status}) = $answer->{text} =~ m{^HTTP/1.1 (\d+)};
+        $answer->{status} ||= 0;
+        $answer->{took} = time() - $flood->{began}
+            unless defined $answer->{took};
+        close delete $answer->{socket};
+    }
+
+    return @{$flood->{answers}};
+}
+
+
+# The slowest of answers, in seconds.
+
+sub slowest {
+    my ($slowest) = sort { $b <=> $a } map { $_->{took} } @_;
+    return $slowest;
+}
+
+
+# How many answers there are of each status: "200: 3, 503: 1".
+
+sub tally {
+    my %n;
+    $n{$_->{status}}++ for @_;
+    return join ', ', map { "$_: $n{$_}" } sort keys %n;
+}
+
+
+# load(PORT, { KIND => REQUEST ... }): sends the kinds in turn, one after the
+# other, in a process of its own, until load_end().  Requests are kept in a
+# file, load_set() changes them.
+
+sub load {
+    my ($port, %requests) = @_;
+
+    my $load = {
+        file => dir() . '/load' . ++$count, port => $port,
+    };
+
+    bless $load;
+    $load->set(%requests);
+
+    my $parent = $$;
+    my $pid = fork;
+    die "fork: $!\n" unless defined $pid;
+
+    if ($pid == 0) {
+        $SIG{$_} = 'DEFAULT' for qw(HUP INT ALRM);
+        alarm 120;
+        eval { $load->run($parent) };
+        warn "# load: $@" if $@;
+        POSIX::_exit(0);
+    }
+
+    $load->{pid} = $pid;
+    $running{$pid} = 1;
+
+    return $load;
+}
+
+
+sub set {
+    my ($load, %requests) = @_;
+    spew($load->{file}, encode_json(\%requests));
+}
+
+
+sub run {
+    my ($load, $parent) = @_;
+    my (%tally, $version, $requests, @events);
+    my ($end, $last, $gap) = (0, time(), 0);
+
+    $SIG{TERM} = sub { $end = 1 };
+
+    while (!$end && getppid == $parent) {
+
+        my $now = (stat $load->{file})[1];
+
+        if (!defined $version || $now != $version) {
+            $version = $now;
+            $requests = decode_json(slurp($load->{file}));
+        }
+
+        for my $kind (sort keys %$requests) {
+            my $began = time();
+            my $answer = eval { request($load->{port}, $requests->{$kind}) };
+            my $status = $answer ? $answer->{status} : 0;
+            my $took = time() - $began;
+
+            $tally{$kind}{$status}++;
+            $tally{$kind}{slowest} = $took
+                if $took > ($tally{$kind}{slowest} || 0);
+
+            push @events, [ $began, $kind, $status ]
+                if @events == 0 || $tally{$kind}{last} != $status;
+
+            $tally{$kind}{last} = $status;
+        }
+    }
+
+    $tally{events} = \@events;
+
+    spew("$load->{file}.out", encode_json(\%tally));
+}
+
+
+# { KIND => { STATUS => N, slowest => SECONDS } ... }
+
+sub load_end {
+    my ($load) = @_;
+
+    kill 'TERM', $load->{pid};
+    waitpid $load->{pid}, 0;
+    delete $running{$load->{pid}};
+
+    return decode_json(slurp("$load->{file}.out"));
+}
+
+
+END {
+    my $status = $?;
+    kill 'KILL', keys %running if %running;
+    $? = $status;
+}
+
+
+1;
