@@ -96,20 +96,18 @@ is(stat_of('used'), 0, 'nothing is in use');
 
 # eviction: the least recently used go first
 
-my $n = 0;
-while (stat_of('evictions') == 0 && $n < 10000) {
-    ask("op=insert&key=k$n&later=1");
-    ask('op=lookup&key=k0&later=' . (2 + int($n / 500))) if $n % 500 == 0;
-    $n++;
-}
+is(rc('op=insert&key=k&to=1000&later=1'), 'ok', 'a thousand');
+is(rc('op=lookup&key=k1&later=10'), 'ok', 'the first one is used again');
+my $n = field(ask('op=insert&key=k&from=1001&to=10000&evictions=1&later=20'),
+              'next') - 1;
 
 my $capacity = stat_of('tokens');
 note("1m holds $capacity typical tokens");
 cmp_ok($capacity, '>', 2500, 'typical tokens in 1m');
 cmp_ok(1048576 / $capacity, '<', 600, 'bytes a token, all included');
-is(rc('op=lookup&key=k0'), 'ok', 'the one in use stays');
-is(rc('op=lookup&key=k1'), 'declined', 'the oldest one went');
-is(rc('op=lookup&key=k' . ($n - 1)), 'ok', 'the newest one is there');
+is(rc('op=lookup&key=k1'), 'ok', 'the one in use stays');
+is(rc('op=lookup&key=k2'), 'declined', 'the oldest one went');
+is(rc("op=lookup&key=k$n"), 'ok', 'the newest one is there');
 is(stat_of('evictions'), 1, 'one for one');
 sound('when full');
 
@@ -127,10 +125,10 @@ sound('after expiry');
 
 restart('tokens:1m', 'a');
 
-ask("op=insert&key=good$_") for 1 .. 1000;
+ask('op=insert&key=good&to=1000');
 my $used = stat_of('tokens_used');
 
-ask("op=insert&key=bad$_&kind=2&later=5&len=10") for 1 .. 3000;
+ask('op=insert&key=bad&to=3000&kind=2&later=50&len=10');
 is(stat_of('tokens'), 1000, 'refusals leave accepted ones alone');
 is(stat_of('tokens_used'), $used, 'all of them');
 cmp_ok(stat_of('refusals_used'), '<=', 1048576 / 8, 'at most an eighth');
@@ -140,19 +138,18 @@ is(rc('op=lookup&key=bad1'), 'declined', 'the oldest is not');
 is(rc('op=insert&key=bigbad&kind=2&len=16384'), 'ok', 'large refusal');
 sound('with refusals');
 
-my ($refusals, $i) = (stat_of('refusals'), 0);
-$evictions = stat_of('evictions');
-while (stat_of('evictions') < $evictions + 10 && $i < 3000) {
-    ask('op=insert&key=more' . ++$i . '&later=10');
-}
+my $refusals = stat_of('refusals');
+$evictions = stat_of('evictions') + 10;
+my $next = field(ask('op=insert&key=more&to=3000&later=100'
+                     . "&evictions=$evictions"), 'next');
 is(stat_of('refusals'), $refusals, 'the oldest go first, of whatever kind');
 is(rc('op=lookup&key=good1'), 'declined', 'which were accepted ones');
 
-ask("op=insert&key=more$_&later=10") for $i + 1 .. 3000;
+ask("op=insert&key=more&from=$next&to=3000&later=100");
 is(rc('op=lookup&key=more3000'), 'ok', 'accepted ones displace refusals');
 cmp_ok(stat_of('refusals'), '<', 900, 'which become fewer');
 
-ask("op=insert&key=bad$_&kind=2&later=20&len=10") for 1 .. 3000;
+ask('op=insert&key=bad&to=3000&kind=2&later=200&len=10');
 cmp_ok(stat_of('tokens'), '>', 2200, 'a full cache and a flood of refusals');
 sound('after the flood');
 
@@ -161,23 +158,21 @@ sound('after the flood');
 
 restart('tokens:1m', 'a');
 
-ask('op=insert&key=short&ttl=5');
-ask('op=insert&key=shortbad&ttl=5&kind=2');
-ask('op=insert&key=long&ttl=50');
-ask('op=insert&key=new&later=10');
+ask('op=insert&key=short&ttl=50');
+ask('op=insert&key=shortbad&ttl=50&kind=2');
+ask('op=insert&key=long&ttl=500');
+is(stat_of('tokens') . stat_of('refusals'), '21', 'two and one');
+ask('op=insert&key=new&later=100&ttl=1000');
 is(stat_of('tokens') . stat_of('refusals'), '20',
    'an insertion clears expired ones away');
 
-ask("op=insert&key=bad$_&kind=2&later=20&ttl=5&len=10") for 1 .. 400;
-$i = 0;
-while (stat_of('evictions') == 0 && $i < 10000) {
-    ask('op=insert&key=k' . ++$i . '&later=20&ttl=500');
-}
+ask('op=insert&key=bad&to=400&kind=2&later=200&ttl=100&len=10');
+ask('op=insert&key=k&to=10000&later=200&ttl=5000&evictions=1');
 $evictions = stat_of('evictions');
 $refusals = stat_of('refusals');
 cmp_ok($refusals, '>', 300, 'full, with refusals');
-ask('op=insert&key=large&len=16000&later=30');
-is(rc('op=lookup&key=large&later=30'), 'ok', 'a large entry');
+ask('op=insert&key=large&len=16000&later=400');
+is(rc('op=lookup&key=large&later=400'), 'ok', 'a large entry');
 is(stat_of('evictions'), $evictions, 'displaces expired refusals');
 cmp_ok(stat_of('refusals'), '<', $refusals, 'as many as it needs');
 
@@ -188,7 +183,7 @@ like(test_config('tokens:28k', 'a'), qr/zone "tokens" is too small/,
      'less than eight pages');
 restart('tokens:32k', 'a b c');
 
-ask("op=insert&key=k$_") for 1 .. 200;
+ask('op=insert&key=k&to=200');
 is(rc('op=lookup&key=k200'), 'ok', '32k: works');
 note('32k holds ' . stat_of('tokens') . ' typical tokens');
 cmp_ok(stat_of('tokens'), '>', 20, '32k: some');

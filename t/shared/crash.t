@@ -35,7 +35,7 @@ start('crash:1m', 'a');
 my ($one) = workers();
 ask_pid($one, 'op=lease&issuer=a');
 ask_pid($one, 'op=store&issuer=a&len=2000&seed=5');
-ask("op=insert&key=k$_&kind=" . ($_ % 3)) for 1 .. 50;
+ask("op=insert&key=k&from=$_&to=$_&kind=" . ($_ % 3)) for 1 .. 50;
 
 die_in('in=lock');
 is(rc(ask('op=lookup&key=k1')), 'ok', 'nothing had been changed');
@@ -50,7 +50,7 @@ is(stat_of('recoveries'), 1, 'repaired once');
 is(field(ask('op=load&issuer=a&seed=5'), 'data'), 'right', 'keys are not');
 is(field(ask('op=state&issuer=a'), 'generation'), $generation, 'untouched');
 sound('died with wrecked lists');
-ask("op=insert&key=k$_") for 1 .. 50;
+ask('op=insert&key=k&to=50');
 is(rc(ask('op=lookup&key=k50')), 'ok', 'the cache works again');
 
 die_in('in=store&issuer=a');
@@ -116,8 +116,10 @@ cmp_ok(stat_of('evictions'), '>', 1000, 'which evicted a lot');
 my $recoveries = stat_of('recoveries');
 my ($wrong, $died) = (0, 0);
 
-for my $round (1 .. 15) {
-    my $status = storm(100000, sub {
+for my $round (1 .. 60) {
+    last if $round > 10 && stat_of('recoveries') > $recoveries + 2;
+
+    my $status = storm(50000, sub {
         sleep 0.02 + rand 0.05;
         my @workers = workers();
         kill KILL => $workers[rand @workers] if @workers;

@@ -250,12 +250,12 @@ sound('after many reloads');
 # an old worker whose record became another issuer's
 
 sub later {
-    my ($query) = @_;
+    my ($worker, $query) = @_;
     pipe my $in, my $out or die "pipe: $!\n";
     my $pid = fork;
     die "fork: $!\n" unless defined $pid;
     if ($pid == 0) {
-        print $out ask($query, 20) // '';
+        print $out ask_pid($worker, $query, 20) // '';
         close $out;
         require POSIX;
         POSIX::_exit(0);
@@ -267,9 +267,9 @@ sub later {
 restart('keys:32k', 'a');
 ($one, $two) = workers();
 is(store($one, 'a', 'len=100&seed=1'), 'ok', 'keys');
-my $load = later('op=load&issuer=a&seed=1&after=1500');
-my $lease = later('op=lease&issuer=a&after=1500');
-sleep 0.3;
+my $load = later($one, 'op=load&issuer=a&seed=1&after=2000');
+my $lease = later($two, 'op=lease&issuer=a&after=2000');
+sleep 0.5;
 
 my @new = hup('keys:32k', 'b c d e');
 is(scalar @new, 2, 'reload while old workers are busy');

@@ -1,5 +1,5 @@
 /*
- * What the two files of the test module share.
+ * What the files of the test module share.
  */
 
 #ifndef NGX_HTTP_K8S_SA_SHARED_TEST_H
@@ -46,6 +46,11 @@ ngx_str_t ngx_http_k8s_sa_shared_test_string(ngx_http_k8s_sa_shared_test_t *t,
 
 void ngx_http_k8s_sa_shared_test_fill(u_char *data, size_t len, uint32_t seed);
 
+
+/* Counts, and prints the issuer's counters or the zone's; the callers'. */
+
+ngx_int_t ngx_http_k8s_sa_shared_test_count(ngx_http_k8s_sa_shared_test_t *t);
+ngx_int_t ngx_http_k8s_sa_shared_test_caller(ngx_http_k8s_sa_shared_test_t *t);
 
 /* Is everything in the zone as it should be?  Prints "sound", or what not. */
 

@@ -59,10 +59,6 @@ static ngx_int_t ngx_http_k8s_sa_shared_test_fail(
     ngx_http_k8s_sa_shared_test_t *t);
 static ngx_int_t ngx_http_k8s_sa_shared_test_force(
     ngx_http_k8s_sa_shared_test_t *t);
-static ngx_int_t ngx_http_k8s_sa_shared_test_count(
-    ngx_http_k8s_sa_shared_test_t *t);
-static ngx_int_t ngx_http_k8s_sa_shared_test_caller(
-    ngx_http_k8s_sa_shared_test_t *t);
 
 
 static ngx_http_k8s_sa_shared_test_op_t  ngx_http_k8s_sa_shared_test_ops[] = {
@@ -125,8 +121,8 @@ static ngx_http_module_t  ngx_http_k8s_sa_shared_test_module_ctx = {
     NULL,                                    /* create server configuration */
     NULL,                                    /* merge server configuration */
 
-    NULL,                                    /* create location configuration */
-    NULL                                     /* merge location configuration */
+    NULL,                                    /* create location config. */
+    NULL                                     /* merge location config. */
 };
 
 
@@ -424,13 +420,10 @@ ngx_http_k8s_sa_shared_test_fill(u_char *data, size_t len, uint32_t seed)
 
 
 static void
-ngx_http_k8s_sa_shared_test_key(ngx_http_k8s_sa_shared_test_t *t, u_char *key)
+ngx_http_k8s_sa_shared_test_key(ngx_http_k8s_sa_shared_test_t *t,
+    ngx_str_t *name, u_char *key)
 {
-    ngx_str_t  name;
-
-    name = ngx_http_k8s_sa_shared_test_string(t, "key");
-
-    SHA256(name.data ? name.data : (u_char *) "", name.len, key);
+    SHA256(name->data ? name->data : (u_char *) "", name->len, key);
 
     /* keys that differ in their last byte only */
 
@@ -439,14 +432,21 @@ ngx_http_k8s_sa_shared_test_key(ngx_http_k8s_sa_shared_test_t *t, u_char *key)
 }
 
 
+/* "key", or with "to" the keys with the numbers "from" to "to" behind it */
+
 static ngx_int_t
 ngx_http_k8s_sa_shared_test_insert(ngx_http_k8s_sa_shared_test_t *t)
 {
     time_t                    now;
     u_char                    key[NGX_K8S_SA_CACHE_KEY_LEN];
+    ngx_int_t                 i, to, evictions, rc;
+    ngx_str_t                 name, numbered;
     ngx_k8s_sa_cache_entry_t  e;
 
-    ngx_http_k8s_sa_shared_test_key(t, key);
+    name = ngx_http_k8s_sa_shared_test_string(t, "key");
+    to = ngx_http_k8s_sa_shared_test_number(t, "to", -1);
+    evictions = ngx_http_k8s_sa_shared_test_number(t, "evictions",
+                                                   NGX_MAX_INT_T_VALUE);
 
     now = ngx_time() + ngx_http_k8s_sa_shared_test_number(t, "later", 0);
 
@@ -458,16 +458,34 @@ ngx_http_k8s_sa_shared_test_insert(ngx_http_k8s_sa_shared_test_t *t)
     e.expires = now + ngx_http_k8s_sa_shared_test_number(t, "ttl", 600);
     e.len = ngx_http_k8s_sa_shared_test_number(t, "len", 237);
 
-    ngx_memset(e.key_id, key[1], sizeof(e.key_id));
-
     e.data = ngx_pnalloc(t->request->pool, e.len + 1);
-    if (e.data == NULL) {
+    numbered.data = ngx_pnalloc(t->request->pool, name.len + NGX_INT_T_LEN);
+    if (e.data == NULL || numbered.data == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_http_k8s_sa_shared_test_fill(e.data, e.len, key[0]);
+    i = ngx_http_k8s_sa_shared_test_number(t, "from", 1);
+    rc = NGX_OK;
 
-    return ngx_k8s_sa_cache_insert(t->zone, key, now, &e);
+    do {
+        numbered.len = ngx_sprintf(numbered.data, to == -1 ? "%V" : "%V%i",
+                                   &name, i)
+                       - numbered.data;
+
+        ngx_http_k8s_sa_shared_test_key(t, &numbered, key);
+
+        ngx_memset(e.key_id, key[1], sizeof(e.key_id));
+        ngx_http_k8s_sa_shared_test_fill(e.data, e.len, key[0]);
+
+        if (ngx_k8s_sa_cache_insert(t->zone, key, now, &e) != NGX_OK) {
+            rc = NGX_DECLINED;
+        }
+
+    } while (++i <= to && t->zone->sh->evictions < (ngx_uint_t) evictions);
+
+    ngx_http_k8s_sa_shared_test_print(t, " next=%i", i);
+
+    return rc;
 }
 
 
@@ -480,9 +498,12 @@ ngx_http_k8s_sa_shared_test_lookup(ngx_http_k8s_sa_shared_test_t *t)
     u_char                    key[NGX_K8S_SA_CACHE_KEY_LEN];
     u_char                    key_id[K8S_SA_KEY_ID_LEN];
     ngx_int_t                 rc;
+    ngx_str_t                 name;
     ngx_k8s_sa_cache_entry_t  e;
 
-    ngx_http_k8s_sa_shared_test_key(t, key);
+    name = ngx_http_k8s_sa_shared_test_string(t, "key");
+
+    ngx_http_k8s_sa_shared_test_key(t, &name, key);
 
     now = ngx_time() + ngx_http_k8s_sa_shared_test_number(t, "later", 0);
     size = ngx_http_k8s_sa_shared_test_number(t, "size",
@@ -517,9 +538,12 @@ ngx_http_k8s_sa_shared_test_lookup(ngx_http_k8s_sa_shared_test_t *t)
 static ngx_int_t
 ngx_http_k8s_sa_shared_test_delete(ngx_http_k8s_sa_shared_test_t *t)
 {
-    u_char  key[NGX_K8S_SA_CACHE_KEY_LEN];
+    u_char     key[NGX_K8S_SA_CACHE_KEY_LEN];
+    ngx_str_t  name;
 
-    ngx_http_k8s_sa_shared_test_key(t, key);
+    name = ngx_http_k8s_sa_shared_test_string(t, "key");
+
+    ngx_http_k8s_sa_shared_test_key(t, &name, key);
 
     ngx_k8s_sa_cache_delete(t->zone, key);
 
@@ -702,82 +726,4 @@ ngx_http_k8s_sa_shared_test_force(ngx_http_k8s_sa_shared_test_t *t)
     ngx_http_k8s_sa_shared_test_print(t, " wait=%M", wait);
 
     return rc;
-}
-
-
-static ngx_int_t
-ngx_http_k8s_sa_shared_test_count(ngx_http_k8s_sa_shared_test_t *t)
-{
-    ngx_int_t               n;
-    ngx_uint_t              i;
-    ngx_k8s_sa_counters_t  *c;
-
-    c = t->ref ? ngx_k8s_sa_keystore_counters(t->ref)
-               : ngx_k8s_sa_zone_counters(t->zone);
-
-    for (n = ngx_http_k8s_sa_shared_test_number(t, "n", 0); n > 0; n--) {
-        ngx_k8s_sa_count(c->verdicts[K8S_SA_EXPIRED]);
-        ngx_k8s_sa_count(c->cache_hits);
-    }
-
-    n = ngx_http_k8s_sa_shared_test_number(t, "review", -1);
-
-    if (n >= 0) {
-        ngx_k8s_sa_count_review(c, n,
-                         ngx_http_k8s_sa_shared_test_number(t, "failed", 0));
-    }
-
-    ngx_http_k8s_sa_shared_test_print(t,
-        " ok=%uA expired=%uA hits=%uA fetches=%uA fetch_errors=%uA reviews=%uA"
-        " review_errors=%uA msec=%uA latency=",
-        c->verdicts[K8S_SA_VERDICT_OK], c->verdicts[K8S_SA_EXPIRED],
-        c->cache_hits, c->fetches, c->fetch_errors, c->reviews,
-        c->review_errors, c->review_msec);
-
-    for (i = 0; i < NGX_K8S_SA_LATENCIES; i++) {
-        ngx_http_k8s_sa_shared_test_print(t, "%uA,", c->review_latency[i]);
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_k8s_sa_shared_test_caller(ngx_http_k8s_sa_shared_test_t *t)
-{
-    ngx_str_t               s;
-    ngx_uint_t              i, n;
-    k8s_sa_str_t            ns, name;
-    ngx_k8s_sa_caller_t    *callers;
-    ngx_k8s_sa_counters_t  *c;
-
-    s = ngx_http_k8s_sa_shared_test_string(t, "ns");
-    ns.len = s.len;
-    ns.data = s.data;
-
-    s = ngx_http_k8s_sa_shared_test_string(t, "name");
-    name.len = s.len;
-    name.data = s.data;
-
-    c = ngx_k8s_sa_zone_counters(t->zone);
-
-    ngx_k8s_sa_count_caller(t->zone, c, &ns, &name,
-                            ngx_http_k8s_sa_shared_test_number(t, "late", 0)
-                            ? NGX_K8S_SA_CALLER_LATE
-                            : NGX_K8S_SA_CALLER_WARNAFTER);
-
-    callers = ngx_k8s_sa_callers(t->zone, &n);
-
-    ngx_http_k8s_sa_shared_test_print(t, " warnafter=%uA late=%uA n=%ui",
-                                      c->warnafter, c->late, n);
-
-    for (i = 0; i < n; i++) {
-        ngx_http_k8s_sa_shared_test_print(t, " %*s/%*s:%uA:%uA",
-            (size_t) callers[i].namespace_len, callers[i].text,
-            (size_t) callers[i].name_len,
-            callers[i].text + callers[i].namespace_len,
-            callers[i].warnafter, callers[i].late);
-    }
-
-    return NGX_OK;
 }
