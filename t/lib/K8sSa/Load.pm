@@ -172,7 +172,7 @@ sub run {
                 if $took > ($tally{$kind}{slowest} || 0);
 
             push @events, [ $began, $kind, $status ]
-                if @events == 0 || $tally{$kind}{last} != $status;
+                if ($tally{$kind}{last} || 0) != $status;
 
             $tally{$kind}{last} = $status;
         }
