@@ -59,7 +59,7 @@ $(BUILD)/t/unit/%_test: t/unit/%_test.c $(wildcard t/unit/*.h) \
 	    -o $@ $< $(BUILD)/libk8s_sa_token.a -lcmocka $(LIBS)
 
 check: $(UNIT_TESTS)
-	@set -e; for t in $^; do echo "$$t"; ./$$t; done
+	@set -e; for t in $(abspath $^); do echo "$$t"; $$t; done
 
 
 # The module, by nginx's own configure.  It runs in a tree of links, so that
@@ -83,7 +83,7 @@ $(NGINX_STAMP): config Makefile $(wildcard $(NGINX_SRC)/conf_flags) \
 	    configure=./configure; \
 	    if [ ! -f $$configure ]; then configure=auto/configure; fi; \
 	    $$configure "$${NGX_CONF_FLAGS[@]}" --with-cc="$(CC)" \
-	        --with-cc-opt="$(CFLAGS) $(CPPFLAGS) $(WARNINGS)" \
+	        --with-cc-opt="$(CFLAGS) $(CPPFLAGS) $(WARNINGS) -Wno-unused-parameter" \
 	        --with-ld-opt="$(LDFLAGS)" \
 	        --add-dynamic-module=$(CURDIR) $(NGINX_OPTS)' >$(abspath $(BUILD))/configure.log \
 	    || { tail -20 $(BUILD)/configure.log; exit 1; }

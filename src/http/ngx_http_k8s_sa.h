@@ -17,6 +17,7 @@
 
 typedef struct {
     ngx_str_t                  name;
+    unsigned                   prefix:1;   /* and all that begin with it */
 } ngx_http_k8s_sa_protected_t;
 
 
@@ -40,6 +41,7 @@ typedef struct {
 
 
 typedef struct ngx_http_k8s_sa_entry_s  ngx_http_k8s_sa_entry_t;
+typedef struct ngx_http_k8s_sa_allow_s  ngx_http_k8s_sa_allow_t;
 
 
 typedef struct {
@@ -68,6 +70,8 @@ typedef struct {
     ngx_str_t                  lowcase;
     ngx_uint_t                 hash;
     ngx_http_complex_value_t   value;
+    unsigned                   front_proxy:1;  /* k8s_sa_front_proxy_headers
+                                                  sets it, too */
 } ngx_http_k8s_sa_header_t;
 
 
@@ -86,6 +90,11 @@ typedef struct {
                                               NULL: off */
     ngx_uint_t                 log_level;
     ngx_uint_t                 prometheus; /* of k8s_sa_status */
+
+    ngx_http_k8s_sa_allow_t   *allow;      /* NULL: all */
+    ngx_array_t               *require;    /* ngx_http_k8s_sa_require_t */
+    ngx_flag_t                 dry_run;
+    ngx_flag_t                 front_proxy;
 } ngx_http_k8s_sa_loc_conf_t;
 
 
@@ -108,7 +117,10 @@ typedef struct {
     ngx_k8s_sa_waiter_t        waiter;
     ngx_uint_t                 waits;      /* so many so far */
 
+    ngx_int_t                  status;     /* of k8s_sa_require, or 0 */
+
     unsigned                   prepared:1;     /* headers are cleaned */
+    unsigned                   refused:1;      /* not even as "optional" */
     unsigned                   has_detached:1;
     unsigned                   decided:1;      /* verdict is there */
     unsigned                   looked_up:1;    /* in the token cache */
@@ -190,6 +202,13 @@ ngx_http_k8s_sa_ctx_t *ngx_http_k8s_sa_get_ctx(ngx_http_request_t *r);
 ngx_http_k8s_sa_ctx_t *ngx_http_k8s_sa_make_ctx(ngx_http_request_t *r);
 
 /*
+ * A state of its own for a subrequest that decides for itself, with its token;
+ * NULL: no memory.
+ */
+
+ngx_http_k8s_sa_ctx_t *ngx_http_k8s_sa_sub_ctx(ngx_http_request_t *r);
+
+/*
  * Preaccess phase: removes what could be mistaken for identity headers, finds
  * the token and withholds it from the upstream.
  */
@@ -217,12 +236,13 @@ ngx_uint_t ngx_http_k8s_sa_is_protected(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_str_t *name);
 
 /*
- * Adds the location's identity headers to the request.  NGX_OK,
- * NGX_HTTP_BAD_REQUEST if a value cannot stand in a header, or NGX_ERROR.
+ * Adds the location's identity headers to a list of headers, that of the
+ * request or that of the answer.  NGX_OK, NGX_HTTP_BAD_REQUEST if a value
+ * cannot stand in a header, or NGX_ERROR.
  */
 
 ngx_int_t ngx_http_k8s_sa_push_headers(ngx_http_request_t *r,
-    ngx_http_k8s_sa_loc_conf_t *lcf);
+    ngx_http_k8s_sa_loc_conf_t *lcf, k8s_sa_identity_t *id, ngx_list_t *list);
 
 
 /*
@@ -294,9 +314,62 @@ ngx_int_t ngx_http_k8s_sa_cache_init(ngx_conf_t *cf,
     ngx_http_k8s_sa_main_conf_t *mcf);
 
 
-/* ngx_http_k8s_sa_access.c */
+/*
+ * ngx_http_k8s_sa_access.c
+ *
+ * The decision about a request, with its line in the log and its headers in
+ * the answer.  NGX_OK: it has an identity, which may pass; NGX_DECLINED: it
+ * may pass, but nothing vouches for it ("optional", "k8s_sa_dry_run");
+ * NGX_AGAIN: resume() will be called, then ask again; NGX_ERROR: no memory; or
+ * the HTTP status of the answer.
+ */
+
+typedef void (*ngx_http_k8s_sa_resume_pt)(ngx_k8s_sa_waiter_t *waiter);
+
+ngx_int_t ngx_http_k8s_sa_pass(ngx_http_request_t *r,
+    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
+    ngx_http_k8s_sa_resume_pt resume);
+
+/* 1 if the identity is known for sure, be it allowed or not. */
+
+#define ngx_http_k8s_sa_authentic(ctx)                                        \
+    ((ctx)->decided && ((ctx)->verdict == K8S_SA_VERDICT_OK                   \
+                        || ((ctx)->identity                                   \
+                            && ((ctx)->verdict == K8S_SA_NOT_ALLOWED          \
+                                || (ctx)->verdict == K8S_SA_NOT_REQUIRED))))
 
 ngx_int_t ngx_http_k8s_sa_access_handler(ngx_http_request_t *r);
+
+
+/*
+ * ngx_http_k8s_sa_allow.c: k8s_sa_allow, k8s_sa_require
+ *
+ * Looks whether the identity is allowed, and changes the verdict if not.
+ * NGX_OK, or NGX_ERROR without memory.
+ */
+
+ngx_int_t ngx_http_k8s_sa_authorize(ngx_http_request_t *r,
+    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
+
+char *ngx_http_k8s_sa_allow(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_k8s_sa_require(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
+/* ngx_http_k8s_sa_whoami.c: k8s_sa_whoami */
+
+char *ngx_http_k8s_sa_whoami(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
+/*
+ * ngx_http_k8s_sa_answer.c: the answer to a refused request (its status), its
+ * line in the log, and the counters.
+ */
+
+ngx_int_t ngx_http_k8s_sa_answer(ngx_http_request_t *r,
+    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
+void ngx_http_k8s_sa_log(ngx_http_request_t *r,
+    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
+void ngx_http_k8s_sa_count(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx);
 
 
 #endif /* NGX_HTTP_K8S_SA_H */

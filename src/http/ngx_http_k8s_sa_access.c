@@ -12,14 +12,6 @@
 static ngx_int_t ngx_http_k8s_sa_wait(ngx_http_request_t *r,
     ngx_http_k8s_sa_ctx_t *ctx);
 static void ngx_http_k8s_sa_resume(ngx_k8s_sa_waiter_t *waiter);
-static ngx_int_t ngx_http_k8s_sa_answer(ngx_http_request_t *r,
-    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
-static ngx_int_t ngx_http_k8s_sa_challenge(ngx_http_request_t *r,
-    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
-static void ngx_http_k8s_sa_count(ngx_http_request_t *r,
-    ngx_http_k8s_sa_ctx_t *ctx);
-static void ngx_http_k8s_sa_log(ngx_http_request_t *r,
-    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
 
 
 ngx_int_t
@@ -41,6 +33,42 @@ ngx_http_k8s_sa_access_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    rc = ngx_http_k8s_sa_pass(r, lcf, ctx, ngx_http_k8s_sa_resume);
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* a dry run lets somebody pass who is known, but not allowed */
+
+    if ((rc == NGX_OK || rc == NGX_DECLINED)
+        && ngx_http_k8s_sa_authentic(ctx))
+    {
+        switch (ngx_http_k8s_sa_push_headers(r, lcf, ctx->identity,
+                                             &r->headers_in.headers))
+        {
+
+        case NGX_OK:
+            break;
+
+        case NGX_ERROR:
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+        default:
+            return NGX_HTTP_BAD_REQUEST;
+        }
+    }
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_k8s_sa_pass(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
+    ngx_http_k8s_sa_ctx_t *ctx, ngx_http_k8s_sa_resume_pt resume)
+{
+    ngx_int_t  rc;
+
     if (ctx->waiter.waiting) {
 
         /* an event on the connection, but not the one that is waited for */
@@ -51,8 +79,11 @@ ngx_http_k8s_sa_access_handler(ngx_http_request_t *r)
     /* a variable may have been read before, by limit_req */
 
     if (!ctx->decided && ngx_http_k8s_sa_check(r, lcf, ctx) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NGX_ERROR;
     }
+
+    ctx->waiter.handler = resume;
+    ctx->waiter.data = r;
 
     rc = ngx_http_k8s_sa_wait(r, ctx);
 
@@ -60,24 +91,29 @@ ngx_http_k8s_sa_access_handler(ngx_http_request_t *r)
         return rc;
     }
 
+    if (ngx_http_k8s_sa_authorize(r, lcf, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     ngx_http_k8s_sa_count(r, ctx);
 
-    if (ctx->verdict == K8S_SA_NO_TOKEN && lcf->optional) {
+    if (ctx->verdict == K8S_SA_VERDICT_OK) {
+        return NGX_OK;
+    }
 
-        /* nobody vouches for this request: not NGX_OK, for "satisfy any" */
+    /* NGX_DECLINED: nobody vouches for this request, for "satisfy any" */
 
+    if (ctx->verdict == K8S_SA_NO_TOKEN && lcf->optional && !ctx->refused) {
         return NGX_DECLINED;
     }
 
-    if (ctx->verdict != K8S_SA_VERDICT_OK) {
-        ngx_http_k8s_sa_log(r, lcf, ctx);
+    ngx_http_k8s_sa_log(r, lcf, ctx);
 
-        return ngx_http_k8s_sa_answer(r, lcf, ctx);
+    if (lcf->dry_run) {
+        return NGX_DECLINED;
     }
 
-    rc = ngx_http_k8s_sa_push_headers(r, lcf);
-
-    return rc == NGX_ERROR ? NGX_HTTP_INTERNAL_SERVER_ERROR : rc;
+    return ngx_http_k8s_sa_answer(r, lcf, ctx);
 }
 
 
@@ -104,9 +140,6 @@ ngx_http_k8s_sa_wait(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
         return NGX_DECLINED;
     }
 
-    ctx->waiter.handler = ngx_http_k8s_sa_resume;
-    ctx->waiter.data = r;
-
     if (ngx_k8s_sa_issuer_wait(ctx->issuer, ctx->verdict, &ctx->waiter)
         != NGX_AGAIN)
     {
@@ -122,7 +155,7 @@ ngx_http_k8s_sa_wait(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
         ngx_post_event(r->connection->read, &ngx_posted_events);
 
     } else if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NGX_ERROR;
     }
 
     r->read_event_handler = ngx_http_test_reading;
@@ -149,187 +182,4 @@ ngx_http_k8s_sa_resume(ngx_k8s_sa_waiter_t *waiter)
     ngx_http_core_run_phases(r);
 
     ngx_http_run_posted_requests(c);
-}
-
-
-static ngx_int_t
-ngx_http_k8s_sa_answer(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
-    ngx_http_k8s_sa_ctx_t *ctx)
-{
-    ngx_int_t  status;
-
-    status = k8s_sa_verdict_info(ctx->verdict)->status;
-
-    if (status == NGX_HTTP_SERVICE_UNAVAILABLE) {
-        return status;
-    }
-
-    if (ngx_http_k8s_sa_challenge(r, lcf, ctx) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return status;
-}
-
-
-/* RFC 6750 section 3 */
-
-static ngx_int_t
-ngx_http_k8s_sa_challenge(ngx_http_request_t *r,
-    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx)
-{
-    u_char                       *p;
-    size_t                        len;
-    const char                   *error, *description;
-    ngx_table_elt_t              *h;
-    const k8s_sa_verdict_info_t  *info;
-
-    info = k8s_sa_verdict_info(ctx->verdict);
-    description = info->description;
-
-    if (ctx->verdict == K8S_SA_NO_TOKEN) {
-        error = NULL;
-
-    } else if (info->status == NGX_HTTP_FORBIDDEN) {
-        error = "insufficient_scope";
-
-    } else {
-        error = "invalid_token";
-    }
-
-    len = lcf->realm.len;
-
-    if (error) {
-        len += sizeof(", error=\"\"") - 1 + ngx_strlen(error);
-    }
-
-    if (description) {
-        len += sizeof(", error_description=\"\"") - 1
-               + ngx_strlen(description);
-    }
-
-    h = ngx_list_push(&r->headers_out.headers);
-    p = ngx_pnalloc(r->pool, len);
-
-    if (h == NULL || p == NULL) {
-        return NGX_ERROR;
-    }
-
-    h->hash = 1;
-    h->lowcase_key = (u_char *) "www-authenticate";
-    ngx_str_set(&h->key, "WWW-Authenticate");
-    h->value.data = p;
-
-    p = ngx_cpymem(p, lcf->realm.data, lcf->realm.len);
-
-    if (error) {
-        p = ngx_sprintf(p, ", error=\"%s\"", error);
-    }
-
-    if (description) {
-        p = ngx_sprintf(p, ", error_description=\"%s\"", description);
-    }
-
-    h->value.len = p - h->value.data;
-
-#if (nginx_version >= 1023000)
-
-    /* with "satisfy any" another module may have challenged already */
-
-    h->next = r->headers_out.www_authenticate;
-#endif
-
-    r->headers_out.www_authenticate = h;
-    ctx->challenge = h;
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_k8s_sa_count(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
-{
-    time_t                        now;
-    k8s_sa_identity_t            *id;
-    ngx_k8s_sa_counters_t        *counters;
-    ngx_http_k8s_sa_main_conf_t  *mcf;
-
-    mcf = ngx_http_get_module_main_conf(r, ngx_http_k8s_sa_module);
-
-    counters = ctx->issuer ? ngx_k8s_sa_keystore_counters(&ctx->issuer->ref)
-                           : ngx_k8s_sa_zone_counters(mcf->zone);
-
-    ngx_k8s_sa_count(counters->verdicts[ctx->verdict]);
-
-    if (ctx->hit) {
-        ngx_k8s_sa_count(counters->cache_hits);
-
-    } else if (ctx->looked_up) {
-        ngx_k8s_sa_count(counters->cache_misses);
-    }
-
-    id = ctx->identity;
-
-    if (ctx->verdict != K8S_SA_VERDICT_OK || id->name.len == 0) {
-        return;
-    }
-
-    now = ngx_time();
-
-    if (id->warnafter && now >= id->warnafter) {
-        ngx_k8s_sa_count_caller(mcf->zone, counters, &id->namespace, &id->name,
-                                NGX_K8S_SA_CALLER_WARNAFTER);
-    }
-
-    /* the kubelet renews a token when four fifths of its time are over */
-
-    if (id->expires && id->issued
-        && id->expires - now < (id->expires - id->issued) / 5)
-    {
-        ngx_k8s_sa_count_caller(mcf->zone, counters, &id->namespace, &id->name,
-                                NGX_K8S_SA_CALLER_LATE);
-    }
-}
-
-
-static void
-ngx_http_k8s_sa_log(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
-    ngx_http_k8s_sa_ctx_t *ctx)
-{
-    u_char                       *p, *last;
-    u_char                        who[NGX_MAX_ERROR_STR / 2];
-    ngx_uint_t                    level;
-    const k8s_sa_verdict_info_t  *info;
-
-    static time_t                 faulted;
-
-    info = k8s_sa_verdict_info(ctx->verdict);
-    level = lcf->log_level;
-
-    /* our own fault, but one line a second says it as well as a thousand */
-
-    if (info->status == NGX_HTTP_SERVICE_UNAVAILABLE
-        && faulted != ngx_time())
-    {
-        faulted = ngx_time();
-        level = NGX_LOG_ERR;
-    }
-
-    p = who;
-    last = who + sizeof(who);
-
-    if (ctx->issuer) {
-        p = ngx_slprintf(p, last, ", issuer: \"%V\"", &ctx->issuer->name);
-    }
-
-    if (ctx->identity) {
-        p = ngx_slprintf(p, last, ", subject: \"%*s\"",
-                         ctx->identity->username.len,
-                         ctx->identity->username.data);
-    }
-
-    ngx_log_error(level, r->connection->log, 0,
-                  "k8s_sa: request refused (%s): %s%s%V%*s",
-                  info->word, info->reason, ctx->detail.len ? ": " : "",
-                  &ctx->detail, (size_t) (p - who), who);
 }

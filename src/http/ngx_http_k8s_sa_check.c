@@ -113,6 +113,8 @@ ngx_http_k8s_sa_forget(ngx_http_k8s_sa_ctx_t *ctx)
     ctx->identity = NULL;
     ctx->issuer = NULL;
     ctx->detail.len = 0;
+    ctx->status = 0;
+    ctx->refused = 0;
     ctx->decided = 0;
     ctx->looked_up = 0;
     ctx->hit = 0;

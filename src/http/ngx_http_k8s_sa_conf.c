@@ -1,13 +1,29 @@
 #include "http/ngx_http_k8s_sa.h"
 
 
-static ngx_int_t ngx_http_k8s_sa_protect(ngx_conf_t *cf, ngx_str_t *name);
+static ngx_uint_t ngx_http_k8s_sa_is_front_proxy(ngx_str_t *lowcase);
+static ngx_int_t ngx_http_k8s_sa_protect(ngx_http_k8s_sa_main_conf_t *mcf,
+    ngx_str_t *name, ngx_uint_t prefix);
 static ngx_int_t ngx_http_k8s_sa_add_header(ngx_conf_t *cf,
     ngx_array_t *headers, ngx_str_t *name, ngx_str_t *value);
 static ngx_int_t ngx_http_k8s_sa_default_headers(ngx_conf_t *cf,
     ngx_http_k8s_sa_loc_conf_t *conf);
 static ngx_uint_t ngx_http_k8s_sa_reads_args(ngx_str_t *value);
 static ngx_uint_t ngx_http_k8s_sa_is_token(ngx_str_t *s);
+
+
+/*
+ * What Kubernetes' front proxies send.  Always protected, all of them: whoever
+ * trusts one of these headers trusts the others, too.
+ */
+
+static ngx_http_k8s_sa_protected_t  ngx_http_k8s_sa_front_proxy[] = {
+    { ngx_string("x-remote-user"), 0 },
+    { ngx_string("x-remote-uid"), 0 },
+    { ngx_string("x-remote-group"), 0 },
+    { ngx_string("x-remote-extra-"), 1 },
+    { ngx_null_string, 0 }
+};
 
 
 /* headers that frame the message or route it: no identity belongs there */
@@ -29,6 +45,7 @@ static ngx_str_t  ngx_http_k8s_sa_reserved[] = {
 void *
 ngx_http_k8s_sa_create_main_conf(ngx_conf_t *cf)
 {
+    ngx_http_k8s_sa_protected_t  *p;
     ngx_http_k8s_sa_main_conf_t  *mcf;
 
     mcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_k8s_sa_main_conf_t));
@@ -50,6 +67,12 @@ ngx_http_k8s_sa_create_main_conf(ngx_conf_t *cf)
            != NGX_OK)
     {
         return NULL;
+    }
+
+    for (p = ngx_http_k8s_sa_front_proxy; p->name.len; p++) {
+        if (ngx_http_k8s_sa_protect(mcf, &p->name, p->prefix) != NGX_OK) {
+            return NULL;
+        }
     }
 
     return mcf;
@@ -136,6 +159,10 @@ ngx_http_k8s_sa_create_loc_conf(ngx_conf_t *cf)
     conf->forward_token = NGX_CONF_UNSET;
     conf->headers = NGX_CONF_UNSET_PTR;
     conf->log_level = NGX_CONF_UNSET_UINT;
+    conf->allow = NGX_CONF_UNSET_PTR;
+    conf->require = NGX_CONF_UNSET_PTR;
+    conf->dry_run = NGX_CONF_UNSET;
+    conf->front_proxy = NGX_CONF_UNSET;
 
     return conf;
 }
@@ -162,6 +189,10 @@ ngx_http_k8s_sa_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_str_value(conf->realm, prev->realm,
                              "Bearer realm=\"kubernetes\"");
     ngx_conf_merge_uint_value(conf->log_level, prev->log_level, NGX_LOG_WARN);
+    ngx_conf_merge_ptr_value(conf->allow, prev->allow, NULL);
+    ngx_conf_merge_ptr_value(conf->require, prev->require, NULL);
+    ngx_conf_merge_value(conf->dry_run, prev->dry_run, 0);
+    ngx_conf_merge_value(conf->front_proxy, prev->front_proxy, 0);
 
     if (conf->headers == NGX_CONF_UNSET_PTR) {
 
@@ -577,6 +608,7 @@ ngx_http_k8s_sa_add_header(ngx_conf_t *cf, ngx_array_t *headers,
     ngx_str_t *name, ngx_str_t *value)
 {
     ngx_http_k8s_sa_header_t          *h;
+    ngx_http_k8s_sa_main_conf_t       *mcf;
     ngx_http_compile_complex_value_t   ccv;
 
     h = ngx_array_push(headers);
@@ -592,6 +624,7 @@ ngx_http_k8s_sa_add_header(ngx_conf_t *cf, ngx_array_t *headers,
     }
 
     h->hash = ngx_hash_strlow(h->lowcase.data, name->data, name->len);
+    h->front_proxy = ngx_http_k8s_sa_is_front_proxy(&h->lowcase);
 
     ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
 
@@ -603,17 +636,35 @@ ngx_http_k8s_sa_add_header(ngx_conf_t *cf, ngx_array_t *headers,
         return NGX_ERROR;
     }
 
-    return ngx_http_k8s_sa_protect(cf, name);
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_k8s_sa_module);
+
+    return ngx_http_k8s_sa_protect(mcf, name, 0);
+}
+
+
+static ngx_uint_t
+ngx_http_k8s_sa_is_front_proxy(ngx_str_t *lowcase)
+{
+    ngx_http_k8s_sa_protected_t  *p;
+
+    for (p = ngx_http_k8s_sa_front_proxy; p->name.len; p++) {
+        if ((lowcase->len == p->name.len
+             || (p->prefix && lowcase->len > p->name.len))
+            && ngx_strncmp(lowcase->data, p->name.data, p->name.len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
 static ngx_int_t
-ngx_http_k8s_sa_protect(ngx_conf_t *cf, ngx_str_t *name)
+ngx_http_k8s_sa_protect(ngx_http_k8s_sa_main_conf_t *mcf, ngx_str_t *name,
+    ngx_uint_t prefix)
 {
     ngx_http_k8s_sa_protected_t  *protected;
-    ngx_http_k8s_sa_main_conf_t  *mcf;
-
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_k8s_sa_module);
 
     if (ngx_http_k8s_sa_is_protected(mcf, name)) {
         return NGX_OK;
@@ -625,7 +676,9 @@ ngx_http_k8s_sa_protect(ngx_conf_t *cf, ngx_str_t *name)
     }
 
     protected->name = *name;
-    mcf->lengths |= 1ULL << ngx_min(name->len, 63);
+    protected->prefix = prefix;
+
+    mcf->lengths |= (prefix ? ~0ULL : 1ULL) << ngx_min(name->len, 63);
 
     return NGX_OK;
 }

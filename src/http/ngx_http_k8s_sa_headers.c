@@ -4,7 +4,15 @@
 #define NGX_HTTP_K8S_SA_SPARE_HEADERS  8
 
 
+static ngx_uint_t ngx_http_k8s_sa_same_name(u_char *data, ngx_str_t *name);
 static u_char ngx_http_k8s_sa_fold(u_char ch);
+static ngx_int_t ngx_http_k8s_sa_push(ngx_list_t *list, ngx_str_t *name,
+    ngx_str_t *lowcase, ngx_uint_t hash, u_char *data, size_t len);
+static ngx_int_t ngx_http_k8s_sa_push_front_proxy(ngx_http_request_t *r,
+    k8s_sa_identity_t *id, ngx_list_t *list);
+static ngx_int_t ngx_http_k8s_sa_push_extra(ngx_http_request_t *r,
+    u_char *data, u_char *end, ngx_list_t *list);
+static u_char *ngx_http_k8s_sa_escape_key(u_char *p, u_char *key, u_char *end);
 
 
 ngx_int_t
@@ -63,7 +71,6 @@ ngx_uint_t
 ngx_http_k8s_sa_is_protected(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_str_t *name)
 {
-    size_t                        n;
     ngx_uint_t                    i;
     ngx_http_k8s_sa_protected_t  *protected;
 
@@ -75,24 +82,35 @@ ngx_http_k8s_sa_is_protected(ngx_http_k8s_sa_main_conf_t *mcf,
 
     for (i = 0; i < mcf->protected.nelts; i++) {
 
-        if (protected[i].name.len != name->len) {
+        if (name->len != protected[i].name.len
+            && !(protected[i].prefix && name->len > protected[i].name.len))
+        {
             continue;
         }
 
-        for (n = 0; n < name->len; n++) {
-            if (ngx_http_k8s_sa_fold(protected[i].name.data[n])
-                != ngx_http_k8s_sa_fold(name->data[n]))
-            {
-                break;
-            }
-        }
-
-        if (n == name->len) {
+        if (ngx_http_k8s_sa_same_name(name->data, &protected[i].name)) {
             return 1;
         }
     }
 
     return 0;
+}
+
+
+static ngx_uint_t
+ngx_http_k8s_sa_same_name(u_char *data, ngx_str_t *name)
+{
+    size_t  i;
+
+    for (i = 0; i < name->len; i++) {
+        if (ngx_http_k8s_sa_fold(data[i])
+            != ngx_http_k8s_sa_fold(name->data[i]))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
@@ -118,13 +136,21 @@ ngx_http_k8s_sa_fold(u_char ch)
 
 ngx_int_t
 ngx_http_k8s_sa_push_headers(ngx_http_request_t *r,
-    ngx_http_k8s_sa_loc_conf_t *lcf)
+    ngx_http_k8s_sa_loc_conf_t *lcf, k8s_sa_identity_t *id, ngx_list_t *list)
 {
     size_t                     n;
+    ngx_int_t                  rc;
     ngx_str_t                  value;
     ngx_uint_t                 i;
-    ngx_table_elt_t           *h;
     ngx_http_k8s_sa_header_t  *header;
+
+    if (lcf->front_proxy) {
+
+        rc = ngx_http_k8s_sa_push_front_proxy(r, id, list);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
 
     if (lcf->headers == NULL) {
         return NGX_OK;
@@ -133,6 +159,10 @@ ngx_http_k8s_sa_push_headers(ngx_http_request_t *r,
     header = lcf->headers->elts;
 
     for (i = 0; i < lcf->headers->nelts; i++) {
+
+        if (lcf->front_proxy && header[i].front_proxy) {
+            continue;
+        }
 
         if (ngx_http_complex_value(r, &header[i].value, &value) != NGX_OK) {
             return NGX_ERROR;
@@ -153,19 +183,176 @@ ngx_http_k8s_sa_push_headers(ngx_http_request_t *r,
             }
         }
 
-        h = ngx_list_push(&r->headers_in.headers);
-        if (h == NULL) {
+        if (ngx_http_k8s_sa_push(list, &header[i].name, &header[i].lowcase,
+                                 header[i].hash, value.data, value.len)
+            != NGX_OK)
+        {
             return NGX_ERROR;
         }
-
-        h->hash = header[i].hash;
-        h->key = header[i].name;
-        h->lowcase_key = header[i].lowcase.data;
-        h->value = value;
-#if (nginx_version >= 1023000)
-        h->next = NULL;
-#endif
     }
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_push(ngx_list_t *list, ngx_str_t *name, ngx_str_t *lowcase,
+    ngx_uint_t hash, u_char *data, size_t len)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(list);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->hash = hash;
+    h->key = *name;
+    h->lowcase_key = lowcase->data;
+    h->value.data = data;
+    h->value.len = len;
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
+
+    return NGX_OK;
+}
+
+
+/*
+ * What the API server takes from its front proxy: client-go's
+ * transport.SetAuthProxyHeaders(), read by
+ * apiserver/pkg/authentication/request/headerrequest.
+ */
+
+static ngx_int_t
+ngx_http_k8s_sa_push_front_proxy(ngx_http_request_t *r, k8s_sa_identity_t *id,
+    ngx_list_t *list)
+{
+    u_char     *p, *last, *end;
+    ngx_uint_t  hash;
+
+    static ngx_str_t  user = ngx_string("X-Remote-User");
+    static ngx_str_t  user_lowcase = ngx_string("x-remote-user");
+    static ngx_str_t  uid = ngx_string("X-Remote-Uid");
+    static ngx_str_t  uid_lowcase = ngx_string("x-remote-uid");
+    static ngx_str_t  group = ngx_string("X-Remote-Group");
+    static ngx_str_t  group_lowcase = ngx_string("x-remote-group");
+
+    hash = ngx_hash_key(user_lowcase.data, user_lowcase.len);
+
+    if (ngx_http_k8s_sa_push(list, &user, &user_lowcase, hash,
+                             id->username.data, id->username.len)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    hash = ngx_hash_key(uid_lowcase.data, uid_lowcase.len);
+
+    if (id->uid.len
+        && ngx_http_k8s_sa_push(list, &uid, &uid_lowcase, hash, id->uid.data,
+                                id->uid.len)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    hash = ngx_hash_key(group_lowcase.data, group_lowcase.len);
+    last = id->groups.data + id->groups.len;
+
+    for (p = id->groups.data; p < last; p = end + 1) {
+
+        end = ngx_strlchr(p, last, '\n');
+        if (end == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (ngx_http_k8s_sa_push(list, &group, &group_lowcase, hash, p,
+                                 end - p)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    last = id->extra.data + id->extra.len;
+
+    for (p = id->extra.data; p < last; p = end + 1) {
+
+        end = ngx_strlchr(p, last, '\n');
+
+        if (end == NULL
+            || ngx_http_k8s_sa_push_extra(r, p, end, list) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* key "\t" value */
+
+static ngx_int_t
+ngx_http_k8s_sa_push_extra(ngx_http_request_t *r, u_char *data, u_char *end,
+    ngx_list_t *list)
+{
+    u_char     *tab, *p;
+    ngx_str_t   name, lowcase;
+
+    tab = ngx_strlchr(data, end, '\t');
+    if (tab == NULL) {
+        return NGX_ERROR;
+    }
+
+    name.data = ngx_pnalloc(r->pool, sizeof("X-Remote-Extra-") - 1
+                                     + 3 * (tab - data));
+    if (name.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(name.data, "X-Remote-Extra-",
+                   sizeof("X-Remote-Extra-") - 1);
+    p = ngx_http_k8s_sa_escape_key(p, data, tab);
+
+    name.len = p - name.data;
+
+    lowcase.len = name.len;
+    lowcase.data = ngx_pnalloc(r->pool, name.len);
+    if (lowcase.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_k8s_sa_push(list, &name, &lowcase,
+                                ngx_hash_strlow(lowcase.data, name.data,
+                                                name.len),
+                                tab + 1, end - tab - 1);
+}
+
+
+/*
+ * The reader makes the name lower-case and then resolves "%": so an upper-case
+ * letter is escaped, too, and comes out as it was.
+ */
+
+static u_char *
+ngx_http_k8s_sa_escape_key(u_char *p, u_char *key, u_char *end)
+{
+    static u_char  legal[] = "!#$&'*+-.^_`|~";    /* RFC 9110 section 5.6.2 */
+
+    for ( /* void */ ; key < end; key++) {
+
+        if ((*key >= 'a' && *key <= 'z') || (*key >= '0' && *key <= '9')
+            || ngx_strchr(legal, *key))
+        {
+            *p++ = *key;
+
+        } else {
+            p = ngx_sprintf(p, "%%%02xd", *key);
+        }
+    }
+
+    return p;
 }

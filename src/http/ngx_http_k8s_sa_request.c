@@ -18,6 +18,7 @@ typedef struct {
 
 
 static void ngx_http_k8s_sa_ctx_cleanup(void *data);
+static void ngx_http_k8s_sa_sub_cleanup(void *data);
 static ngx_int_t ngx_http_k8s_sa_find_token(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
 static ngx_int_t ngx_http_k8s_sa_strip_scheme(ngx_str_t *value);
@@ -81,6 +82,49 @@ ngx_http_k8s_sa_make_ctx(ngx_http_request_t *r)
     ngx_http_set_ctx(r, ctx, ngx_http_k8s_sa_module);
 
     return ctx;
+}
+
+
+ngx_http_k8s_sa_ctx_t *
+ngx_http_k8s_sa_sub_ctx(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t          *cln;
+    ngx_http_k8s_sa_ctx_t       *ctx, *main;
+    ngx_http_k8s_sa_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_k8s_sa_module);
+    main = ngx_http_k8s_sa_get_ctx(r);
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_k8s_sa_ctx_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    ctx = cln->data;
+    ngx_memzero(ctx, sizeof(ngx_http_k8s_sa_ctx_t));
+
+    /* not to be found as the main request's */
+
+    cln->handler = ngx_http_k8s_sa_sub_cleanup;
+
+    ngx_http_set_ctx(r, ctx, ngx_http_k8s_sa_module);
+
+    if (main && main->has_detached) {
+        ctx->token = main->token;
+
+    } else if (lcf->auth && ngx_http_k8s_sa_find_token(r, lcf, ctx) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return ctx;
+}
+
+
+static void
+ngx_http_k8s_sa_sub_cleanup(void *data)
+{
+    ngx_http_k8s_sa_ctx_cleanup(data);
 }
 
 

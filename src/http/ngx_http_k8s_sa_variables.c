@@ -119,11 +119,7 @@ ngx_http_k8s_sa_identified(ngx_http_request_t *r)
         }
     }
 
-    if (ctx->decided && ctx->verdict == K8S_SA_VERDICT_OK) {
-        return ctx;
-    }
-
-    return NULL;
+    return ngx_http_k8s_sa_authentic(ctx) ? ctx : NULL;
 }
 
 

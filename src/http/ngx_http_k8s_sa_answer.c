@@ -1,0 +1,195 @@
+#include "http/ngx_http_k8s_sa.h"
+
+
+static ngx_int_t ngx_http_k8s_sa_challenge(ngx_http_request_t *r,
+    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
+    ngx_int_t status);
+
+
+ngx_int_t
+ngx_http_k8s_sa_answer(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
+    ngx_http_k8s_sa_ctx_t *ctx)
+{
+    ngx_int_t  status;
+
+    status = ctx->status ? ctx->status
+                         : (ngx_int_t) k8s_sa_verdict_info(ctx->verdict)->status;
+
+    if ((status == NGX_HTTP_UNAUTHORIZED || status == NGX_HTTP_FORBIDDEN)
+        && ngx_http_k8s_sa_challenge(r, lcf, ctx, status) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return status;
+}
+
+
+/* RFC 6750 section 3 */
+
+static ngx_int_t
+ngx_http_k8s_sa_challenge(ngx_http_request_t *r,
+    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
+    ngx_int_t status)
+{
+    u_char                       *p;
+    size_t                        len;
+    const char                   *error, *description;
+    ngx_table_elt_t              *h;
+    const k8s_sa_verdict_info_t  *info;
+
+    info = k8s_sa_verdict_info(ctx->verdict);
+    description = info->description;
+
+    if (ctx->verdict == K8S_SA_NO_TOKEN) {
+        error = NULL;
+
+    } else if (status == NGX_HTTP_FORBIDDEN) {
+        error = "insufficient_scope";
+
+    } else if (info->status == NGX_HTTP_FORBIDDEN) {
+
+        /* k8s_sa_require with error=401: nothing is wrong with the token */
+
+        error = NULL;
+
+    } else {
+        error = "invalid_token";
+    }
+
+    len = lcf->realm.len;
+
+    if (error) {
+        len += sizeof(", error=\"\"") - 1 + ngx_strlen(error);
+    }
+
+    if (description) {
+        len += sizeof(", error_description=\"\"") - 1
+               + ngx_strlen(description);
+    }
+
+    h = ngx_list_push(&r->headers_out.headers);
+    p = ngx_pnalloc(r->pool, len);
+
+    if (h == NULL || p == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->hash = 1;
+    h->lowcase_key = (u_char *) "www-authenticate";
+    ngx_str_set(&h->key, "WWW-Authenticate");
+    h->value.data = p;
+
+    p = ngx_cpymem(p, lcf->realm.data, lcf->realm.len);
+
+    if (error) {
+        p = ngx_sprintf(p, ", error=\"%s\"", error);
+    }
+
+    if (description) {
+        p = ngx_sprintf(p, ", error_description=\"%s\"", description);
+    }
+
+    h->value.len = p - h->value.data;
+
+#if (nginx_version >= 1023000)
+
+    /* with "satisfy any" another module may have challenged already */
+
+    h->next = r->headers_out.www_authenticate;
+#endif
+
+    r->headers_out.www_authenticate = h;
+    ctx->challenge = h;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_k8s_sa_count(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
+{
+    time_t                        now;
+    k8s_sa_identity_t            *id;
+    ngx_k8s_sa_counters_t        *counters;
+    ngx_http_k8s_sa_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_k8s_sa_module);
+
+    counters = ctx->issuer ? ngx_k8s_sa_keystore_counters(&ctx->issuer->ref)
+                           : ngx_k8s_sa_zone_counters(mcf->zone);
+
+    ngx_k8s_sa_count(counters->verdicts[ctx->verdict]);
+
+    if (ctx->hit) {
+        ngx_k8s_sa_count(counters->cache_hits);
+
+    } else if (ctx->looked_up) {
+        ngx_k8s_sa_count(counters->cache_misses);
+    }
+
+    id = ctx->identity;
+
+    if (ctx->verdict != K8S_SA_VERDICT_OK || id->name.len == 0) {
+        return;
+    }
+
+    now = ngx_time();
+
+    if (id->warnafter && now >= id->warnafter) {
+        ngx_k8s_sa_count_caller(mcf->zone, counters, &id->namespace, &id->name,
+                                NGX_K8S_SA_CALLER_WARNAFTER);
+    }
+
+    /* the kubelet renews a token when four fifths of its time are over */
+
+    if (id->expires && id->issued
+        && id->expires - now < (id->expires - id->issued) / 5)
+    {
+        ngx_k8s_sa_count_caller(mcf->zone, counters, &id->namespace, &id->name,
+                                NGX_K8S_SA_CALLER_LATE);
+    }
+}
+
+
+void
+ngx_http_k8s_sa_log(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
+    ngx_http_k8s_sa_ctx_t *ctx)
+{
+    u_char                       *p, *last;
+    u_char                        who[NGX_MAX_ERROR_STR / 2];
+    ngx_uint_t                    level;
+    const k8s_sa_verdict_info_t  *info;
+
+    static time_t                 faulted;
+
+    info = k8s_sa_verdict_info(ctx->verdict);
+    level = lcf->log_level;
+
+    /* our own fault, but one line a second says it as well as a thousand */
+
+    if (info->status == NGX_HTTP_SERVICE_UNAVAILABLE
+        && faulted != ngx_time())
+    {
+        faulted = ngx_time();
+        level = NGX_LOG_ERR;
+    }
+
+    p = who;
+    last = who + sizeof(who);
+
+    if (ctx->issuer) {
+        p = ngx_slprintf(p, last, ", issuer: \"%V\"", &ctx->issuer->name);
+    }
+
+    if (ctx->identity) {
+        p = ngx_slprintf(p, last, ", subject: \"%*s\"",
+                         ctx->identity->username.len,
+                         ctx->identity->username.data);
+    }
+
+    ngx_log_error(level, r->connection->log, 0,
+                  "k8s_sa: request refused%s (%s): %s%s%V%*s",
+                  lcf->dry_run ? ", dry run" : "", info->word, info->reason, ctx->detail.len ? ": " : "",
+                  &ctx->detail, (size_t) (p - who), who);
+}

@@ -1,0 +1,319 @@
+#include "http/ngx_http_k8s_sa.h"
+
+#include <jansson.h>
+
+
+static ngx_int_t ngx_http_k8s_sa_whoami_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_k8s_sa_whoami_decide(ngx_http_request_t *r,
+    ngx_http_k8s_sa_ctx_t *ctx);
+static void ngx_http_k8s_sa_whoami_resume(ngx_k8s_sa_waiter_t *waiter);
+static ngx_int_t ngx_http_k8s_sa_whoami_send(ngx_http_request_t *r,
+    ngx_http_k8s_sa_ctx_t *ctx);
+static ngx_int_t ngx_http_k8s_sa_whoami_json(ngx_http_request_t *r,
+    k8s_sa_identity_t *id, ngx_str_t *body);
+static void ngx_http_k8s_sa_whoami_set(json_t *obj, const char *name,
+    const k8s_sa_str_t *s);
+static json_t *ngx_http_k8s_sa_whoami_groups(const k8s_sa_str_t *groups);
+static json_t *ngx_http_k8s_sa_whoami_extra(const k8s_sa_str_t *extra);
+
+
+char *
+ngx_http_k8s_sa_whoami(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler == ngx_http_k8s_sa_whoami_handler) {
+        return "is duplicate";
+    }
+
+    clcf->handler = ngx_http_k8s_sa_whoami_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+/* any method: who asks for external authorization passes on the caller's */
+
+static ngx_int_t
+ngx_http_k8s_sa_whoami_handler(ngx_http_request_t *r)
+{
+    ngx_int_t               rc;
+    ngx_http_k8s_sa_ctx_t  *ctx;
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (r == r->main) {
+
+        /* the access phase has decided, where k8s_sa_auth is on */
+
+        ctx = ngx_http_k8s_sa_get_ctx(r);
+
+        if (ctx == NULL || !ngx_http_k8s_sa_authentic(ctx)) {
+            return NGX_HTTP_UNAUTHORIZED;
+        }
+
+        return ngx_http_k8s_sa_whoami_send(r, ctx);
+    }
+
+    /* nginx skips the access phase in subrequests */
+
+    ctx = ngx_http_k8s_sa_sub_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_k8s_sa_whoami_decide(r, ctx);
+
+    if (rc == NGX_AGAIN) {
+        r->main->count++;
+        return NGX_DONE;
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_whoami_decide(ngx_http_request_t *r,
+    ngx_http_k8s_sa_ctx_t *ctx)
+{
+    ngx_int_t                    rc;
+    ngx_http_k8s_sa_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_k8s_sa_module);
+
+    if (lcf->auth == NULL) {
+        return NGX_HTTP_UNAUTHORIZED;
+    }
+
+    rc = ngx_http_k8s_sa_pass(r, lcf, ctx, ngx_http_k8s_sa_whoami_resume);
+
+    switch (rc) {
+
+    case NGX_OK:
+    case NGX_DECLINED:
+
+        if (!ngx_http_k8s_sa_authentic(ctx)) {
+            return NGX_HTTP_UNAUTHORIZED;
+        }
+
+        return ngx_http_k8s_sa_whoami_send(r, ctx);
+
+    case NGX_ERROR:
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    default:
+        return rc;
+    }
+}
+
+
+static void
+ngx_http_k8s_sa_whoami_resume(ngx_k8s_sa_waiter_t *waiter)
+{
+    ngx_int_t            rc;
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = waiter->data;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    r->read_event_handler = ngx_http_block_reading;
+
+    rc = ngx_http_k8s_sa_whoami_decide(r,
+                          ngx_http_get_module_ctx(r, ngx_http_k8s_sa_module));
+
+    if (rc != NGX_AGAIN) {
+        ngx_http_finalize_request(r, rc);
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_whoami_send(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
+{
+    ngx_int_t                    rc;
+    ngx_buf_t                   *b;
+    ngx_str_t                    body;
+    ngx_chain_t                  out;
+    ngx_table_elt_t             *h;
+    ngx_http_k8s_sa_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_k8s_sa_module);
+
+    rc = ngx_http_k8s_sa_push_headers(r, lcf, ctx->identity,
+                                      &r->headers_out.headers);
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    b = ngx_calloc_buf(r->pool);
+    h = ngx_list_push(&r->headers_out.headers);
+
+    if (b == NULL || h == NULL
+        || ngx_http_k8s_sa_whoami_json(r, ctx->identity, &body) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    h->hash = 1;
+    h->lowcase_key = (u_char *) "cache-control";
+    ngx_str_set(&h->key, "Cache-Control");
+    ngx_str_set(&h->value, "no-store");
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
+
+    r->headers_out.status = NGX_HTTP_OK;
+    r->headers_out.content_length_n = body.len;
+    ngx_str_set(&r->headers_out.content_type, "application/json");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    b->pos = body.data;
+    b->last = body.data + body.len;
+    b->memory = 1;
+    b->last_buf = (r == r->main);
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_output_filter(r, &out);
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_whoami_json(ngx_http_request_t *r, k8s_sa_identity_t *id,
+    ngx_str_t *body)
+{
+    char    *text;
+    json_t  *obj;
+
+    obj = json_object();
+
+    ngx_http_k8s_sa_whoami_set(obj, "username", &id->username);
+    ngx_http_k8s_sa_whoami_set(obj, "uid", &id->uid);
+
+    (void) json_object_set_new(obj, "groups",
+                               ngx_http_k8s_sa_whoami_groups(&id->groups));
+    (void) json_object_set_new(obj, "extra",
+                               ngx_http_k8s_sa_whoami_extra(&id->extra));
+
+    ngx_http_k8s_sa_whoami_set(obj, "issuer", &id->issuer);
+
+    (void) json_object_set_new(obj, "audiences",
+                       id->audience.len
+                       ? json_pack("[s%]", id->audience.data, id->audience.len)
+                       : json_array());
+
+    (void) json_object_set_new(obj, "expires", id->expires
+                               ? json_integer(id->expires) : json_null());
+
+    text = json_dumps(obj, JSON_COMPACT);
+    json_decref(obj);
+
+    if (text == NULL) {
+        return NGX_ERROR;
+    }
+
+    body->len = ngx_strlen(text) + 1;
+    body->data = ngx_pnalloc(r->pool, body->len);
+
+    if (body->data) {
+        ngx_memcpy(body->data, text, body->len - 1);
+        body->data[body->len - 1] = LF;
+    }
+
+    free(text);
+
+    return body->data ? NGX_OK : NGX_ERROR;
+}
+
+
+static void
+ngx_http_k8s_sa_whoami_set(json_t *obj, const char *name,
+    const k8s_sa_str_t *s)
+{
+    (void) json_object_set_new(obj, name,
+                               s->data ? json_stringn((char *) s->data, s->len)
+                                       : json_null());
+}
+
+
+/* each group is followed by "\n" */
+
+static json_t *
+ngx_http_k8s_sa_whoami_groups(const k8s_sa_str_t *groups)
+{
+    u_char  *p, *last, *end;
+    json_t  *list;
+
+    list = json_array();
+    last = groups->data + groups->len;
+
+    for (p = groups->data; p < last; p = end + 1) {
+
+        end = ngx_strlchr(p, last, '\n');
+        if (end == NULL) {
+            break;
+        }
+
+        (void) json_array_append_new(list, json_stringn((char *) p, end - p));
+    }
+
+    return list;
+}
+
+
+/* key "\t" value "\n", a key may come again */
+
+static json_t *
+ngx_http_k8s_sa_whoami_extra(const k8s_sa_str_t *extra)
+{
+    u_char  *p, *last, *tab, *end;
+    json_t  *obj, *list;
+
+    obj = json_object();
+    last = extra->data + extra->len;
+
+    for (p = extra->data; p < last; p = end + 1) {
+
+        end = ngx_strlchr(p, last, '\n');
+        tab = end ? ngx_strlchr(p, end, '\t') : NULL;
+
+        if (tab == NULL) {
+            break;
+        }
+
+        list = json_object_getn(obj, (char *) p, tab - p);
+
+        if (list == NULL) {
+            list = json_array();
+            (void) json_object_setn_new(obj, (char *) p, tab - p, list);
+        }
+
+        (void) json_array_append_new(list, json_stringn((char *) tab + 1,
+                                                        end - tab - 1));
+    }
+
+    return obj;
+}
