@@ -27,6 +27,7 @@ ngx_k8s_sa_state_read(ngx_k8s_sa_issuer_t *issuer)
     json_t              *state;
     ngx_int_t            rc;
     ngx_str_t            content;
+    ngx_uint_t           level;
     json_error_t         error;
     k8s_sa_error_t       err;
     ngx_k8s_sa_keys_t    keys;
@@ -36,44 +37,49 @@ ngx_k8s_sa_state_read(ngx_k8s_sa_issuer_t *issuer)
 
     watch.path = issuer->state_file;
 
-    if (ngx_k8s_sa_watch_read(&watch, NGX_K8S_SA_STATE_MAX, &content, &err)
-        != NGX_OK)
-    {
-        ngx_log_error(NGX_LOG_NOTICE, issuer->log, 0,
-                      "k8s_sa: no saved keys of issuer \"%V\": \"%V\": %s",
-                      &issuer->name, &issuer->state_file, err.text);
-        return NGX_DECLINED;
-    }
-
-    state = json_loadb((char *) content.data, content.len,
-                       JSON_REJECT_DUPLICATES, &error);
-    free(content.data);
-
-    k8s_sa_error_set(&err, "not JSON");
-
+    state = NULL;
     rc = NGX_DECLINED;
 
-    if (watch.mode & S_IWOTH) {
-        k8s_sa_error_set(&err, "anyone may write it");
+    if (ngx_k8s_sa_watch_read(&watch, NGX_K8S_SA_STATE_MAX, &content, &err)
+        == NGX_OK)
+    {
+        state = json_loadb((char *) content.data, content.len,
+                           JSON_REJECT_DUPLICATES, &error);
+        free(content.data);
 
-    } else if (state) {
-        rc = ngx_k8s_sa_state_check(issuer, state, &keys, &err);
+        if (watch.mode & S_IWOTH) {
+            k8s_sa_error_set(&err, "anyone may write it");
+
+        } else if (state == NULL) {
+            k8s_sa_error_set(&err, "not JSON");
+
+        } else {
+            rc = ngx_k8s_sa_state_check(issuer, state, &keys, &err);
+        }
+    }
+
+    /* due at once: they are only there until the issuer answers */
+
+    if (rc == NGX_OK
+        && ngx_k8s_sa_keystore_store(issuer->zone, &issuer->ref, &keys, 0)
+           != NGX_OK)
+    {
+        k8s_sa_error_set(&err, "the zone has no room for them");
+        rc = NGX_DECLINED;
     }
 
     if (rc == NGX_OK) {
-
-        /* due at once: they are only there until the issuer answers */
-
-        rc = ngx_k8s_sa_keystore_store(issuer->zone, &issuer->ref, &keys, 0);
-
-        if (rc == NGX_OK) {
-            ngx_log_error(NGX_LOG_NOTICE, issuer->log, 0,
-                          "k8s_sa: issuer \"%V\" has saved keys from \"%V\"",
-                          &issuer->name, &issuer->state_file);
-        }
+        ngx_log_error(NGX_LOG_NOTICE, issuer->log, 0,
+                      "k8s_sa: issuer \"%V\" has saved keys from \"%V\"",
+                      &issuer->name, &issuer->state_file);
 
     } else {
-        ngx_log_error(NGX_LOG_WARN, issuer->log, 0,
+
+        /* mode 0: there is none yet */
+
+        level = watch.mode ? NGX_LOG_WARN : NGX_LOG_NOTICE;
+
+        ngx_log_error(level, issuer->log, 0,
                       "k8s_sa: saved keys of issuer \"%V\" cannot be used: "
                       "\"%V\": %s",
                       &issuer->name, &issuer->state_file, err.text);
@@ -81,7 +87,7 @@ ngx_k8s_sa_state_read(ngx_k8s_sa_issuer_t *issuer)
 
     json_decref(state);
 
-    return rc == NGX_OK ? NGX_OK : NGX_DECLINED;
+    return rc;
 }
 
 

@@ -1,0 +1,236 @@
+# The issuer is not there: when nginx starts, later on, and when keys from disk
+# have to do.
+
+use strict;
+use warnings;
+
+use JSON::PP;
+use POSIX qw(WNOHANG mkfifo);
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use K8sSa;
+use K8sSa::Http;
+use K8sSa::Load;
+use K8sSa::MockIssuer;
+use K8sSa::Nginx;
+
+
+authority('ca');
+
+my $ca = 'ssl_trusted_certificate ' . dir() . '/ca.crt;';
+my $mock = K8sSa::MockIssuer->new;
+my $port = free_port();
+my $jwks = jwks([ 'ec', 'first', kid => 'k' ]);
+my $two = jwks([ 'ec', 'first', kid => 'k' ], [ 'ec', 'second', kid => 's' ]);
+
+sub signed {
+    my ($name, $key, $kid) = @_;
+    return with_token("/$name", sign_token(
+        key => [ 'ec', $key || 'first' ], header => { kid => $kid || 'k' },
+        claims => claims(iss => $mock->url($name))));
+}
+
+my %request;
+
+sub status {
+    my ($name) = @_;
+    return request($port, $request{$name} ||= signed($name))->{status};
+}
+
+sub conf {
+    my %issuers = @_;
+    return join '',
+        (map { "k8s_sa_issuer $_ { audience service2; timeout 2s; $ca "
+               . 'discovery ' . $mock->discovery($_) . "; $issuers{$_} }\n" }
+             sort keys %issuers),
+        "server { listen 127.0.0.1:$port;\n",
+        (map { "location = /$_ { k8s_sa_auth $_; empty_gif; }\n" }
+             sort keys %issuers),
+        "}\n";
+}
+
+sub until_status {
+    my ($name, $status, $limit) = @_;
+    my $began = time();
+    sleep 0.02 while status($name) != $status && time() - $began < $limit;
+    return time() - $began;
+}
+
+
+# When nginx starts
+
+$mock->stop;
+$mock->set($_, jwks => { body => $jwks }) for qw(start later);
+
+my $nginx = K8sSa::Nginx->new(workers => 2, http => conf(
+    start => '', later => 'refresh 1s; stale 3s;'));
+
+is(($nginx->test)[0], 0, 'down: the configuration is fine');
+$nginx->start;
+
+my $began = time();
+is(status('start'), 503, 'down: nginx starts and answers 503');
+cmp_ok(time() - $began, '<', 1, 'at once');
+ok($nginx->wait_log(qr/\[error\].*issuer "start" failed: .*111: Connection refused/),
+   'the log tells why');
+
+sleep 2;                                   # several tries
+$mock->start;
+my $took = until_status('start', 200, 5);
+cmp_ok($took, '<', 2.5, 'it comes back by itself');
+diag(sprintf 'down at start: back after %.2f s', $took);
+
+
+# Later on
+
+until_status('later', 200, 3);
+$mock->stop;
+my $stopped = time();
+my $load = load($port, 'start' => signed('start'));
+
+is(status('later'), 200, 'down later: the keys serve');
+sleep 0.1 while time() < $stopped + 1.5;
+is(status('later'), 200, 'and go on serving');
+$took = until_status('later', 503, 5);
+cmp_ok(time() - $stopped, '>', 2, 'until "stale" is over');
+cmp_ok(time() - $stopped, '<', 3.5, 'but not longer');
+
+# a request with a token that was accepted all the time
+is(status('later'), 503, 'and stay away');
+
+$mock->start;
+$took = until_status('later', 200, 5);
+cmp_ok($took, '<', 2.5, 'stale: it comes back by itself');
+is_deeply([ grep { /^\d/ } keys %{load_end($load)->{start}} ], [ 200 ],
+          'an issuer with another "stale" served all the time');
+
+$nginx->stop;
+
+
+# Keys on disk
+
+my $state = dir() . '/state';
+my @disk = qw(disk rotated changed damaged cut foreign text old open fifo huge
+              stuck);
+
+$mock->set($_, jwks => { body => $jwks }) for @disk;
+
+my %conf = map { $_ => "state_path $state;" } @disk;
+$conf{old} .= ' refresh 1s; stale 1s;';
+$conf{rotated} .= ' refresh 200ms;';
+
+$nginx = K8sSa::Nginx->new(workers => 2, http => conf(%conf))->start;
+
+is(status($_), 200, "$_: keys") for @disk;
+
+my %file = map { $_ => "$state/$_.json" } @disk;
+
+sleep 0.02 while time() < $began + 60 && grep { !-e } values %file;
+
+my @dir = stat $state;
+my @stat = stat $file{disk};
+is($stat[2] & 07777, 0600, 'saved: only for nginx');
+is($dir[2] & 0077, 0, 'in a directory that only nginx may look into');
+is($stat[4], $dir[4], 'of the same owner');
+
+# it is replaced as a whole: whoever reads it sees one that is complete
+
+my ($bad, %seen) = (0);
+my $until = time() + 1.5;
+
+while (time() < $until) {
+    my $text = slurp($file{rotated});
+    my $json = eval { decode_json($text) };
+    $bad++ unless $json && keys %$json == 4 && $json->{jwks} eq $jwks;
+    $seen{(stat $file{rotated})[1]} = 1;
+}
+
+is($bad, 0, 'saved: never a half of it');
+cmp_ok(scalar keys %seen, '>', 2, 'and it was replaced meanwhile');
+
+$mock->set('rotated', jwks => { body => $two });
+$until = time() + 5;
+sleep 0.05 while time() < $until && slurp($file{rotated}) !~ /"s\\"/;
+is_deeply(decode_json(slurp($file{rotated}))->{jwks}, $two,
+          'new keys are saved');
+
+$nginx->stop;
+is_deeply([ grep { !/\.json$/ } glob "$state/*" ], [],
+          'nothing else is left there');
+$mock->stop;
+
+my $text = slurp($file{damaged});
+write_file($file{damaged}, $text =~ s/(x\\":\\"\w)\w/$1_/r);
+isnt(slurp($file{damaged}), $text, '(damaged)');
+write_file($file{cut}, substr $text, 0, 200);
+write_file($file{foreign}, slurp($file{disk}));
+write_file($file{text}, 'hello');
+chmod 0606, $file{open};
+unlink $file{fifo};
+mkfifo($file{fifo}, 0666);
+write_file($file{huge}, $text . ' ' x (4 * 1024 * 1024));
+$conf{changed} .= ' issuer ' . $mock->url('changed') . ';';
+sleep 1.1;                                 # for "old"
+
+$nginx = K8sSa::Nginx->new(workers => 2, http => conf(%conf))->start;
+
+is(status($_), 200, "$_: served from disk") for qw(disk rotated stuck);
+is(request($port, signed('rotated', 'second', 's'))->{status}, 200,
+   'rotated: with the new key');
+is(request($port, signed('disk', 'second', 's'))->{status}, 401,
+   'disk: and no other');
+
+my %why = (
+    changed => qr/another configuration/,
+    damaged => qr/damaged/,
+    cut => qr/not JSON/,
+    foreign => qr/another configuration/,
+    text => qr/not JSON/,
+    old => qr/older than "stale"/,
+    open => qr/anyone may write it/,
+    fifo => qr/not a regular file/,
+    huge => qr/larger than/,
+);
+
+for (sort keys %why) {
+    is(status($_), 503, "$_: 503");
+    ok($nginx->wait_log(qr/\[warn\].*saved keys of issuer "$_" cannot be used: "\Q$file{$_}\E": .*$why{$_}/),
+       "$_: a warning tells why");
+}
+
+is(scalar(() = $nginx->log =~ /"disk" has saved keys/g), 1,
+   'one worker has read them');
+
+# The issuer is back: its keys count, and are saved.
+
+chmod 0500, $state;
+$mock->set('disk', jwks => { body => $two });
+unlink $file{fifo};
+$mock->start;
+
+cmp_ok(until_status('text', 200, 5), '<', 2.5, 'all are back');
+ok($nginx->wait_log(qr/\[error\].*cannot save the keys of issuer "text" in "\Q$file{text}\E" \(13:/),
+   'a directory that cannot be written to is an error');
+is(slurp($file{text}), 'hello', 'and leaves the file as it was');
+
+$request{disk} = signed('disk', 'second', 's');
+cmp_ok(until_status('disk', 200, 10), '<', 9,
+       'disk: the keys of the issuer, with the next try');
+
+chmod 0700, $state;
+$nginx->stop;
+
+# gone for good: nginx starts with what there is
+
+$mock->stop;
+unlink $file{cut};
+$nginx->start;
+delete $request{disk};
+is(status('disk'), 200, 'started again: from disk');
+is(status('cut'), 503, 'a file that is not there');
+ok($nginx->wait_log(qr/\[notice\].*saved keys of issuer "cut" cannot be used: "\Q$file{cut}\E": open\(\) failed \(2:/),
+   'is no more than a notice');
+
+
+K8sSa::Nginx::finish();
