@@ -89,11 +89,11 @@ ngx_http_k8s_sa_ctx_t *
 ngx_http_k8s_sa_sub_ctx(ngx_http_request_t *r)
 {
     ngx_pool_cleanup_t          *cln;
-    ngx_http_k8s_sa_ctx_t       *ctx, *main;
+    ngx_http_k8s_sa_ctx_t       *ctx, *prepared;
     ngx_http_k8s_sa_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_k8s_sa_module);
-    main = ngx_http_k8s_sa_get_ctx(r);
+    prepared = ngx_http_k8s_sa_get_ctx(r);
 
     cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_k8s_sa_ctx_t));
     if (cln == NULL) {
@@ -109,8 +109,10 @@ ngx_http_k8s_sa_sub_ctx(ngx_http_request_t *r)
 
     ngx_http_set_ctx(r, ctx, ngx_http_k8s_sa_module);
 
-    if (main && main->has_detached) {
-        ctx->token = main->token;
+    /* the header may be gone already, here or in the main request */
+
+    if (prepared && prepared->prepared) {
+        ctx->token = prepared->token;
 
     } else if (lcf->auth && ngx_http_k8s_sa_find_token(r, lcf, ctx) != NGX_OK)
     {
@@ -180,6 +182,8 @@ ngx_http_k8s_sa_preaccess_handler(ngx_http_request_t *r)
             {
                 return NGX_HTTP_INTERNAL_SERVER_ERROR;
             }
+
+            ngx_http_set_ctx(r, ctx, ngx_http_k8s_sa_module);
         }
 
     } else if (lcf->auth || ctx) {
