@@ -21,9 +21,10 @@ typedef struct {
 
 /*
  * Reads len bytes of JSON.  Both members must be non-empty strings without
- * control characters; jwks_uri an absolute http or https URL (whether http is
- * acceptable is the caller's decision).  K8S_SA_OK, or K8S_SA_ERROR with the
- * reason in *err and nothing to free.
+ * control characters; jwks_uri an absolute URL of visible ASCII characters
+ * that begins with "http://" or "https://", in lower case, and a host (whether
+ * http is acceptable is the caller's decision).  K8S_SA_OK, or K8S_SA_ERROR
+ * with the reason in *err and nothing to free.
  */
 
 int k8s_sa_discovery_parse(k8s_sa_discovery_t *doc, const void *data,

@@ -15,7 +15,7 @@
 
 
 #define K8S_SA_RSA_MIN_BITS    2048    /* SPEC section 3 */
-#define K8S_SA_RSA_MAX_BITS    16384
+#define K8S_SA_RSA_MAX_BITS    16384   /* and exponents up to 64 bits */
 #define K8S_SA_KID_MAX         512     /* characters, longer ones are refused */
 #define K8S_SA_KEYS_MAX        4096    /* keys in one set */
 
@@ -48,10 +48,11 @@ void k8s_sa_keyset_free(k8s_sa_keyset_t *set);
  * --service-account-key-file takes it (client-go/util/keyutil,
  * ParsePublicKeysPEM): PUBLIC KEY, RSA PUBLIC KEY, CERTIFICATE,
  * RSA PRIVATE KEY, EC PRIVATE KEY, PRIVATE KEY (of these their public half),
- * RSA and EC P-256/384/521 only.  Text around blocks and EC PARAMETERS are
- * passed over.  Each key gets the kid that Kubernetes gives it
+ * RSA and EC P-256/384/521 only.  Text around blocks, and blocks that are no
+ * keys (EC PARAMETERS, X509 CRL, ...), are passed over.  Each key gets the kid that Kubernetes gives it
  * (pkg/serviceaccount/jwt.go, keyIDFromPublicKey): base64url(SHA-256(DER
- * SubjectPublicKeyInfo)).  The same key twice is one key.
+ * SubjectPublicKeyInfo)).  The same key twice is one key: that is, with the
+ * same kid and the same algorithms.
  *
  * K8S_SA_OK; K8S_SA_ERROR with the reason in *err (not PEM, no key, a
  * malformed, encrypted, weak or unsupported one, out of memory); the set is

@@ -25,7 +25,9 @@ char *k8s_sa_review_request(const k8s_sa_str_t *token,
 
 
 typedef struct {
-    k8s_sa_identity_t   identity;   /* valid if authenticated */
+    k8s_sa_identity_t   identity;   /* with K8S_SA_VERDICT_OK; otherwise
+                                       empty, but for the user name with
+                                       K8S_SA_WRONG_AUDIENCE */
     char               *reason;     /* status.error, cleaned of control
                                        characters, or NULL */
     void               *document;   /* owner of all strings above */
@@ -42,7 +44,8 @@ typedef struct {
  * K8S_SA_NOT_AUTHENTICATED: the API says no, with r->reason.
  * K8S_SA_WRONG_AUDIENCE: it says yes, but for none of the audiences.
  * K8S_SA_BAD_CLAIMS: the identity holds what must not stand in a header.
- * K8S_SA_REVIEW_FAILED with *err: not a TokenReview, no user name, ...
+ * K8S_SA_REVIEW_FAILED with *err: not a TokenReview of v1, a member of a wrong
+ * type, no user name, authenticated and an error at once, ...
  * After any of them r is to be given to k8s_sa_review_free().
  */
 

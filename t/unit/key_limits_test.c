@@ -254,6 +254,46 @@ numbers_are_strict_base64url(void **state)
 }
 
 
+/*
+ * With a public key of small order R = identity and S = 0 is a signature of
+ * many texts, and OpenSSL does not mind.
+ */
+
+static void
+ed25519_of_small_order(void **state)
+{
+    size_t          i, j;
+    unsigned char   x[32];
+
+    static const char  *const weak[] = {
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_AU",
+        "xxdqcD1N2E-6PAt2DRBnDyogU_osOczGTsf9d5KsA3o",
+        "7P_______________________________________38",
+        "7f_______________________________________38",
+        "7v_______________________________________38"
+    };
+
+    (void) state;
+
+    for (i = 0; i < test_nelts(weak); i++) {
+        memcpy(x, test_unb64(weak[i], 43, &j), sizeof(x));
+        assert_int_equal(j, sizeof(x));
+
+        /* either sign of x */
+
+        for (j = 0; j < 2; j++) {
+            assert_false(jwk_usable(test_format("{\"kty\":\"OKP\",\"crv\":"
+                                                "\"Ed25519\",\"x\":\"%s\"}",
+                                                test_b64(x, sizeof(x))),
+                                    "small order"));
+            x[31] ^= 0x80;
+        }
+    }
+}
+
+
 static void
 first_note_stays(void **state)
 {
@@ -674,6 +714,7 @@ main(void)
         cmocka_unit_test_teardown(members, test_release),
         cmocka_unit_test_teardown(ed25519_by_its_newer_name, test_release),
         cmocka_unit_test_teardown(numbers_are_strict_base64url, test_release),
+        cmocka_unit_test_teardown(ed25519_of_small_order, test_release),
         cmocka_unit_test_teardown(first_note_stays, test_release),
         cmocka_unit_test_teardown(same_key_again, test_release),
         cmocka_unit_test_teardown(failed_addition_leaves_nothing,
