@@ -4,6 +4,9 @@
 use strict;
 use warnings;
 
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
 use K8sSa::Blocks;
 use Test::Nginx::Socket 'no_plan';
 
