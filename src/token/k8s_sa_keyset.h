@@ -49,10 +49,10 @@ void k8s_sa_keyset_free(k8s_sa_keyset_t *set);
  * ParsePublicKeysPEM): PUBLIC KEY, RSA PUBLIC KEY, CERTIFICATE,
  * RSA PRIVATE KEY, EC PRIVATE KEY, PRIVATE KEY (of these their public half),
  * RSA and EC P-256/384/521 only.  Text around blocks, and blocks that are no
- * keys (EC PARAMETERS, X509 CRL, ...), are passed over.  Each key gets the kid that Kubernetes gives it
- * (pkg/serviceaccount/jwt.go, keyIDFromPublicKey): base64url(SHA-256(DER
- * SubjectPublicKeyInfo)).  The same key twice is one key: that is, with the
- * same kid and the same algorithms.
+ * keys (EC PARAMETERS, X509 CRL, ...), are passed over.  Each key gets the kid
+ * that Kubernetes gives it (pkg/serviceaccount/jwt.go, keyIDFromPublicKey):
+ * base64url(SHA-256(DER SubjectPublicKeyInfo)).  The same key twice is one
+ * key: that is, with the same kid and the same algorithms.
  *
  * K8S_SA_OK; K8S_SA_ERROR with the reason in *err (not PEM, no key, a
  * malformed, encrypted, weak or unsupported one, out of memory); the set is
