@@ -58,6 +58,8 @@ inside() {
     local user=$1 rc=0 left='' process
     shift
 
+    # tests that unshare mounts need a root that is a mount point
+    mount --bind "$ROOT" "$ROOT"
     mount -t proc proc "$ROOT/proc"
     mount --rbind /dev "$ROOT/dev"
     mount -t tmpfs tmpfs "$ROOT/dev/shm"
