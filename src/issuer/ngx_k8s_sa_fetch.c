@@ -14,16 +14,16 @@ struct ngx_k8s_sa_fetch_s {
     ngx_k8s_sa_issuer_t    *issuer;
     ngx_pool_t             *pool;
     ngx_k8s_sa_exchange_t  *exchange;     /* NULL while a handler runs */
+    ngx_k8s_sa_url_t       *url;          /* what is asked for now */
 
-    ngx_k8s_sa_url_t        jwks_uri;
+    ngx_k8s_sa_url_t        jwks_uri;     /* of the document */
     ngx_str_t               learned;      /* the document's issuer */
     ngx_msec_t              refresh;      /* shortened by Cache-Control */
 };
 
 
 static ngx_int_t ngx_k8s_sa_fetch_get(ngx_k8s_sa_fetch_t *fetch,
-    ngx_k8s_sa_url_t *url, ngx_uint_t private,
-    ngx_k8s_sa_exchange_handler_pt handler);
+    ngx_uint_t private, ngx_k8s_sa_exchange_handler_pt handler);
 static void ngx_k8s_sa_fetch_discovery(const ngx_k8s_sa_result_t *res,
     void *data);
 static ngx_int_t ngx_k8s_sa_fetch_document(ngx_k8s_sa_fetch_t *fetch,
@@ -35,8 +35,7 @@ static void ngx_k8s_sa_fetch_jwks(const ngx_k8s_sa_result_t *res, void *data);
 static ngx_int_t ngx_k8s_sa_fetch_store(ngx_k8s_sa_fetch_t *fetch,
     const ngx_k8s_sa_result_t *res, k8s_sa_error_t *err);
 static ngx_int_t ngx_k8s_sa_fetch_status(ngx_k8s_sa_fetch_t *fetch,
-    ngx_k8s_sa_url_t *url, const ngx_k8s_sa_result_t *res,
-    k8s_sa_error_t *err);
+    const ngx_k8s_sa_result_t *res, k8s_sa_error_t *err);
 static void ngx_k8s_sa_fetch_max_age(ngx_k8s_sa_fetch_t *fetch,
     const ngx_str_t *cache_control);
 static void ngx_k8s_sa_fetch_failed(ngx_k8s_sa_fetch_t *fetch,
@@ -114,8 +113,9 @@ ngx_k8s_sa_fetch(ngx_k8s_sa_issuer_t *issuer)
     ngx_uint_t           private;
     ngx_pool_t          *pool;
     k8s_sa_error_t       err;
-    ngx_k8s_sa_url_t    *url;
     ngx_k8s_sa_fetch_t  *fetch;
+
+    ngx_k8s_sa_exchange_handler_pt  handler;
 
     if (issuer->fetch) {
         return NGX_OK;
@@ -163,17 +163,17 @@ ngx_k8s_sa_fetch(ngx_k8s_sa_issuer_t *issuer)
     issuer->fetch = fetch;
 
     if (issuer->discovery.text.len) {
-        url = &issuer->discovery;
-        private = ngx_k8s_sa_client_is_private(issuer->client, url);
+        fetch->url = &issuer->discovery;
+        handler = ngx_k8s_sa_fetch_discovery;
 
-        rc = ngx_k8s_sa_fetch_get(fetch, url, private,
-                                  ngx_k8s_sa_fetch_discovery);
     } else {
-        url = &issuer->jwks_uri;
-        private = ngx_k8s_sa_client_is_private(issuer->client, url);
-
-        rc = ngx_k8s_sa_fetch_get(fetch, url, private, ngx_k8s_sa_fetch_jwks);
+        fetch->url = &issuer->jwks_uri;
+        handler = ngx_k8s_sa_fetch_jwks;
     }
+
+    private = ngx_k8s_sa_client_is_private(issuer->client, fetch->url);
+
+    rc = ngx_k8s_sa_fetch_get(fetch, private, handler);
 
     if (rc != NGX_OK) {
         k8s_sa_error_set(&err, "no memory for a request");
@@ -218,8 +218,8 @@ ngx_k8s_sa_fetch_hold(ngx_k8s_sa_issuer_t *issuer)
 
 
 static ngx_int_t
-ngx_k8s_sa_fetch_get(ngx_k8s_sa_fetch_t *fetch, ngx_k8s_sa_url_t *url,
-    ngx_uint_t private, ngx_k8s_sa_exchange_handler_pt handler)
+ngx_k8s_sa_fetch_get(ngx_k8s_sa_fetch_t *fetch, ngx_uint_t private,
+    ngx_k8s_sa_exchange_handler_pt handler)
 {
     ngx_keyval_t          accept;
     ngx_k8s_sa_issuer_t  *issuer;
@@ -235,7 +235,7 @@ ngx_k8s_sa_fetch_get(ngx_k8s_sa_fetch_t *fetch, ngx_k8s_sa_url_t *url,
     ngx_memzero(&req, sizeof(ngx_k8s_sa_request_t));
 
     req.method = NGX_K8S_SA_GET;
-    req.url = url;
+    req.url = fetch->url;
     req.headers = &accept;
     req.nheaders = 1;
     req.handler = handler;
@@ -284,8 +284,7 @@ ngx_k8s_sa_fetch_discovery(const ngx_k8s_sa_result_t *res, void *data)
         return;
     }
 
-    if (ngx_k8s_sa_fetch_get(fetch, &fetch->jwks_uri,
-                             ngx_k8s_sa_fetch_private(fetch),
+    if (ngx_k8s_sa_fetch_get(fetch, ngx_k8s_sa_fetch_private(fetch),
                              ngx_k8s_sa_fetch_jwks)
         != NGX_OK)
     {
@@ -307,9 +306,7 @@ ngx_k8s_sa_fetch_document(ngx_k8s_sa_fetch_t *fetch,
 
     issuer = fetch->issuer;
 
-    if (ngx_k8s_sa_fetch_status(fetch, &issuer->discovery, res, err)
-        != NGX_OK)
-    {
+    if (ngx_k8s_sa_fetch_status(fetch, res, err) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -322,7 +319,7 @@ ngx_k8s_sa_fetch_document(ngx_k8s_sa_fetch_t *fetch,
     rc = ngx_k8s_sa_fetch_issuer(fetch, &doc, err);
 
     if (rc == NGX_OK && issuer->jwks_uri.text.len) {
-        fetch->jwks_uri = issuer->jwks_uri;
+        fetch->url = &issuer->jwks_uri;
 
     } else if (rc == NGX_OK) {
         text.data = (u_char *) doc.jwks_uri;
@@ -339,6 +336,9 @@ ngx_k8s_sa_fetch_document(ngx_k8s_sa_fetch_t *fetch,
             k8s_sa_error_set(err, "the document's jwks_uri \"%.128s\" is not "
                              "https", doc.jwks_uri);
             rc = NGX_ERROR;
+
+        } else {
+            fetch->url = &fetch->jwks_uri;
         }
     }
 
@@ -410,7 +410,7 @@ ngx_k8s_sa_fetch_private(ngx_k8s_sa_fetch_t *fetch)
 
     issuer = fetch->issuer;
 
-    if (!ngx_k8s_sa_client_is_private(issuer->client, &fetch->jwks_uri)) {
+    if (!ngx_k8s_sa_client_is_private(issuer->client, fetch->url)) {
         return 0;
     }
 
@@ -419,7 +419,7 @@ ngx_k8s_sa_fetch_private(ngx_k8s_sa_fetch_t *fetch)
     }
 
     discovery = &issuer->discovery.authority;
-    jwks = &fetch->jwks_uri.authority;
+    jwks = &fetch->url->authority;
 
     return discovery->len == jwks->len
            && ngx_memcmp(discovery->data, jwks->data, jwks->len) == 0;
@@ -458,14 +458,12 @@ ngx_k8s_sa_fetch_store(ngx_k8s_sa_fetch_t *fetch,
     ngx_atomic_uint_t     generation;
     k8s_sa_error_t        note;
     k8s_sa_keyset_t      *set;
-    ngx_k8s_sa_url_t     *url;
     ngx_k8s_sa_keys_t     keys;
     ngx_k8s_sa_issuer_t  *issuer;
 
     issuer = fetch->issuer;
-    url = fetch->jwks_uri.text.len ? &fetch->jwks_uri : &issuer->jwks_uri;
 
-    if (ngx_k8s_sa_fetch_status(fetch, url, res, err) != NGX_OK) {
+    if (ngx_k8s_sa_fetch_status(fetch, res, err) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -518,7 +516,7 @@ ngx_k8s_sa_fetch_store(ngx_k8s_sa_fetch_t *fetch,
     if (issuer->generation != generation) {
         ngx_log_error(NGX_LOG_NOTICE, issuer->log, 0,
                       "k8s_sa: issuer \"%V\" has new keys from \"%V\"",
-                      &issuer->name, &url->text);
+                      &issuer->name, &fetch->url->text);
     }
 
     if (issuer->state_file.len) {
@@ -530,14 +528,13 @@ ngx_k8s_sa_fetch_store(ngx_k8s_sa_fetch_t *fetch,
 
 
 static ngx_int_t
-ngx_k8s_sa_fetch_status(ngx_k8s_sa_fetch_t *fetch, ngx_k8s_sa_url_t *url,
+ngx_k8s_sa_fetch_status(ngx_k8s_sa_fetch_t *fetch,
     const ngx_k8s_sa_result_t *res, k8s_sa_error_t *err)
 {
     const char  *hint;
 
     if (res->error) {
-        k8s_sa_error_set(err, "%.*s: %.*s", (int) url->text.len,
-                         url->text.data, (int) res->reason.len,
+        k8s_sa_error_set(err, "%.*s", (int) res->reason.len,
                          res->reason.data);
         return NGX_ERROR;
     }
@@ -562,8 +559,7 @@ ngx_k8s_sa_fetch_status(ngx_k8s_sa_fetch_t *fetch, ngx_k8s_sa_url_t *url,
         hint = res->status / 100 == 3 ? " (redirects are not followed)" : "";
     }
 
-    k8s_sa_error_set(err, "%.*s answered %u%s", (int) url->text.len,
-                     url->text.data, (unsigned) res->status, hint);
+    k8s_sa_error_set(err, "answered %u%s", (unsigned) res->status, hint);
 
     return NGX_ERROR;
 }
@@ -618,6 +614,7 @@ ngx_k8s_sa_fetch_max_age(ngx_k8s_sa_fetch_t *fetch,
 static void
 ngx_k8s_sa_fetch_failed(ngx_k8s_sa_fetch_t *fetch, k8s_sa_error_t *err)
 {
+    u_char               *last, text[NGX_K8S_SA_ERROR_MAX];
     ngx_msec_t            retry;
     ngx_k8s_sa_issuer_t  *issuer;
 
@@ -626,12 +623,15 @@ ngx_k8s_sa_fetch_failed(ngx_k8s_sa_fetch_t *fetch, k8s_sa_error_t *err)
     retry = ngx_k8s_sa_jitter(ngx_k8s_sa_fetch_retry(issuer));
 
     ngx_log_error(NGX_LOG_ERR, issuer->log, 0,
-                  "k8s_sa: fetching keys of issuer \"%V\" failed: %s; "
-                  "next try in %M ms", &issuer->name, err->text, retry);
+                  "k8s_sa: fetching keys of issuer \"%V\" failed: %V: %s; "
+                  "next try in %M ms", &issuer->name, &fetch->url->text,
+                  err->text, retry);
 
-    (void) ngx_k8s_sa_keystore_fail(issuer->zone, &issuer->ref,
-                                    (u_char *) err->text,
-                                    ngx_strlen(err->text), retry);
+    last = ngx_snprintf(text, NGX_K8S_SA_ERROR_MAX, "%s: %V", err->text,
+                        &fetch->url->text);
+
+    (void) ngx_k8s_sa_keystore_fail(issuer->zone, &issuer->ref, text,
+                                    last - text, retry);
 
     ngx_k8s_sa_fetch_done(fetch);
 }
