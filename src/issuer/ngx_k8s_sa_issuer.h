@@ -27,6 +27,7 @@
 typedef struct ngx_k8s_sa_issuer_s  ngx_k8s_sa_issuer_t;
 typedef struct ngx_k8s_sa_fetch_s   ngx_k8s_sa_fetch_t;
 typedef struct ngx_k8s_sa_waiter_s  ngx_k8s_sa_waiter_t;
+typedef struct ngx_k8s_sa_reviews_s ngx_k8s_sa_reviews_t;
 
 
 typedef struct {
@@ -69,6 +70,7 @@ struct ngx_k8s_sa_issuer_s {
     ngx_msec_t               refresh;
     ngx_msec_t               stale;
     ngx_msec_t               timeout;    /* of one exchange */
+    ngx_k8s_sa_reviews_t    *reviews;    /* NULL: without "token_review" */
     unsigned                 private_ca:1; /* ssl_trusted_certificate is set */
 
     ngx_k8s_sa_zone_t       *zone;
@@ -102,6 +104,11 @@ struct ngx_k8s_sa_issuer_s {
 
 #define ngx_k8s_sa_issuer_fetches(issuer)                                     \
     ((issuer)->discovery.text.len || (issuer)->jwks_uri.text.len)
+
+/* 1 if tokens are checked with keys here, 0 if by reviews alone. */
+
+#define ngx_k8s_sa_issuer_has_keys(issuer)                                    \
+    ((issuer)->key_files.nelts || ngx_k8s_sa_issuer_fetches(issuer))
 
 
 /*

@@ -1,4 +1,5 @@
 #include "issuer/ngx_k8s_sa_issuer.h"
+#include "issuer/ngx_k8s_sa_review.h"
 
 
 #define NGX_K8S_SA_POLL  20       /* ms between looks, while somebody waits */
@@ -41,6 +42,10 @@ ngx_k8s_sa_issuer_start(ngx_k8s_sa_issuer_t *issuer, ngx_cycle_t *cycle)
     if (ngx_k8s_sa_issuer_fetches(issuer)) {
         ngx_add_timer(&issuer->timer, 1);
     }
+
+    if (issuer->reviews) {
+        ngx_k8s_sa_review_init(issuer);
+    }
 }
 
 
@@ -51,6 +56,10 @@ ngx_k8s_sa_issuer_stop(ngx_k8s_sa_issuer_t *issuer)
 
     if (issuer->client) {
         ngx_k8s_sa_client_shutdown(issuer->client);
+    }
+
+    if (issuer->reviews) {
+        ngx_k8s_sa_review_stop(issuer);
     }
 }
 
