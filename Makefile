@@ -1,6 +1,7 @@
 # make                        the module and the client, in build/
 # make NGINX_SRC=DIR          the same against an nginx source tree
 # make check                  unit tests
+# make bench                  measure; writes bench/results.md and a picture
 # make install DESTDIR=DIR    what was built
 #
 # util/test.sh runs everything, on a bare machine too.
@@ -29,7 +30,7 @@ UNIT_TESTS  = $(patsubst %.c,$(BUILD)/%,$(wildcard t/unit/*_test.c))
 MODULE      = $(BUILD)/ngx_http_k8s_sa_module.so
 CLIENT      = $(BUILD)/k8s-sa-client
 
-.PHONY: all module client check install clean
+.PHONY: all module client check bench install clean
 .DELETE_ON_ERROR:
 
 all: module client
@@ -60,6 +61,16 @@ $(BUILD)/t/unit/%_test: t/unit/%_test.c $(wildcard t/unit/*.h) \
 
 check: $(UNIT_TESTS)
 	@set -e; for t in $(abspath $^); do echo "$$t"; $$t; done
+
+
+$(BUILD)/bench/%: bench/%.c $(BUILD)/libk8s_sa_token.a Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -Isrc $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) \
+	    -o $@ $< $(BUILD)/libk8s_sa_token.a $(LIBS)
+
+bench: module $(BUILD)/bench/tokens $(BUILD)/bench/verify
+	BENCH_MODULE=$(abspath $(MODULE)) BENCH_BIN=$(abspath $(BUILD))/bench \
+	    bench/bench.pl
 
 
 # The module, by nginx's own configure.  It runs in a tree of links, so that
