@@ -151,7 +151,7 @@ sub rss {
     my $total = 0;
     for my $pid (workers($name)) {
         open my $f, '<', "/proc/$pid/status" or next;
-        /^VmRSS:\s+(\d+)/ and $total += $1 while <$f>;
+        /^RssAnon:\s+(\d+)/ and $total += $1 while <$f>;
     }
     return $total;
 }
