@@ -274,7 +274,7 @@ ngx_http_k8s_sa_pattern(ngx_conf_t *cf, ngx_http_k8s_sa_allow_t *allow,
 
     if (ngx_strncmp(s.data, "group:", 6) == 0) {
 
-        if (s.len == 6) {
+        if (s.len == 6 || ngx_strlchr(s.data, last, '*')) {
             goto invalid;
         }
 
@@ -462,9 +462,17 @@ ngx_http_k8s_sa_require(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 1; i < cf->args->nelts; i++) {
 
-        if (i > 1 && i == cf->args->nelts - 1
-            && ngx_strncmp(value[i].data, "error=", 6) == 0)
-        {
+        if (ngx_strncmp(value[i].data, "error=", 6) == 0) {
+
+            /* anywhere else it would be a value that is always there */
+
+            if (i == 1 || i != cf->args->nelts - 1) {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "\"%V\" must come behind the values",
+                                   &value[i]);
+                return NGX_CONF_ERROR;
+            }
+
             req->status = ngx_atoi(value[i].data + 6, value[i].len - 6);
 
             if (req->status < 400 || req->status > 599

@@ -4,6 +4,8 @@
 static ngx_int_t ngx_http_k8s_sa_challenge(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
     ngx_int_t status);
+static void ngx_http_k8s_sa_kid(ngx_http_k8s_sa_ctx_t *ctx,
+    k8s_sa_str_t *kid);
 
 
 ngx_int_t
@@ -159,6 +161,7 @@ ngx_http_k8s_sa_log(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     u_char                       *p, *last;
     u_char                        who[NGX_MAX_ERROR_STR / 2];
     ngx_uint_t                    level;
+    k8s_sa_str_t                  kid;
     const k8s_sa_verdict_info_t  *info;
 
     static time_t                 faulted;
@@ -175,6 +178,10 @@ ngx_http_k8s_sa_log(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
         level = NGX_LOG_ERR;
     }
 
+    if (r->connection->log->log_level < level) {
+        return;
+    }
+
     p = who;
     last = who + sizeof(who);
 
@@ -188,8 +195,38 @@ ngx_http_k8s_sa_log(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
                          ctx->identity->username.data);
     }
 
+    ngx_http_k8s_sa_kid(ctx, &kid);
+
+    if (kid.len) {
+        p = ngx_slprintf(p, last, ", kid: \"%*s\"", kid.len, kid.data);
+    }
+
     ngx_log_error(level, r->connection->log, 0,
                   "k8s_sa: request refused%s (%s): %s%s%V%*s",
-                  lcf->dry_run ? ", dry run" : "", info->word, info->reason, ctx->detail.len ? ": " : "",
-                  &ctx->detail, (size_t) (p - who), who);
+                  lcf->dry_run ? ", dry run" : "", info->word, info->reason,
+                  ctx->detail.len ? ": " : "", &ctx->detail,
+                  (size_t) (p - who), who);
+}
+
+
+/* of the key that verified the token, or that the token names */
+
+static void
+ngx_http_k8s_sa_kid(ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_str_t *kid)
+{
+    static k8s_sa_token_t  t;
+
+    if (ctx->identity) {
+        *kid = ctx->identity->kid;
+        return;
+    }
+
+    kid->len = 0;
+
+    if (ctx->issuer
+        && k8s_sa_token_parse(&t, ctx->token.data, ctx->token.len)
+           == K8S_SA_VERDICT_OK)
+    {
+        *kid = t.kid;
+    }
 }

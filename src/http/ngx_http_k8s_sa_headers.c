@@ -6,8 +6,10 @@
 
 static ngx_uint_t ngx_http_k8s_sa_same_name(u_char *data, ngx_str_t *name);
 static u_char ngx_http_k8s_sa_fold(u_char ch);
-static ngx_int_t ngx_http_k8s_sa_push(ngx_list_t *list, ngx_str_t *name,
-    ngx_str_t *lowcase, ngx_uint_t hash, u_char *data, size_t len);
+static ngx_int_t ngx_http_k8s_sa_push(ngx_http_request_t *r, ngx_list_t *list,
+    ngx_str_t *name, ngx_str_t *lowcase, ngx_uint_t hash, u_char *data,
+    size_t len);
+static ngx_uint_t ngx_http_k8s_sa_fits(u_char *data, size_t len);
 static ngx_int_t ngx_http_k8s_sa_push_front_proxy(ngx_http_request_t *r,
     k8s_sa_identity_t *id, ngx_list_t *list);
 static ngx_int_t ngx_http_k8s_sa_push_extra(ngx_http_request_t *r,
@@ -138,7 +140,6 @@ ngx_int_t
 ngx_http_k8s_sa_push_headers(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, k8s_sa_identity_t *id, ngx_list_t *list)
 {
-    size_t                     n;
     ngx_int_t                  rc;
     ngx_str_t                  value;
     ngx_uint_t                 i;
@@ -172,22 +173,11 @@ ngx_http_k8s_sa_push_headers(ngx_http_request_t *r,
             continue;
         }
 
-        for (n = 0; n < value.len; n++) {
-            if ((value.data[n] < 0x20 && value.data[n] != '\t')
-                || value.data[n] == 0x7f)
-            {
-                ngx_log_error(lcf->log_level, r->connection->log, 0,
-                              "k8s_sa: value for header \"%V\" has a control "
-                              "character", &header[i].name);
-                return NGX_HTTP_BAD_REQUEST;
-            }
-        }
-
-        if (ngx_http_k8s_sa_push(list, &header[i].name, &header[i].lowcase,
-                                 header[i].hash, value.data, value.len)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
+        rc = ngx_http_k8s_sa_push(r, list, &header[i].name,
+                                  &header[i].lowcase, header[i].hash,
+                                  value.data, value.len);
+        if (rc != NGX_OK) {
+            return rc;
         }
     }
 
@@ -196,10 +186,20 @@ ngx_http_k8s_sa_push_headers(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_k8s_sa_push(ngx_list_t *list, ngx_str_t *name, ngx_str_t *lowcase,
-    ngx_uint_t hash, u_char *data, size_t len)
+ngx_http_k8s_sa_push(ngx_http_request_t *r, ngx_list_t *list, ngx_str_t *name,
+    ngx_str_t *lowcase, ngx_uint_t hash, u_char *data, size_t len)
 {
-    ngx_table_elt_t  *h;
+    ngx_table_elt_t             *h;
+    ngx_http_k8s_sa_loc_conf_t  *lcf;
+
+    if (!ngx_http_k8s_sa_fits(data, len)) {
+        lcf = ngx_http_get_module_loc_conf(r, ngx_http_k8s_sa_module);
+
+        ngx_log_error(lcf->log_level, r->connection->log, 0,
+                      "k8s_sa: value for header \"%V\" has a control "
+                      "character, or a blank at an end", name);
+        return NGX_HTTP_BAD_REQUEST;
+    }
 
     h = ngx_list_push(list);
     if (h == NULL) {
@@ -220,6 +220,28 @@ ngx_http_k8s_sa_push(ngx_list_t *list, ngx_str_t *name, ngx_str_t *lowcase,
 
 
 /*
+ * RFC 9110 section 5.5.  Who reads a header cuts the white space off its
+ * value: " admin" would become "admin".
+ */
+
+static ngx_uint_t
+ngx_http_k8s_sa_fits(u_char *data, size_t len)
+{
+    size_t  i;
+
+    for (i = 0; i < len; i++) {
+        if ((data[i] < 0x20 && data[i] != '\t') || data[i] == 0x7f) {
+            return 0;
+        }
+    }
+
+    return len == 0
+           || (data[0] != ' ' && data[0] != '\t'
+               && data[len - 1] != ' ' && data[len - 1] != '\t');
+}
+
+
+/*
  * What the API server takes from its front proxy: client-go's
  * transport.SetAuthProxyHeaders(), read by
  * apiserver/pkg/authentication/request/headerrequest.
@@ -230,6 +252,7 @@ ngx_http_k8s_sa_push_front_proxy(ngx_http_request_t *r, k8s_sa_identity_t *id,
     ngx_list_t *list)
 {
     u_char     *p, *last, *end;
+    ngx_int_t   rc;
     ngx_uint_t  hash;
 
     static ngx_str_t  user = ngx_string("X-Remote-User");
@@ -241,21 +264,20 @@ ngx_http_k8s_sa_push_front_proxy(ngx_http_request_t *r, k8s_sa_identity_t *id,
 
     hash = ngx_hash_key(user_lowcase.data, user_lowcase.len);
 
-    if (ngx_http_k8s_sa_push(list, &user, &user_lowcase, hash,
-                             id->username.data, id->username.len)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
+    rc = ngx_http_k8s_sa_push(r, list, &user, &user_lowcase, hash,
+                              id->username.data, id->username.len);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
-    hash = ngx_hash_key(uid_lowcase.data, uid_lowcase.len);
+    if (id->uid.len) {
+        hash = ngx_hash_key(uid_lowcase.data, uid_lowcase.len);
 
-    if (id->uid.len
-        && ngx_http_k8s_sa_push(list, &uid, &uid_lowcase, hash, id->uid.data,
-                                id->uid.len)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
+        rc = ngx_http_k8s_sa_push(r, list, &uid, &uid_lowcase, hash,
+                                  id->uid.data, id->uid.len);
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
     hash = ngx_hash_key(group_lowcase.data, group_lowcase.len);
@@ -268,11 +290,10 @@ ngx_http_k8s_sa_push_front_proxy(ngx_http_request_t *r, k8s_sa_identity_t *id,
             return NGX_ERROR;
         }
 
-        if (ngx_http_k8s_sa_push(list, &group, &group_lowcase, hash, p,
-                                 end - p)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
+        rc = ngx_http_k8s_sa_push(r, list, &group, &group_lowcase, hash, p,
+                                  end - p);
+        if (rc != NGX_OK) {
+            return rc;
         }
     }
 
@@ -281,11 +302,13 @@ ngx_http_k8s_sa_push_front_proxy(ngx_http_request_t *r, k8s_sa_identity_t *id,
     for (p = id->extra.data; p < last; p = end + 1) {
 
         end = ngx_strlchr(p, last, '\n');
-
-        if (end == NULL
-            || ngx_http_k8s_sa_push_extra(r, p, end, list) != NGX_OK)
-        {
+        if (end == NULL) {
             return NGX_ERROR;
+        }
+
+        rc = ngx_http_k8s_sa_push_extra(r, p, end, list);
+        if (rc != NGX_OK) {
+            return rc;
         }
     }
 
@@ -325,7 +348,7 @@ ngx_http_k8s_sa_push_extra(ngx_http_request_t *r, u_char *data, u_char *end,
         return NGX_ERROR;
     }
 
-    return ngx_http_k8s_sa_push(list, &name, &lowcase,
+    return ngx_http_k8s_sa_push(r, list, &name, &lowcase,
                                 ngx_hash_strlow(lowcase.data, name.data,
                                                 name.len),
                                 tab + 1, end - tab - 1);

@@ -194,13 +194,15 @@ ngx_http_k8s_sa_status_issuer(ngx_k8s_sa_issuer_t *issuer)
            == NGX_OK)
     {
         (void) json_object_set_new(obj, "fetched_keys",
-            json_pack("{s:s%, s:I, s:I, s:I, s:I, s:s%}",
+            json_pack("{s:s%, s:I, s:I, s:I, s:I, s:I, s:s%}",
                 "from",
                 issuer->discovery.text.len ? issuer->discovery.text.data
                                            : issuer->jwks_uri.text.data,
                 issuer->discovery.text.len ? issuer->discovery.text.len
                                            : issuer->jwks_uri.text.len,
                 "last_refresh", (json_int_t) state.fetched,
+                "age", (json_int_t) (state.fetched
+                                     ? ngx_time() - state.fetched : 0),
                 "next_refresh", (json_int_t) (state.refresh_set
                     ? ngx_http_k8s_sa_status_time(state.refresh_msec) : 0),
                 "failures", (json_int_t) state.failures,
@@ -258,17 +260,29 @@ ngx_http_k8s_sa_status_time(ngx_msec_t msec)
 static json_t *
 ngx_http_k8s_sa_status_counters(ngx_k8s_sa_counters_t *counters)
 {
-    json_t      *decisions;
+    u_char       bound[NGX_INT_T_LEN + 1];
+    json_t      *decisions, *latency;
     ngx_uint_t   i;
 
     decisions = json_object();
+    latency = json_object();
 
     for (i = 0; i < K8S_SA_VERDICTS; i++) {
         (void) json_object_set_new(decisions, k8s_sa_verdict_info(i)->word,
                        ngx_http_k8s_sa_status_number(counters->verdicts[i]));
     }
 
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+    for (i = 0; i < NGX_K8S_SA_LATENCIES - 1; i++) {
+        *ngx_sprintf(bound, "%ui", ngx_k8s_sa_latencies[i]) = '\0';
+
+        (void) json_object_set_new(latency, (char *) bound,
+                 ngx_http_k8s_sa_status_number(counters->review_latency[i]));
+    }
+
+    (void) json_object_set_new(latency, "more",
+                 ngx_http_k8s_sa_status_number(counters->review_latency[i]));
+
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
         "decisions", decisions,
         "cache_hits", ngx_http_k8s_sa_status_number(counters->cache_hits),
         "cache_misses", ngx_http_k8s_sa_status_number(counters->cache_misses),
@@ -278,6 +292,7 @@ ngx_http_k8s_sa_status_counters(ngx_k8s_sa_counters_t *counters)
         "review_errors",
                   ngx_http_k8s_sa_status_number(counters->review_errors),
         "review_msec", ngx_http_k8s_sa_status_number(counters->review_msec),
+        "review_latency_msec", latency,
         "past_warnafter", ngx_http_k8s_sa_status_number(counters->warnafter),
         "late", ngx_http_k8s_sa_status_number(counters->late));
 }

@@ -7,6 +7,8 @@ static ngx_int_t ngx_http_k8s_sa_whoami_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_k8s_sa_whoami_decide(ngx_http_request_t *r,
     ngx_http_k8s_sa_ctx_t *ctx);
 static void ngx_http_k8s_sa_whoami_resume(ngx_k8s_sa_waiter_t *waiter);
+static ngx_int_t ngx_http_k8s_sa_whoami_answer(ngx_http_request_t *r,
+    ngx_http_k8s_sa_ctx_t *ctx);
 static ngx_int_t ngx_http_k8s_sa_whoami_send(ngx_http_request_t *r,
     ngx_http_k8s_sa_ctx_t *ctx);
 static ngx_int_t ngx_http_k8s_sa_whoami_json(ngx_http_request_t *r,
@@ -53,11 +55,7 @@ ngx_http_k8s_sa_whoami_handler(ngx_http_request_t *r)
 
         ctx = ngx_http_k8s_sa_get_ctx(r);
 
-        if (ctx == NULL || !ngx_http_k8s_sa_authentic(ctx)) {
-            return NGX_HTTP_UNAUTHORIZED;
-        }
-
-        return ngx_http_k8s_sa_whoami_send(r, ctx);
+        return ngx_http_k8s_sa_whoami_answer(r, ctx);
     }
 
     /* nginx skips the access phase in subrequests */
@@ -97,12 +95,7 @@ ngx_http_k8s_sa_whoami_decide(ngx_http_request_t *r,
 
     case NGX_OK:
     case NGX_DECLINED:
-
-        if (!ngx_http_k8s_sa_authentic(ctx)) {
-            return NGX_HTTP_UNAUTHORIZED;
-        }
-
-        return ngx_http_k8s_sa_whoami_send(r, ctx);
+        return ngx_http_k8s_sa_whoami_answer(r, ctx);
 
     case NGX_ERROR:
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -135,6 +128,31 @@ ngx_http_k8s_sa_whoami_resume(ngx_k8s_sa_waiter_t *waiter)
     }
 
     ngx_http_run_posted_requests(c);
+}
+
+
+/*
+ * Who passed without being known ("optional", "k8s_sa_dry_run") is still
+ * nobody.
+ */
+
+static ngx_int_t
+ngx_http_k8s_sa_whoami_answer(ngx_http_request_t *r,
+    ngx_http_k8s_sa_ctx_t *ctx)
+{
+    ngx_http_k8s_sa_loc_conf_t  *lcf;
+
+    if (ctx == NULL || !ctx->decided) {
+        return NGX_HTTP_UNAUTHORIZED;
+    }
+
+    if (ngx_http_k8s_sa_authentic(ctx)) {
+        return ngx_http_k8s_sa_whoami_send(r, ctx);
+    }
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_k8s_sa_module);
+
+    return ngx_http_k8s_sa_answer(r, lcf, ctx);
 }
 
 
