@@ -35,18 +35,19 @@ TAR=${CACHE:-$SCRATCH}/debian-$SUITE.tar
 
 sources() {
     local own security key=/usr/share/keyrings/debian-archive-keyring.gpg
+    local options="check-valid-until=no signed-by=$key"
 
     own=$(archive_uri "$(own_codename)")
     security=$(archive_uri '.*-security')
 
-    echo "deb [signed-by=$key] $own $SUITE main"
+    echo "deb [$options] $own $SUITE main"
     case $SUITE in
     sid | unstable)
         ;;
     *)
-        echo "deb [signed-by=$key] $own $SUITE-updates main"
+        echo "deb [$options] $own $SUITE-updates main"
         [ -z "$security" ] \
-            || echo "deb [signed-by=$key] $security $SUITE-security main"
+            || echo "deb [$options] $security $SUITE-security main"
         ;;
     esac
 }
