@@ -11,6 +11,7 @@
 #include <ngx_http.h>
 #include "token/k8s_sa_token.h"
 #include "issuer/ngx_k8s_sa_issuer.h"
+#include "issuer/ngx_k8s_sa_review.h"
 
 
 /* configuration */
@@ -41,6 +42,7 @@ typedef struct {
 
 
 typedef struct ngx_http_k8s_sa_entry_s  ngx_http_k8s_sa_entry_t;
+typedef struct ngx_http_k8s_sa_reviewed_s  ngx_http_k8s_sa_reviewed_t;
 typedef struct ngx_http_k8s_sa_allow_s  ngx_http_k8s_sa_allow_t;
 
 
@@ -117,6 +119,12 @@ typedef struct {
     ngx_k8s_sa_waiter_t        waiter;
     ngx_uint_t                 waits;      /* so many so far */
 
+    ngx_k8s_sa_review_request_t  question; /* valid if review_due */
+    ngx_k8s_sa_review_waiter_t   review;
+    ngx_http_k8s_sa_reviewed_t  *reviewed; /* answers so far */
+    uint64_t                   lacking;    /* bit n: the n-th issuer may have
+                                              the token's key once it fetches */
+
     ngx_int_t                  status;     /* of k8s_sa_require, or 0 */
 
     unsigned                   prepared:1;     /* headers are cleaned */
@@ -125,6 +133,8 @@ typedef struct {
     unsigned                   decided:1;      /* verdict is there */
     unsigned                   looked_up:1;    /* in the token cache */
     unsigned                   hit:1;          /* found there */
+    unsigned                   review_due:1;   /* verdict may change: issuer
+                                                  has to be asked */
 } ngx_http_k8s_sa_ctx_t;
 
 
@@ -277,12 +287,19 @@ struct ngx_http_k8s_sa_entry_s {
     u_char                     key_id[K8S_SA_KEY_ID_LEN];
     k8s_sa_identity_t          identity;   /* strings are in the entry */
     ngx_str_t                  token;
+    ngx_msec_t                 fresh;      /* if reviewed: ngx_current_msec
+                                              until which that counts */
+    unsigned                   reviewed:1;
 };
 
-/* The key of a token in the zone.  NGX_OK, or NGX_ERROR. */
+/*
+ * The key of a token in the zone: with the digest of k8s_sa_auth that of the
+ * local check's entry, with the issuer's that of its review's.  NGX_OK, or
+ * NGX_ERROR.
+ */
 
-ngx_int_t ngx_http_k8s_sa_cache_key(ngx_http_k8s_sa_auth_t *auth,
-    ngx_str_t *token, u_char *key);
+ngx_int_t ngx_http_k8s_sa_cache_key(const u_char *digest, ngx_str_t *token,
+    u_char *key);
 
 /*
  * Finds a token that was verified for auth and is valid still: in this worker
@@ -298,7 +315,8 @@ ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_load(
 
 /*
  * Puts a verified token into both.  Returns a reference to its entry, or NULL
- * without memory.
+ * without memory.  Where a review has to follow, load and add leave it out of
+ * the worker's table.
  */
 
 ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_add(
@@ -306,12 +324,58 @@ ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_add(
     ngx_str_t *token, u_char *key, ngx_k8s_sa_issuer_t *issuer,
     const u_char *key_id, const k8s_sa_identity_t *identity);
 
+/*
+ * Puts a reviewed token into the worker's table: the review itself is in the
+ * zone.  local: the entry of the local check, or NULL; not_after: seconds since
+ * the epoch.  Returns as add.
+ */
+
+ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_reviewed(
+    ngx_http_k8s_sa_main_conf_t *mcf, ngx_http_k8s_sa_auth_t *auth,
+    ngx_str_t *token, ngx_k8s_sa_issuer_t *issuer,
+    ngx_http_k8s_sa_entry_t *local, const k8s_sa_identity_t *identity,
+    ngx_msec_t fresh, int64_t not_after);
+
 void ngx_http_k8s_sa_cache_release(ngx_http_k8s_sa_entry_t *entry);
 
 /* Makes the worker's table; it goes with the configuration. */
 
 ngx_int_t ngx_http_k8s_sa_cache_init(ngx_conf_t *cf,
     ngx_http_k8s_sa_main_conf_t *mcf);
+
+
+/*
+ * ngx_http_k8s_sa_review.c: what the API server says of a token.
+ *
+ * The answers that a request got, from r->pool.  They outlive forget().
+ */
+
+struct ngx_http_k8s_sa_reviewed_s {
+    ngx_http_k8s_sa_reviewed_t  *next;
+    ngx_k8s_sa_issuer_t         *issuer;
+    ngx_k8s_sa_review_result_t   result;
+};
+
+/*
+ * After the local check: ctx->entry has been accepted with the keys of
+ * ctx->issuer, which has "token_review", too.  Changes ctx accordingly; the
+ * verdict is final unless ctx->review_due.  NGX_OK, or NGX_ERROR.
+ */
+
+ngx_int_t ngx_http_k8s_sa_review_local(ngx_http_request_t *r,
+    ngx_http_k8s_sa_auth_t *auth, ngx_http_k8s_sa_ctx_t *ctx);
+
+/* The same where no keys decide: asks the issuers that have none. */
+
+ngx_int_t ngx_http_k8s_sa_review_any(ngx_http_request_t *r,
+    ngx_http_k8s_sa_auth_t *auth, ngx_http_k8s_sa_ctx_t *ctx);
+
+/*
+ * If ctx->review_due: NGX_AGAIN, ctx->waiter.handler will be called;
+ * NGX_DECLINED: ctx->verdict tells why not.
+ */
+
+ngx_int_t ngx_http_k8s_sa_review_wait(ngx_http_k8s_sa_ctx_t *ctx);
 
 
 /*

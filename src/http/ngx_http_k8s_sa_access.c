@@ -2,15 +2,15 @@
 
 
 /*
- * One wait may be for a fetch that was under way when the token's key was
- * published; then there is a second one.
+ * For each issuer, one wait may be for a fetch that was under way when the
+ * token's key was published; then there is a second one.
  */
 
 #define NGX_HTTP_K8S_SA_WAITS  2
 
 
 static ngx_int_t ngx_http_k8s_sa_wait(ngx_http_request_t *r,
-    ngx_http_k8s_sa_ctx_t *ctx);
+    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
 static void ngx_http_k8s_sa_resume(ngx_k8s_sa_waiter_t *waiter);
 
 
@@ -85,7 +85,7 @@ ngx_http_k8s_sa_pass(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     ctx->waiter.handler = resume;
     ctx->waiter.data = r;
 
-    rc = ngx_http_k8s_sa_wait(r, ctx);
+    rc = ngx_http_k8s_sa_wait(r, lcf, ctx);
 
     if (rc != NGX_DECLINED) {
         return rc;
@@ -123,26 +123,31 @@ ngx_http_k8s_sa_pass(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
  */
 
 static ngx_int_t
-ngx_http_k8s_sa_wait(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
+ngx_http_k8s_sa_wait(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
+    ngx_http_k8s_sa_ctx_t *ctx)
 {
-    switch (ctx->verdict) {
+    ngx_uint_t                      i;
+    ngx_http_k8s_sa_issuer_ref_t  **ref;
 
-    case K8S_SA_UNKNOWN_KEY:
-    case K8S_SA_NO_KEYS:
-    case K8S_SA_STALE_KEYS:
-        break;
-
-    default:
-        return NGX_DECLINED;
-    }
-
-    if (ctx->waits == NGX_HTTP_K8S_SA_WAITS) {
-        return NGX_DECLINED;
-    }
-
-    if (ngx_k8s_sa_issuer_wait(ctx->issuer, ctx->verdict, &ctx->waiter)
-        != NGX_AGAIN)
+    if (ctx->verdict == K8S_SA_VERDICT_OK || ctx->lacking == 0
+        || ctx->waits >= NGX_HTTP_K8S_SA_WAITS * lcf->auth->issuers.nelts)
     {
+        return NGX_DECLINED;
+    }
+
+    ref = lcf->auth->issuers.elts;
+
+    for (i = 0; i < lcf->auth->issuers.nelts; i++) {
+
+        if ((ctx->lacking & 1ULL << ngx_min(i, 63))
+            && ngx_k8s_sa_issuer_wait(ref[i]->issuer, &ctx->waiter)
+               == NGX_AGAIN)
+        {
+            break;
+        }
+    }
+
+    if (i == lcf->auth->issuers.nelts) {
         return NGX_DECLINED;
     }
 

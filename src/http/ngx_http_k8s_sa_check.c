@@ -114,6 +114,7 @@ ngx_http_k8s_sa_forget(ngx_http_k8s_sa_ctx_t *ctx)
     ctx->issuer = NULL;
     ctx->detail.len = 0;
     ctx->status = 0;
+    ctx->lacking = 0;
     ctx->refused = 0;
     ctx->decided = 0;
     ctx->looked_up = 0;
@@ -197,9 +198,18 @@ ngx_http_k8s_sa_decide(ngx_http_k8s_sa_loc_conf_t *lcf, k8s_sa_token_t *t,
 
             if (verdict == K8S_SA_VERDICT_OK) {
                 ctx->issuer = issuer;
+                ctx->lacking = 0;
 
                 return k8s_sa_token_claims(t, &issuer->policy, ngx_time(),
                                            id, err);
+            }
+
+            if (round != NGX_HTTP_K8S_SA_BY_KID
+                && (verdict == K8S_SA_UNKNOWN_KEY
+                    || verdict == K8S_SA_NO_KEYS
+                    || verdict == K8S_SA_STALE_KEYS))
+            {
+                ctx->lacking |= 1ULL << ngx_min(i, 63);
             }
 
             /* of several refusals the one that came furthest is told */
@@ -211,18 +221,22 @@ ngx_http_k8s_sa_decide(ngx_http_k8s_sa_loc_conf_t *lcf, k8s_sa_token_t *t,
         }
     }
 
-    if (best != K8S_SA_UNKNOWN_ISSUER) {
+    if (best != K8S_SA_UNKNOWN_ISSUER && best != K8S_SA_UNKNOWN_KEY) {
         return best;
     }
 
+    /* it may be of an issuer of which nothing is known yet */
+
     for (i = 0; i < lcf->auth->issuers.nelts; i++) {
+
         if (ngx_k8s_sa_issuer_unlearned(ref[i]->issuer)) {
+            ctx->lacking |= 1ULL << ngx_min(i, 63);
             ctx->issuer = ref[i]->issuer;
-            return K8S_SA_NO_KEYS;
+            best = K8S_SA_NO_KEYS;
         }
     }
 
-    return K8S_SA_UNKNOWN_ISSUER;
+    return best;
 }
 
 

@@ -160,13 +160,13 @@ k8s_sa_key_t *ngx_k8s_sa_issuer_key(ngx_k8s_sa_issuer_t *issuer,
     const u_char *id);
 
 /*
- * After K8S_SA_NO_KEYS, K8S_SA_STALE_KEYS or K8S_SA_UNKNOWN_KEY: NGX_AGAIN, a
+ * When the issuer has no keys now, or does not know the token's: NGX_AGAIN, a
  * fetch is under way, here or in another worker, and waiter->handler will be
- * called; NGX_DECLINED: none is due, this is the answer.
+ * called; NGX_DECLINED: none is due, there is nothing to wait for.
  */
 
 ngx_int_t ngx_k8s_sa_issuer_wait(ngx_k8s_sa_issuer_t *issuer,
-    k8s_sa_verdict_e verdict, ngx_k8s_sa_waiter_t *waiter);
+    ngx_k8s_sa_waiter_t *waiter);
 
 /* Ends a wait; nothing if there is none. */
 

@@ -263,7 +263,7 @@ ngx_k8s_sa_issuer_key(ngx_k8s_sa_issuer_t *issuer, const u_char *id)
 
 
 ngx_int_t
-ngx_k8s_sa_issuer_wait(ngx_k8s_sa_issuer_t *issuer, k8s_sa_verdict_e verdict,
+ngx_k8s_sa_issuer_wait(ngx_k8s_sa_issuer_t *issuer,
     ngx_k8s_sa_waiter_t *waiter)
 {
     ngx_k8s_sa_key_state_t  state;
@@ -275,9 +275,15 @@ ngx_k8s_sa_issuer_wait(ngx_k8s_sa_issuer_t *issuer, k8s_sa_verdict_e verdict,
         return NGX_DECLINED;
     }
 
-    if (state.lease_owner == 0) {
+    if (state.generation != issuer->generation) {
 
-        if (verdict == K8S_SA_UNKNOWN_KEY) {
+        /* another worker has just fetched: look again, at once */
+
+        state.events = 0;
+
+    } else if (state.lease_owner == 0) {
+
+        if (issuer->fetched_keys && !ngx_k8s_sa_issuer_is_stale(issuer)) {
 
             if (ngx_k8s_sa_keystore_force(issuer->zone, &issuer->ref,
                                           NGX_K8S_SA_FORCED_INTERVAL, NULL)
@@ -298,7 +304,7 @@ ngx_k8s_sa_issuer_wait(ngx_k8s_sa_issuer_t *issuer, k8s_sa_verdict_e verdict,
         }
     }
 
-    if (ngx_queue_empty(&issuer->waiters)) {
+    if (ngx_queue_empty(&issuer->waiters) || state.events == 0) {
         issuer->events = state.events;
 
         ngx_add_timer(&issuer->wait_timer, NGX_K8S_SA_POLL);
