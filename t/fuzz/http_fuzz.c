@@ -187,6 +187,7 @@ fuzz_check_head(const ngx_k8s_sa_http_parse_t *p)
 {
     fuzz_check(p->status >= 200 && p->status <= 599);
     fuzz_check(p->minor <= 1);
+    fuzz_check(p->head_len <= NGX_K8S_SA_HTTP_HEAD_MAX);
     fuzz_check(!p->has_length || p->length <= p->max_body);
 
     fuzz_check_str(p, &p->content_type);

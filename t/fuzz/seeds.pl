@@ -68,6 +68,26 @@ seed('claims', chr 5, "\0", qq({"alg":"PS512","kid":"a"}\n$claims));
 seed('token', chr 1, "\0", join '.', map({ encode_base64url($_) }
      '{"alg":"RS256"}', $claims), 'AAAA');
 
+# at the limits, which the fuzzers would seldom come to
+
+my $long = ('x' x 3000);
+my ($first) = glob 't/fixtures/1.36.2/tokens/long-aud-service2-pod.claims.json';
+my $pod = slurp($first) =~ s/\s*\n\s*//gr;
+my $header = '{"alg":"RS256","kid":"a"}';
+
+seed('claims', "\0\0", "$header\n", $pod =~ s/"32eca69f[^"]*"/"$long"/r);
+seed('claims', "\0\0", "$header\n", $pod =~ s/"mytest"/'"' . 'a' x 63 . '"'/er
+                                        =~ s/:mytest:/':' . 'a' x 63 . ':'/er);
+seed('claims', "\0\0", $header =~ s/\}/,"$_":["exp"]}/r, "\n", $pod)
+    for qw(crit b64);
+seed('token', "\0\0", substr join('.', encode_base64url($header),
+     encode_base64url($pod . ' ' x 12000), 'A' x 344), 0, $_) for 16384, 16385;
+seed('json', '{"a":[', join(',', (0) x $_), ']}') for 1022, 1023;
+seed('json', '{', join(',', map { qq("$_":0) } 1 .. $_), '}') for 1023, 1024;
+seed('json', '{"a":' . '[' x $_ . ']' x $_ . '}') for 15, 16;
+seed('http', "\0\x3f", "HTTP/1.1 200 OK\r\n",
+     "X: $long\r\n" x 5, 'X: ', 'x' x $_, "\r\n\r\n") for 1335, 1336;
+
 seed('json', $_) for
     '{}', " {\t\"x\" :\n[ 1 , \"y\" ]\r} ", '{"a":1,"\u0061":2}',
     '{"a":[1,2.5,-0,-1,1e5,1E-3,true,false,null,{}],"b":{"c":[],'
@@ -147,6 +167,10 @@ sub pem {
 }
 
 pem(slurp($_)) for glob 't/fixtures/*/keys/*';
+
+# a good block, and one that is cut
+my $sa = slurp('t/fixtures/1.36.2/keys/sa-ec.pub');
+seed('pem', 'x', $sa, $sa =~ s/\n.*?\n/\n/r);
 
 my @kinds = ('RSA -pkeyopt rsa_keygen_bits:2048', 'ED25519',
              map { "EC -pkeyopt ec_paramgen_curve:$_" } qw(P-256 P-384 P-521));

@@ -1,0 +1,148 @@
+#!/bin/bash
+#
+# Shows that the fuzzers can fail: takes one check out at a time, in a copy of
+# the tree, and gives the fuzzer a minute to notice.  The exit status is not 0
+# if it does not, or if a line below no longer applies to the code.
+#
+# t/fuzz/mutate.sh [PATTERN]   only the mutations whose name matches
+
+set -eu
+cd "$(dirname "$0")/../.."
+
+TOP=$PWD
+ONLY=${1:-.}
+TIME=60
+
+WORK=$(mktemp -d)
+trap 'rm -rf "$WORK"' EXIT
+trap 'exit 1' INT TERM
+
+failures=0
+
+row() {
+    printf '%-9s %-9s %-38s %s\n' "$1" "$2" "$3" "$4"
+
+    case $1 in
+    caught) ;;
+    *) failures=$((failures + 1)) ;;
+    esac
+}
+
+# mutate FUZZER NAME FILE PERL: PERL is one s///, over the whole file, once
+
+mutate() {
+    local fuzzer=$1 name=$2 file=src/$3 perl=$4 rc=0 dict=json
+
+    [[ $name =~ $ONLY ]] || return 0
+
+    if [ -e "t/fuzz/dict/$fuzzer.dict" ]; then
+        dict=$fuzzer
+    fi
+
+    perl -0pi -e "$perl" "$file"
+
+    if cmp -s "$file" "$TOP/$file"; then
+        row STALE "$fuzzer" "$name" "does not apply to $file"
+        return
+    fi
+
+    if ! make -s -f t/fuzz/Makefile BUILD=b WARNINGS= "$fuzzer" \
+        >log 2>&1
+    then
+        row BROKEN "$fuzzer" "$name" "$(grep -m 1 error log)"
+
+    else
+        mkdir -p found corpus
+        "b/${fuzzer}_fuzz" -max_total_time=$TIME -max_len=16500 -timeout=10 \
+            -artifact_prefix=found/ -dict="t/fuzz/dict/$dict.dict" corpus \
+            "$WORK/seeds/$fuzzer" $(ls -d "t/fuzz/corpus/$fuzzer" \
+            2>/dev/null) >log 2>&1 </dev/null || rc=$?
+
+        if [ $rc = 0 ]; then
+            row SURVIVED "$fuzzer" "$name" ""
+        else
+            row caught "$fuzzer" "$name" "$(grep -m 1 -oE \
+                'not true: .*|runtime error: .*|ERROR: [^ ]*: [a-z-]*' log)"
+        fi
+
+        rm -rf found corpus
+    fi
+
+    cp "$TOP/$file" "$file"
+}
+
+perl t/fuzz/seeds.pl "$WORK/seeds"
+
+mkdir -p "$WORK/tree/src" "$WORK/tree/t"
+cp -r src/token src/net "$WORK/tree/src/"
+cp -r t/fuzz "$WORK/tree/t/"
+ln -s "$TOP/t/fixtures" "$WORK/tree/t/fixtures"
+cd "$WORK/tree"
+
+echo "building ..."
+make -s -f t/fuzz/Makefile BUILD=b
+
+
+mutate base64url "unused bits" token/k8s_sa_base64url.c \
+    's/bad \|= bits \| \(bits & 0x00ffffff\) >> 16;/bad |= bits;/'
+
+mutate bearer "one space only" token/k8s_sa_bearer.c \
+    's/while (\(i < value->len && )/if $1/'
+mutate bearer "length" token/k8s_sa_bearer.c \
+    's/value->len < i\n\s+\|\| //'
+
+mutate json "depth" token/k8s_sa_json.c \
+    's/ps->depth == K8S_SA_JSON_DEPTH/ps->depth > 99999/'
+mutate json "number of values" token/k8s_sa_json.c \
+    's/ps->doc->n == K8S_SA_JSON_NODES/ps->doc->n > 99999/'
+mutate json "end behind an escape" token/k8s_sa_json.c \
+    's/if \(ps->end - ps->pos < 4\)/if (ps->end < ps->pos)/'
+mutate json "end inside UTF-8" token/k8s_sa_json.c \
+    's/\(size_t\) \(end - p\) < n \|\| //'
+mutate json "duplicate names" token/k8s_sa_json.c \
+    's/return level->suspect \? [^;]*;/return K8S_SA_OK;/'
+
+mutate claims "control characters" token/k8s_sa_claims.c \
+    's/!k8s_sa_str_is_clean\(&node->value\)/0/'
+mutate claims "exp" token/k8s_sa_claims.c \
+    's/now > c->exp\n/now < c->exp\n/'
+mutate claims "any audience" token/k8s_sa_claims.c \
+    's/(?<!return )k8s_sa_str_eq\(&node->value, name\)/node->value.len/'
+mutate claims "name of the namespace" token/k8s_sa_claims_kubernetes.c \
+    's/memcmp\(sub.data \+ prefix, namespace->data, namespace->len\) != 0/0/'
+mutate claims "crit" token/k8s_sa_jws.c 's/"crit"\) != NULL/"crit") == root/'
+mutate claims "room for extra" token/k8s_sa_claims_kubernetes.c \
+    's/b->pos == NULL \|\| \(size_t\) \(b->end - b->pos\) < len/b->pos == NULL/'
+
+mutate token "signature" token/k8s_sa_jws.c \
+    's/switch \((k8s_sa_key_verify\(.*?signature\.len\))\)/switch ($1 | 1)/s'
+mutate token "size" token/k8s_sa_jws.c 's/len > K8S_SA_TOKEN_MAX/len > 99999/'
+
+mutate record "end of the record" token/k8s_sa_record.c \
+    's/\(uint64_t\) \(in->end - in->p\) < len/0/'
+mutate record "room" token/k8s_sa_record.c \
+    's/out->failed \|\| \(size_t\) \(out->end - out->p\) < len/out->failed/'
+
+mutate jwks "small keys" token/k8s_sa_key.c \
+    's/bits < K8S_SA_RSA_MIN_BITS/bits < 512/'
+mutate jwks "control characters in kid" token/k8s_sa_jwk.c \
+    's/!k8s_sa_str_is_clean\(kid\)/0/'
+mutate pem "truncate after a bad block" token/k8s_sa_pem.c \
+    's/\n    k8s_sa_keyset_truncate\(set, n\);\n/\n/'
+mutate pem "leak of a block" token/k8s_sa_pem.c \
+    's/\n        k8s_sa_pem_free\(&block\);\n/\n/'
+
+mutate discovery "control characters" token/k8s_sa_discovery.c \
+    's/!k8s_sa_str_is_clean\(&value\)/0/'
+mutate review "control characters" token/k8s_sa_review.c \
+    's/!k8s_sa_str_is_clean\(&s\)/0/'
+
+mutate http "largest chunk" net/ngx_k8s_sa_http_parse.c \
+    's/\|\| \(p->rest << 4\) \+ digit > p->max_body - p->received//'
+mutate http "largest header section" net/ngx_k8s_sa_http_parse.c \
+    's/p->head_len == NGX_K8S_SA_HTTP_HEAD_MAX/p->head_len == 99999/'
+mutate http "length and chunked" net/ngx_k8s_sa_http_parse.c \
+    's/p->chunked && p->has_length/0/'
+
+echo "$failures survived, stale or broken"
+[ $failures = 0 ]
