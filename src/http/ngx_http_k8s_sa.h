@@ -133,6 +133,8 @@ typedef struct {
     unsigned                   decided:1;      /* verdict is there */
     unsigned                   looked_up:1;    /* in the token cache */
     unsigned                   hit:1;          /* found there */
+    unsigned                   claimed:1;      /* an issuer knows its "iss",
+                                                  or its key */
     unsigned                   review_due:1;   /* verdict may change: issuer
                                                   has to be asked */
 } ngx_http_k8s_sa_ctx_t;
@@ -375,7 +377,8 @@ ngx_int_t ngx_http_k8s_sa_review_any(ngx_http_request_t *r,
  * NGX_DECLINED: ctx->verdict tells why not.
  */
 
-ngx_int_t ngx_http_k8s_sa_review_wait(ngx_http_k8s_sa_ctx_t *ctx);
+ngx_int_t ngx_http_k8s_sa_review_wait(ngx_http_request_t *r,
+    ngx_http_k8s_sa_ctx_t *ctx);
 
 
 /*

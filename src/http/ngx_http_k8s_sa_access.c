@@ -11,6 +11,8 @@
 
 static ngx_int_t ngx_http_k8s_sa_wait(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
+static ngx_int_t ngx_http_k8s_sa_suspend(ngx_http_request_t *r,
+    ngx_http_k8s_sa_ctx_t *ctx);
 static void ngx_http_k8s_sa_resume(ngx_k8s_sa_waiter_t *waiter);
 
 
@@ -69,7 +71,7 @@ ngx_http_k8s_sa_pass(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
 {
     ngx_int_t  rc;
 
-    if (ctx->waiter.waiting) {
+    if (ctx->waiter.waiting || ctx->review.waiting) {
 
         /* an event on the connection, but not the one that is waited for */
 
@@ -118,8 +120,8 @@ ngx_http_k8s_sa_pass(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
 
 
 /*
- * Suspends the request if keys that are being fetched could change the
- * verdict.  NGX_DECLINED: the verdict stands.
+ * Suspends the request if keys that are being fetched, or a review, could
+ * change the verdict.  NGX_DECLINED: the verdict stands.
  */
 
 static ngx_int_t
@@ -128,6 +130,11 @@ ngx_http_k8s_sa_wait(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
 {
     ngx_uint_t                      i;
     ngx_http_k8s_sa_issuer_ref_t  **ref;
+
+    if (ctx->review_due) {
+        return ngx_http_k8s_sa_review_wait(r, ctx) == NGX_AGAIN
+               ? ngx_http_k8s_sa_suspend(r, ctx) : NGX_DECLINED;
+    }
 
     if (ctx->verdict == K8S_SA_VERDICT_OK || ctx->lacking == 0
         || ctx->waits >= NGX_HTTP_K8S_SA_WAITS * lcf->auth->issuers.nelts)
@@ -152,6 +159,14 @@ ngx_http_k8s_sa_wait(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     }
 
     ctx->waits++;
+
+    return ngx_http_k8s_sa_suspend(r, ctx);
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_suspend(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
+{
     ngx_http_k8s_sa_forget(ctx);
 
     /* a client that goes away is noticed meanwhile */

@@ -92,15 +92,14 @@ ngx_http_k8s_sa_cache_cleanup(void *data)
 
 
 ngx_int_t
-ngx_http_k8s_sa_cache_key(ngx_http_k8s_sa_auth_t *auth, ngx_str_t *token,
-    u_char *key)
+ngx_http_k8s_sa_cache_key(const u_char *digest, ngx_str_t *token, u_char *key)
 {
     EVP_MD_CTX  *ctx;
 
     ctx = ngx_http_k8s_sa_sha256_ctx;
 
     if (EVP_DigestInit_ex2(ctx, ngx_http_k8s_sa_sha256, NULL) != 1
-        || EVP_DigestUpdate(ctx, auth->digest, NGX_K8S_SA_DIGEST_LEN) != 1
+        || EVP_DigestUpdate(ctx, digest, NGX_K8S_SA_DIGEST_LEN) != 1
         || EVP_DigestUpdate(ctx, token->data, token->len) != 1
         || EVP_DigestFinal_ex(ctx, key, NULL) != 1)
     {
@@ -134,7 +133,10 @@ ngx_http_k8s_sa_cache_find(ngx_http_k8s_sa_main_conf_t *mcf,
 }
 
 
-/* on every hit: its time, its key, and that its issuer is still the issuer */
+/*
+ * On every hit: its times, its key, and that its issuer is still the issuer.
+ * An issuer without keys has one version only.
+ */
 
 static ngx_uint_t
 ngx_http_k8s_sa_cache_valid(ngx_http_k8s_sa_entry_t *entry)
@@ -142,6 +144,12 @@ ngx_http_k8s_sa_cache_valid(ngx_http_k8s_sa_entry_t *entry)
     ngx_uint_t  version;
 
     if (ngx_time() >= entry->expires) {
+        return 0;
+    }
+
+    if (entry->reviewed
+        && (ngx_msec_int_t) (entry->fresh - ngx_current_msec) <= 0)
+    {
         return 0;
     }
 
@@ -230,7 +238,9 @@ ngx_http_k8s_sa_cache_load(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_memcpy(strings + size, k8s_sa_key_kid(k)->data,
                k8s_sa_key_kid(k)->len);
 
-    ngx_http_k8s_sa_cache_put(mcf, entry);
+    if (facts.issuer->reviews == NULL) {
+        ngx_http_k8s_sa_cache_put(mcf, entry);
+    }
 
     return entry;
 }
@@ -270,6 +280,44 @@ ngx_http_k8s_sa_cache_add(ngx_http_k8s_sa_main_conf_t *mcf,
                          entry->token.data + entry->token.len);
 
     ngx_http_k8s_sa_cache_store(mcf, entry, key);
+
+    if (issuer->reviews == NULL) {
+        ngx_http_k8s_sa_cache_put(mcf, entry);
+    }
+
+    return entry;
+}
+
+
+ngx_http_k8s_sa_entry_t *
+ngx_http_k8s_sa_cache_reviewed(ngx_http_k8s_sa_main_conf_t *mcf,
+    ngx_http_k8s_sa_auth_t *auth, ngx_str_t *token,
+    ngx_k8s_sa_issuer_t *issuer, ngx_http_k8s_sa_entry_t *local,
+    const k8s_sa_identity_t *identity, ngx_msec_t fresh, int64_t not_after)
+{
+    ngx_http_k8s_sa_entry_t  *entry;
+    ngx_http_k8s_sa_facts_t   facts;
+
+    static const u_char       none[K8S_SA_KEY_ID_LEN];
+
+    facts.auth = auth;
+    facts.token = token;
+    facts.issuer = issuer;
+    facts.key_id = local ? local->key_id : none;
+    facts.expires = local ? ngx_min(local->expires, not_after) : not_after;
+
+    entry = ngx_http_k8s_sa_cache_entry(&facts,
+                                        k8s_sa_identity_size(identity));
+    if (entry == NULL) {
+        return NULL;
+    }
+
+    k8s_sa_identity_copy(&entry->identity, identity,
+                         entry->token.data + entry->token.len);
+
+    entry->reviewed = 1;
+    entry->fresh = fresh;
+
     ngx_http_k8s_sa_cache_put(mcf, entry);
 
     return entry;
@@ -322,6 +370,8 @@ ngx_http_k8s_sa_cache_entry(ngx_http_k8s_sa_facts_t *facts, size_t strings)
     entry->issuer = facts->issuer;
     entry->version = ngx_k8s_sa_issuer_version(facts->issuer);
     entry->expires = facts->expires;
+    entry->fresh = 0;
+    entry->reviewed = 0;
 
     ngx_memcpy(entry->key_id, facts->key_id, K8S_SA_KEY_ID_LEN);
 

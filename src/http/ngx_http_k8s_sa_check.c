@@ -2,6 +2,9 @@
 #include "shared/ngx_k8s_sa_cache.h"
 
 
+static ngx_int_t ngx_http_k8s_sa_check_keys(ngx_http_request_t *r,
+    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
+    k8s_sa_token_t *t);
 static k8s_sa_verdict_e ngx_http_k8s_sa_decide(
     ngx_http_k8s_sa_loc_conf_t *lcf, k8s_sa_token_t *t,
     ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_identity_t *id, k8s_sa_error_t *err);
@@ -29,9 +32,7 @@ ngx_int_t
 ngx_http_k8s_sa_check(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     ngx_http_k8s_sa_ctx_t *ctx)
 {
-    u_char                        key[NGX_K8S_SA_CACHE_KEY_LEN];
-    k8s_sa_error_t                err;
-    k8s_sa_identity_t             id;
+    ngx_int_t                     rc;
     ngx_http_k8s_sa_main_conf_t  *mcf;
 
     static k8s_sa_token_t         t;
@@ -51,14 +52,52 @@ ngx_http_k8s_sa_check(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
 
     ctx->verdict = k8s_sa_token_parse(&t, ctx->token.data, ctx->token.len);
 
-    if (ctx->verdict != K8S_SA_VERDICT_OK) {
+    rc = NGX_OK;
+
+    if (ctx->verdict == K8S_SA_VERDICT_OK) {
+        rc = ngx_http_k8s_sa_check_keys(r, lcf, ctx, &t);
+    }
+
+    if (rc == NGX_OK && ctx->verdict == K8S_SA_VERDICT_OK) {
+
+        if (ctx->issuer->reviews) {
+            rc = ngx_http_k8s_sa_review_local(r, lcf->auth, ctx);
+        }
+
+    } else if (rc == NGX_OK && !ctx->claimed) {
+        rc = ngx_http_k8s_sa_review_any(r, lcf->auth, ctx);
+    }
+
+    if (rc == NGX_OK) {
         return NGX_OK;
     }
 
+    ngx_http_k8s_sa_forget(ctx);
+    ctx->decided = 1;
+    ctx->verdict = K8S_SA_INTERNAL_ERROR;
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_check_keys(ngx_http_request_t *r,
+    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
+    k8s_sa_token_t *t)
+{
+    u_char                        key[NGX_K8S_SA_CACHE_KEY_LEN];
+    k8s_sa_error_t                err;
+    k8s_sa_identity_t             id;
+    ngx_http_k8s_sa_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_k8s_sa_module);
+
     ctx->looked_up = 1;
 
-    if (ngx_http_k8s_sa_cache_key(lcf->auth, &ctx->token, key) != NGX_OK) {
-        goto failed;
+    if (ngx_http_k8s_sa_cache_key(lcf->auth->digest, &ctx->token, key)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     ctx->entry = ngx_http_k8s_sa_cache_load(mcf, lcf->auth, &ctx->token, key);
@@ -70,35 +109,22 @@ ngx_http_k8s_sa_check(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     ngx_memzero(&id, sizeof(k8s_sa_identity_t));
     err.text[0] = '\0';
 
-    ctx->verdict = ngx_http_k8s_sa_decide(lcf, &t, ctx, &id, &err);
+    ctx->verdict = ngx_http_k8s_sa_decide(lcf, t, ctx, &id, &err);
 
     if (ctx->verdict != K8S_SA_VERDICT_OK) {
-
-        if (ngx_http_k8s_sa_explain(r, ctx, &id, &err) != NGX_OK) {
-            goto failed;
-        }
-
-        return NGX_OK;
+        return ngx_http_k8s_sa_explain(r, ctx, &id, &err);
     }
 
     ctx->entry = ngx_http_k8s_sa_cache_add(mcf, lcf->auth, &ctx->token, key,
                                            ctx->issuer,
-                                           k8s_sa_key_id(t.key), &id);
+                                           k8s_sa_key_id(t->key), &id);
     if (ctx->entry == NULL) {
-        goto failed;
+        return NGX_ERROR;
     }
 
     ctx->identity = &ctx->entry->identity;
 
     return NGX_OK;
-
-failed:
-
-    ngx_http_k8s_sa_forget(ctx);
-    ctx->decided = 1;
-    ctx->verdict = K8S_SA_INTERNAL_ERROR;
-
-    return NGX_ERROR;
 }
 
 
@@ -119,6 +145,8 @@ ngx_http_k8s_sa_forget(ngx_http_k8s_sa_ctx_t *ctx)
     ctx->decided = 0;
     ctx->looked_up = 0;
     ctx->hit = 0;
+    ctx->claimed = 0;
+    ctx->review_due = 0;
 }
 
 
@@ -194,10 +222,15 @@ ngx_http_k8s_sa_decide(ngx_http_k8s_sa_loc_conf_t *lcf, k8s_sa_token_t *t,
                 continue;
             }
 
+            if (round != NGX_HTTP_K8S_SA_ANY_ISS) {
+                ctx->claimed = 1;
+            }
+
             verdict = ngx_k8s_sa_issuer_verify(issuer, t);
 
             if (verdict == K8S_SA_VERDICT_OK) {
                 ctx->issuer = issuer;
+                ctx->claimed = 1;
                 ctx->lacking = 0;
 
                 return k8s_sa_token_claims(t, &issuer->policy, ngx_time(),
@@ -246,7 +279,9 @@ ngx_http_k8s_sa_candidate(ngx_k8s_sa_issuer_t *issuer, k8s_sa_token_t *t,
 {
     ngx_uint_t  matches;
 
-    if (ngx_k8s_sa_issuer_unlearned(issuer)) {
+    if (!ngx_k8s_sa_issuer_has_keys(issuer)
+        || ngx_k8s_sa_issuer_unlearned(issuer))
+    {
         return 0;
     }
 

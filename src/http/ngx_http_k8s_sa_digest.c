@@ -1,4 +1,5 @@
 #include "http/ngx_http_k8s_sa.h"
+#include "issuer/ngx_k8s_sa_review.h"
 
 #include <openssl/evp.h>
 
@@ -9,6 +10,8 @@ static int ngx_http_k8s_sa_digest_strings(EVP_MD_CTX *ctx,
     ngx_array_t *strings);
 static int ngx_http_k8s_sa_digest_policy(EVP_MD_CTX *ctx,
     k8s_sa_policy_t *policy);
+static int ngx_http_k8s_sa_digest_reviews(EVP_MD_CTX *ctx,
+    ngx_k8s_sa_reviews_t *reviews);
 
 
 ngx_int_t
@@ -44,6 +47,7 @@ ngx_http_k8s_sa_issuer_digest(ngx_k8s_sa_issuer_t *issuer)
                                        NGX_K8S_SA_DIGEST_LEN)
          && ngx_http_k8s_sa_digest_strings(ctx, &issuer->audiences)
          && ngx_http_k8s_sa_digest_policy(ctx, &issuer->policy)
+         && ngx_http_k8s_sa_digest_reviews(ctx, issuer->reviews)
          && EVP_DigestFinal_ex(ctx, issuer->digest, NULL);
 
     EVP_MD_CTX_free(ctx);
@@ -127,4 +131,25 @@ ngx_http_k8s_sa_digest_policy(EVP_MD_CTX *ctx, k8s_sa_policy_t *policy)
     values[4] = policy->leeway;
 
     return ngx_http_k8s_sa_digest_add(ctx, values, sizeof(values));
+}
+
+
+/* also their times: a shorter one is to count at once */
+
+static int
+ngx_http_k8s_sa_digest_reviews(EVP_MD_CTX *ctx, ngx_k8s_sa_reviews_t *reviews)
+{
+    uint64_t  values[3];
+
+    if (reviews == NULL) {
+        return ngx_http_k8s_sa_digest_add(ctx, NULL, 0);
+    }
+
+    values[0] = reviews->cache;
+    values[1] = reviews->failed;
+    values[2] = reviews->stale;
+
+    return ngx_http_k8s_sa_digest_add(ctx, reviews->url.text.data,
+                                      reviews->url.text.len)
+           && ngx_http_k8s_sa_digest_add(ctx, values, sizeof(values));
 }

@@ -16,6 +16,10 @@ static char *ngx_http_k8s_sa_issuer_algorithms(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_k8s_sa_issuer_url(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_http_k8s_sa_issuer_review_cache(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_k8s_sa_issuer_keyless(ngx_conf_t *cf,
+    ngx_http_k8s_sa_issuer_conf_t *icf);
 static char *ngx_http_k8s_sa_add_strings(ngx_conf_t *cf, ngx_array_t *array);
 
 
@@ -98,6 +102,20 @@ static ngx_command_t  ngx_http_k8s_sa_issuer_commands[] = {
       ngx_http_k8s_sa_issuer_url,
       0,
       offsetof(ngx_http_k8s_sa_issuer_conf_t, jwks_uri),
+      NULL },
+
+    { ngx_string("token_review"),
+      NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_http_k8s_sa_issuer_url,
+      0,
+      offsetof(ngx_http_k8s_sa_issuer_conf_t, token_review),
+      NULL },
+
+    { ngx_string("token_review_cache"),
+      NGX_CONF_1MORE,
+      ngx_http_k8s_sa_issuer_review_cache,
+      0,
+      0,
       NULL },
 
     { ngx_string("token_file"),
@@ -263,6 +281,9 @@ ngx_http_k8s_sa_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     icf.legacy_tokens = NGX_CONF_UNSET;
     icf.kubernetes = NGX_CONF_UNSET;
     icf.leeway = NGX_CONF_UNSET;
+    icf.review_cache = NGX_CONF_UNSET_MSEC;
+    icf.review_failed = NGX_CONF_UNSET_MSEC;
+    icf.review_stale = NGX_CONF_UNSET_MSEC;
     icf.refresh = NGX_CONF_UNSET_MSEC;
     icf.stale = NGX_CONF_UNSET_MSEC;
     icf.timeout = NGX_CONF_UNSET_MSEC;
@@ -363,30 +384,27 @@ ngx_http_k8s_sa_issuer_finish(ngx_conf_t *cf,
     issuer = icf->issuer;
     policy = &issuer->policy;
 
+    if (issuer->key_files.nelts == 0 && icf->discovery.data == NULL
+        && icf->jwks_uri.data == NULL)
+    {
+        if (ngx_http_k8s_sa_issuer_keyless(cf, icf) != NGX_CONF_OK) {
+            return NGX_CONF_ERROR;
+        }
+
+    } else if (issuer->audiences.nelts == 0 && !icf->any_audience) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "issuer \"%V\" has no \"audience\" (\"audience "
+                           "any\" accepts tokens for every audience)",
+                           &issuer->name);
+        return NGX_CONF_ERROR;
+    }
+
     ngx_conf_init_value(icf->legacy_tokens, 0);
     ngx_conf_init_value(icf->kubernetes, 1);
     ngx_conf_init_value(icf->leeway, 60);
 
     if (policy->algorithms == 0) {
         policy->algorithms = K8S_SA_ALG_DEFAULT;
-    }
-
-    if (issuer->key_files.nelts == 0 && icf->discovery.data == NULL
-        && icf->jwks_uri.data == NULL)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "issuer \"%V\" has no keys: one of \"discovery\", "
-                           "\"jwks_uri\", \"jwks_file\" and \"public_key\" is "
-                           "required", &issuer->name);
-        return NGX_CONF_ERROR;
-    }
-
-    if (issuer->audiences.nelts == 0 && !icf->any_audience) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "issuer \"%V\" has no \"audience\" (\"audience "
-                           "any\" accepts tokens for every audience)",
-                           &issuer->name);
-        return NGX_CONF_ERROR;
     }
 
     if (icf->legacy_tokens && !icf->kubernetes) {
@@ -407,6 +425,54 @@ ngx_http_k8s_sa_issuer_finish(ngx_conf_t *cf,
     policy->leeway = icf->leeway;
 
     return ngx_http_k8s_sa_issuer_net(cf, icf);
+}
+
+
+/*
+ * With "token_review" alone the API server decides: a rule that it does not
+ * know must not seem to be kept.
+ */
+
+static char *
+ngx_http_k8s_sa_issuer_keyless(ngx_conf_t *cf,
+    ngx_http_k8s_sa_issuer_conf_t *icf)
+{
+    char  *name;
+
+    if (icf->token_review.data == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "issuer \"%V\" has no keys: one of \"discovery\", "
+                           "\"jwks_uri\", \"jwks_file\", \"public_key\" and "
+                           "\"token_review\" is required",
+                           &icf->issuer->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (icf->issuer->issuers.nelts) {
+        name = "issuer";
+
+    } else if (icf->issuer->policy.algorithms) {
+        name = "algorithms";
+
+    } else if (icf->legacy_tokens != NGX_CONF_UNSET) {
+        name = "legacy_tokens";
+
+    } else if (icf->kubernetes != NGX_CONF_UNSET) {
+        name = "kubernetes";
+
+    } else if (icf->leeway != NGX_CONF_UNSET) {
+        name = "leeway";
+
+    } else {
+        return NGX_CONF_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"%s\" in issuer \"%V\" needs keys: with "
+                       "\"token_review\" alone the API server decides",
+                       name, &icf->issuer->name);
+
+    return NGX_CONF_ERROR;
 }
 
 
@@ -491,6 +557,64 @@ ngx_http_k8s_sa_issuer_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     *field = value[1];
 
     return NGX_CONF_OK;
+}
+
+
+/* token_review_cache TIME [failed=TIME] [stale=TIME] */
+
+static char *
+ngx_http_k8s_sa_issuer_review_cache(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_k8s_sa_issuer_conf_t  *icf = conf;
+
+    ngx_int_t    msec;
+    ngx_str_t   *value, s;
+    ngx_uint_t   i;
+    ngx_msec_t  *field;
+
+    if (icf->review_cache != NGX_CONF_UNSET_MSEC) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        s = value[i];
+
+        if (i == 1) {
+            field = &icf->review_cache;
+
+        } else if (ngx_strncmp(s.data, "failed=", 7) == 0) {
+            field = &icf->review_failed;
+            s.data += 7;
+            s.len -= 7;
+
+        } else if (ngx_strncmp(s.data, "stale=", 6) == 0) {
+            field = &icf->review_stale;
+            s.data += 6;
+            s.len -= 6;
+
+        } else {
+            goto invalid;
+        }
+
+        msec = ngx_parse_time(&s, 0);
+
+        if (msec == NGX_ERROR || *field != NGX_CONF_UNSET_MSEC) {
+            goto invalid;
+        }
+
+        *field = msec;
+    }
+
+    return NGX_CONF_OK;
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid value \"%V\"",
+                       &value[i]);
+    return NGX_CONF_ERROR;
 }
 
 

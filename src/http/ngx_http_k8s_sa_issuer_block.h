@@ -22,6 +22,10 @@ typedef struct {
     ngx_str_t                      discovery;     /* "": at the api_server or
                                                      the issuer */
     ngx_str_t                      jwks_uri;
+    ngx_str_t                      token_review;  /* "": at the api_server */
+    ngx_msec_t                     review_cache;
+    ngx_msec_t                     review_failed;
+    ngx_msec_t                     review_stale;
     ngx_str_t                      token_file;
     ngx_str_t                      state_path;
     ngx_msec_t                     refresh;

@@ -1,5 +1,7 @@
 #include "http/ngx_http_k8s_sa_issuer_block.h"
+#include "issuer/ngx_k8s_sa_review.h"
 #include "token/k8s_sa_discovery.h"
+#include "token/k8s_sa_review.h"
 
 
 #define NGX_HTTP_K8S_SA_MOUNT  "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -9,6 +11,10 @@ static ngx_int_t ngx_http_k8s_sa_in_cluster(ngx_conf_t *cf,
     ngx_http_k8s_sa_issuer_conf_t *icf);
 static ngx_int_t ngx_http_k8s_sa_discovery(ngx_conf_t *cf,
     ngx_http_k8s_sa_issuer_conf_t *icf);
+static ngx_int_t ngx_http_k8s_sa_token_review(ngx_conf_t *cf,
+    ngx_http_k8s_sa_issuer_conf_t *icf);
+static ngx_k8s_sa_client_t *ngx_http_k8s_sa_client(ngx_conf_t *cf,
+    ngx_http_k8s_sa_issuer_ref_t *ref, ngx_k8s_sa_client_conf_t *conf);
 static ngx_int_t ngx_http_k8s_sa_url(ngx_conf_t *cf, const char *directive,
     ngx_str_t *text, const char *path, ngx_k8s_sa_url_t *url);
 static ngx_int_t ngx_http_k8s_sa_own_token(ngx_conf_t *cf,
@@ -59,6 +65,10 @@ ngx_http_k8s_sa_issuer_net(ngx_conf_t *cf, ngx_http_k8s_sa_issuer_conf_t *icf)
                                &issuer->jwks_uri)
            != NGX_OK)
     {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_k8s_sa_token_review(cf, icf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -173,6 +183,70 @@ ngx_http_k8s_sa_discovery(ngx_conf_t *cf, ngx_http_k8s_sa_issuer_conf_t *icf)
 
     return ngx_http_k8s_sa_url(cf, "issuer", &base, path,
                                &icf->issuer->discovery);
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_token_review(ngx_conf_t *cf,
+    ngx_http_k8s_sa_issuer_conf_t *icf)
+{
+    const char            *path;
+    ngx_k8s_sa_reviews_t  *reviews;
+
+    if (icf->token_review.data == NULL) {
+
+        if (icf->review_cache == NGX_CONF_UNSET_MSEC) {
+            return NGX_OK;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"token_review_cache\" in issuer \"%V\" needs "
+                           "\"token_review\"", &icf->issuer->name);
+        return NGX_ERROR;
+    }
+
+    if (icf->token_review.len == 0 && icf->api_server.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"token_review\" in issuer \"%V\" needs a URL or "
+                           "\"api_server\"", &icf->issuer->name);
+        return NGX_ERROR;
+    }
+
+    reviews = ngx_pcalloc(cf->pool, sizeof(ngx_k8s_sa_reviews_t));
+    if (reviews == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_conf_init_msec_value(icf->review_cache, 10000);
+    ngx_conf_init_msec_value(icf->review_failed, 2000);
+    ngx_conf_init_msec_value(icf->review_stale, 0);
+
+    reviews->cache = icf->review_cache;
+    reviews->failed = icf->review_failed;
+    reviews->stale = icf->review_stale;
+
+    icf->issuer->reviews = reviews;
+
+    path = K8S_SA_REVIEW_PATH;
+
+    if (icf->token_review.len == 0) {
+        return ngx_http_k8s_sa_url(cf, "api_server", &icf->api_server, path,
+                                   &reviews->url);
+    }
+
+    if (ngx_http_k8s_sa_url(cf, "token_review", &icf->token_review, NULL,
+                            &reviews->url)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (reviews->url.path.len > 1) {
+        return NGX_OK;
+    }
+
+    return ngx_http_k8s_sa_url(cf, "token_review", &icf->token_review, path,
+                               &reviews->url);
 }
 
 
@@ -308,8 +382,8 @@ ngx_int_t
 ngx_http_k8s_sa_issuer_complete(ngx_conf_t *cf,
     ngx_http_k8s_sa_issuer_ref_t *ref)
 {
-    ngx_conf_file_t               *save, file;
     ngx_k8s_sa_issuer_t           *issuer;
+    ngx_k8s_sa_client_conf_t       conf;
     ngx_http_core_loc_conf_t      *clcf;
     ngx_http_k8s_sa_main_conf_t   *mcf;
 
@@ -326,10 +400,6 @@ ngx_http_k8s_sa_issuer_complete(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    if (!ngx_k8s_sa_issuer_fetches(issuer)) {
-        return NGX_OK;
-    }
-
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
     ref->client.resolver = clcf->resolver;
@@ -338,7 +408,40 @@ ngx_http_k8s_sa_issuer_complete(ngx_conf_t *cf,
         ref->client.resolver_timeout = clcf->resolver_timeout;
     }
 
-    /* what is wrong with the TLS files is to be found in the block */
+    if (ngx_k8s_sa_issuer_fetches(issuer)) {
+        issuer->client = ngx_http_k8s_sa_client(cf, ref, &ref->client);
+
+        if (issuer->client == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (issuer->reviews) {
+
+        /* as many connections are kept as reviews run at once */
+
+        conf = ref->client;
+        conf.max_idle = NGX_K8S_SA_REVIEW_RUNNING;
+
+        issuer->reviews->client = ngx_http_k8s_sa_client(cf, ref, &conf);
+
+        if (issuer->reviews->client == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* what is wrong with the TLS files is to be found in the issuer's block */
+
+static ngx_k8s_sa_client_t *
+ngx_http_k8s_sa_client(ngx_conf_t *cf, ngx_http_k8s_sa_issuer_ref_t *ref,
+    ngx_k8s_sa_client_conf_t *conf)
+{
+    ngx_conf_file_t      *save, file;
+    ngx_k8s_sa_client_t  *client;
 
     save = cf->conf_file;
     file = *save;
@@ -347,9 +450,9 @@ ngx_http_k8s_sa_issuer_complete(ngx_conf_t *cf,
     file.line = ref->line;
     cf->conf_file = &file;
 
-    issuer->client = ngx_k8s_sa_client_create(cf, &ref->client);
+    client = ngx_k8s_sa_client_create(cf, conf);
 
     cf->conf_file = save;
 
-    return issuer->client ? NGX_OK : NGX_ERROR;
+    return client;
 }

@@ -138,6 +138,7 @@ ngx_http_k8s_sa_ctx_cleanup(void *data)
     ngx_http_k8s_sa_ctx_t  *ctx = data;
 
     ngx_k8s_sa_issuer_unwait(&ctx->waiter);
+    ngx_k8s_sa_review_cancel(&ctx->review);
     ngx_http_k8s_sa_forget(ctx);
 }
 
@@ -327,6 +328,7 @@ ngx_http_k8s_sa_prepare(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
 
     ctx->prepared = 1;
     ctx->waits = 0;
+    ctx->reviewed = NULL;
 
     return ngx_http_k8s_sa_find_token(r, lcf, ctx);
 }

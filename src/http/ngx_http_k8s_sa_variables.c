@@ -112,7 +112,7 @@ ngx_http_k8s_sa_identified(ngx_http_request_t *r)
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_k8s_sa_module);
 
     if (!ctx->decided && ctx->prepared && lcf->auth && r == r->main
-        && !ctx->waiter.waiting)
+        && !ctx->waiter.waiting && !ctx->review.waiting)
     {
         if (ngx_http_k8s_sa_check(r, lcf, ctx) != NGX_OK) {
             return NULL;
@@ -257,7 +257,10 @@ ngx_http_k8s_sa_claims_variable(ngx_http_request_t *r,
     ngx_http_k8s_sa_ctx_t  *ctx;
 
     ctx = ngx_http_k8s_sa_identified(r);
-    if (ctx == NULL) {
+    if (ctx == NULL || !ngx_k8s_sa_issuer_has_keys(ctx->issuer)) {
+
+        /* the API server has vouched for a user, not for claims */
+
         v->not_found = 1;
         return NGX_OK;
     }
@@ -281,7 +284,10 @@ ngx_http_k8s_sa_claim_variable(ngx_http_request_t *r,
     ngx_http_k8s_sa_ctx_t  *ctx;
 
     ctx = ngx_http_k8s_sa_identified(r);
-    if (ctx == NULL) {
+    if (ctx == NULL || !ngx_k8s_sa_issuer_has_keys(ctx->issuer)) {
+
+        /* the API server has vouched for a user, not for claims */
+
         v->not_found = 1;
         return NGX_OK;
     }

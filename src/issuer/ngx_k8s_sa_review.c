@@ -135,7 +135,8 @@ ngx_k8s_sa_review_is_stale(ngx_k8s_sa_reviews_t *reviews,
     ngx_k8s_sa_cache_entry_t *e)
 {
     return e->kind == NGX_K8S_SA_CACHE_REVIEWED
-           && ngx_current_msec - (ngx_msec_t) e->fresh < reviews->stale;
+           && (ngx_msec_int_t) (ngx_current_msec - (ngx_msec_t) e->fresh)
+              < (ngx_msec_int_t) reviews->stale;
 }
 
 

@@ -1,0 +1,377 @@
+#include "http/ngx_http_k8s_sa.h"
+
+
+static ngx_int_t ngx_http_k8s_sa_review_ask(ngx_http_request_t *r,
+    ngx_http_k8s_sa_ctx_t *ctx, ngx_k8s_sa_issuer_t *issuer,
+    ngx_k8s_sa_review_result_t *result);
+static ngx_int_t ngx_http_k8s_sa_review_accept(ngx_http_request_t *r,
+    ngx_http_k8s_sa_auth_t *auth, ngx_http_k8s_sa_ctx_t *ctx,
+    k8s_sa_identity_t *id, ngx_msec_t fresh);
+static void ngx_http_k8s_sa_review_merge(k8s_sa_identity_t *id,
+    const k8s_sa_identity_t *reviewed);
+static int64_t ngx_http_k8s_sa_review_expires(ngx_str_t *token);
+static ngx_uint_t ngx_http_k8s_sa_review_possible(ngx_str_t *token);
+static void ngx_http_k8s_sa_review_handler(ngx_k8s_sa_review_waiter_t *waiter,
+    ngx_k8s_sa_review_result_t *result);
+static void ngx_http_k8s_sa_review_keep(ngx_http_request_t *r,
+    ngx_k8s_sa_review_result_t *kept, ngx_k8s_sa_review_result_t *result);
+
+
+ngx_int_t
+ngx_http_k8s_sa_review_local(ngx_http_request_t *r,
+    ngx_http_k8s_sa_auth_t *auth, ngx_http_k8s_sa_ctx_t *ctx)
+{
+    ngx_int_t                    rc;
+    k8s_sa_identity_t            id;
+    ngx_k8s_sa_review_result_t   result;
+
+    id = ctx->entry->identity;
+
+    /*
+     * The API server is asked for the audience that was accepted here; for
+     * none if the token has none, as a legacy one.
+     */
+
+    ctx->question.audience = &ctx->entry->identity.audience;
+    ctx->question.not_after = id.expires ? id.expires : INT64_MAX;
+
+    rc = ngx_http_k8s_sa_review_ask(r, ctx, ctx->issuer, &result);
+
+    if (rc != NGX_OK) {
+        return rc == NGX_DECLINED ? NGX_OK : NGX_ERROR;
+    }
+
+    if (result.verdict != K8S_SA_VERDICT_OK) {
+
+        /* who it was according to the local check stays for the log */
+
+        ctx->verdict = result.verdict;
+        ctx->detail = result.reason;
+
+        return NGX_OK;
+    }
+
+    if (!k8s_sa_str_eq(&id.username, &result.identity->username)) {
+        ctx->verdict = K8S_SA_NOT_AUTHENTICATED;
+        ngx_str_set(&ctx->detail, "the API server names another user");
+
+        return NGX_OK;
+    }
+
+    ngx_http_k8s_sa_review_merge(&id, result.identity);
+
+    return ngx_http_k8s_sa_review_accept(r, auth, ctx, &id, result.fresh);
+}
+
+
+ngx_int_t
+ngx_http_k8s_sa_review_any(ngx_http_request_t *r,
+    ngx_http_k8s_sa_auth_t *auth, ngx_http_k8s_sa_ctx_t *ctx)
+{
+    ngx_int_t                       rc;
+    ngx_uint_t                      i;
+    ngx_k8s_sa_issuer_t            *issuer, *refused;
+    ngx_k8s_sa_review_result_t      result, refusal;
+    ngx_http_k8s_sa_issuer_ref_t  **ref;
+
+    if (!ngx_http_k8s_sa_review_possible(&ctx->token)) {
+        return NGX_OK;
+    }
+
+    refused = NULL;
+    ngx_memzero(&refusal, sizeof(ngx_k8s_sa_review_result_t));
+
+    ref = auth->issuers.elts;
+
+    for (i = 0; i < auth->issuers.nelts; i++) {
+        issuer = ref[i]->issuer;
+
+        if (ngx_k8s_sa_issuer_has_keys(issuer)) {
+            continue;
+        }
+
+        ctx->question.audience = NULL;
+
+        rc = ngx_http_k8s_sa_review_ask(r, ctx, issuer, &result);
+
+        if (rc != NGX_OK) {
+            return rc == NGX_DECLINED ? NGX_OK : NGX_ERROR;
+        }
+
+        if (result.verdict == K8S_SA_VERDICT_OK) {
+            ctx->issuer = issuer;
+            ctx->detail.len = 0;
+
+            return ngx_http_k8s_sa_review_accept(r, auth, ctx,
+                                                 result.identity,
+                                                 result.fresh);
+        }
+
+        /* one that has not answered might have said yes */
+
+        if (refused == NULL || result.verdict > refusal.verdict) {
+            refused = issuer;
+            refusal = result;
+        }
+    }
+
+    /* one whose keys have to be fetched may still accept the token */
+
+    if (refused == NULL
+        || (ctx->lacking && refusal.verdict < K8S_SA_NO_KEYS))
+    {
+        return NGX_OK;
+    }
+
+    ctx->issuer = refused;
+    ctx->verdict = refusal.verdict;
+    ctx->detail = refusal.reason;
+
+    return NGX_OK;
+}
+
+
+/*
+ * NGX_OK: there is a result; NGX_DECLINED: it has to be waited for, ctx has
+ * been set accordingly; NGX_ERROR.
+ */
+
+static ngx_int_t
+ngx_http_k8s_sa_review_ask(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx,
+    ngx_k8s_sa_issuer_t *issuer, ngx_k8s_sa_review_result_t *result)
+{
+    ngx_int_t                     rc;
+    ngx_http_k8s_sa_reviewed_t   *reviewed;
+    ngx_k8s_sa_review_request_t  *question;
+
+    ctx->looked_up = 1;
+    ctx->hit = 0;
+
+    for (reviewed = ctx->reviewed; reviewed; reviewed = reviewed->next) {
+        if (reviewed->issuer == issuer) {
+            *result = reviewed->result;
+            return NGX_OK;
+        }
+    }
+
+    question = &ctx->question;
+    question->token = ctx->token;
+
+    if (question->audience == NULL) {
+        question->not_after = ngx_http_k8s_sa_review_expires(&ctx->token);
+    }
+
+    if (ngx_http_k8s_sa_cache_key(issuer->digest, &ctx->token, question->key)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_k8s_sa_review_lookup(issuer, question, r->pool, result);
+
+    if (rc == NGX_DECLINED) {
+        ctx->issuer = issuer;
+        ctx->verdict = K8S_SA_REVIEW_FAILED;
+        ctx->review_due = 1;
+
+    } else if (rc == NGX_OK) {
+        ctx->hit = 1;
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_review_accept(ngx_http_request_t *r,
+    ngx_http_k8s_sa_auth_t *auth, ngx_http_k8s_sa_ctx_t *ctx,
+    k8s_sa_identity_t *id, ngx_msec_t fresh)
+{
+    ngx_http_k8s_sa_entry_t      *entry;
+    ngx_http_k8s_sa_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_k8s_sa_module);
+
+    entry = ngx_http_k8s_sa_cache_reviewed(mcf, auth, &ctx->token,
+                                           ctx->issuer, ctx->entry, id, fresh,
+                                           ctx->question.not_after);
+    if (entry == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ctx->entry) {
+        ngx_http_k8s_sa_cache_release(ctx->entry);
+    }
+
+    ctx->entry = entry;
+    ctx->identity = &entry->identity;
+    ctx->verdict = K8S_SA_VERDICT_OK;
+
+    return NGX_OK;
+}
+
+
+/*
+ * What the API server says of the user goes before what follows from the
+ * token, and older tokens do not name all that they are bound to.
+ */
+
+static void
+ngx_http_k8s_sa_review_merge(k8s_sa_identity_t *id,
+    const k8s_sa_identity_t *reviewed)
+{
+    if (reviewed->uid.data) {
+        id->uid = reviewed->uid;
+    }
+
+    if (reviewed->groups.data) {
+        id->groups = reviewed->groups;
+    }
+
+    if (reviewed->extra.data) {
+        id->extra = reviewed->extra;
+    }
+
+    if (id->node.data == NULL) {
+        id->node = reviewed->node;
+        id->node_uid = reviewed->node_uid;
+    }
+}
+
+
+/*
+ * "exp" of a token that has not been verified here; INT64_MAX if it is none
+ * that has one.  It only shortens what is kept of an API server's verdict.
+ */
+
+static int64_t
+ngx_http_k8s_sa_review_expires(ngx_str_t *token)
+{
+    char     *text;
+    size_t    len;
+    int64_t   expires;
+
+    if (k8s_sa_token_claim_text(token->data, token->len, "exp", 3, &text,
+                                &len)
+        != K8S_SA_OK)
+    {
+        return INT64_MAX;
+    }
+
+    /* not kept at all if it is no whole number */
+
+    expires = ngx_atotm((u_char *) text, len);
+
+    free(text);
+
+    return expires == NGX_ERROR ? 0 : expires;
+}
+
+
+/* RFC 6750 has a narrower alphabet, but it is the API server that decides */
+
+static ngx_uint_t
+ngx_http_k8s_sa_review_possible(ngx_str_t *token)
+{
+    size_t  i;
+
+    if (token->len == 0 || token->len > K8S_SA_TOKEN_MAX) {
+        return 0;
+    }
+
+    for (i = 0; i < token->len; i++) {
+        if (token->data[i] <= ' ' || token->data[i] >= 0x7f) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+ngx_int_t
+ngx_http_k8s_sa_review_wait(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
+{
+    ngx_http_k8s_sa_reviewed_t  *reviewed;
+
+    ctx->review_due = 0;
+    ctx->verdict = K8S_SA_INTERNAL_ERROR;
+
+    reviewed = ngx_pcalloc(r->pool, sizeof(ngx_http_k8s_sa_reviewed_t));
+    if (reviewed == NULL) {
+        return NGX_DECLINED;
+    }
+
+    reviewed->issuer = ctx->issuer;
+
+    /* until there is one; so nobody asks the same one twice for a request */
+
+    reviewed->result.verdict = K8S_SA_INTERNAL_ERROR;
+
+    reviewed->next = ctx->reviewed;
+    ctx->reviewed = reviewed;
+
+    ctx->review.handler = ngx_http_k8s_sa_review_handler;
+    ctx->review.data = r;
+
+    switch (ngx_k8s_sa_review_start(ctx->issuer, &ctx->question,
+                                    &ctx->review))
+    {
+    case NGX_AGAIN:
+        return NGX_AGAIN;
+
+    case NGX_BUSY:
+        ctx->verdict = K8S_SA_BUSY;
+        break;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static void
+ngx_http_k8s_sa_review_handler(ngx_k8s_sa_review_waiter_t *waiter,
+    ngx_k8s_sa_review_result_t *result)
+{
+    ngx_http_request_t     *r;
+    ngx_http_k8s_sa_ctx_t  *ctx;
+
+    r = waiter->data;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_k8s_sa_module);
+
+    ngx_http_k8s_sa_review_keep(r, &ctx->reviewed->result, result);
+
+    ctx->waiter.handler(&ctx->waiter);
+}
+
+
+/* for the time when the request is checked again */
+
+static void
+ngx_http_k8s_sa_review_keep(ngx_http_request_t *r,
+    ngx_k8s_sa_review_result_t *kept, ngx_k8s_sa_review_result_t *result)
+{
+    u_char             *p;
+    k8s_sa_identity_t  *id;
+
+    if (result->identity) {
+        id = ngx_palloc(r->pool, sizeof(k8s_sa_identity_t));
+        p = ngx_pnalloc(r->pool, k8s_sa_identity_size(result->identity));
+
+        if (id == NULL || p == NULL) {
+            return;
+        }
+
+        k8s_sa_identity_copy(id, result->identity, p);
+
+        kept->identity = id;
+    }
+
+    if (result->reason.len) {
+        kept->reason.data = ngx_pstrdup(r->pool, &result->reason);
+        kept->reason.len = kept->reason.data ? result->reason.len : 0;
+    }
+
+    kept->fresh = result->fresh;
+    kept->verdict = result->verdict;
+}
