@@ -280,6 +280,12 @@ my $line = 'k8s_sa: request refused (not_allowed): the caller is not allowed, '
 
 like($nginx->log, qr/\[warn\].*\Q$line\E[\w-]{43}", client: /,
      'the log says who');
+
+for (1 .. 100) {
+    last if $nginx->log('access') =~ m{^/http 403 .*service2$}m;
+    select undef, undef, undef, 0.02;
+}
+
 like($nginx->log('access'),
      qr{^/http 403 not_allowed system:serviceaccount:mytest:service2$}m,
      'so does the access log');

@@ -1,0 +1,194 @@
+# k8s_sa_dry_run: decides and logs, and refuses nothing.
+
+use strict;
+use warnings;
+
+use Test::More;
+
+use K8sSa;
+use K8sSa::Conf;
+use K8sSa::Http;
+use K8sSa::MockIssuer;
+use K8sSa::Nginx;
+use K8sSa::Upstream;
+
+
+my $pub = key_file('ec');
+my $up = echo_http();
+my $port = free_port();
+my $mock = K8sSa::MockIssuer->new;
+
+$mock->set('down', doc => { status => 500 });
+
+my $issuer = "k8s_sa_issuer made { public_key $pub; audience service2; }\n";
+
+my $nginx = K8sSa::Nginx->new(http => <<"_");
+$issuer
+k8s_sa_issuer down { discovery @{[ $mock->discovery('down') ]};
+                     audience service2; timeout 1s; }
+k8s_sa_dry_run on;
+k8s_sa_auth made;
+log_format k8s "\$uri \$status [\$k8s_sa_result] [\$k8s_sa_username]";
+access_log logs/access.log k8s;
+server {
+    listen 127.0.0.1:$port;
+    location = /plain { proxy_pass http://127.0.0.1:$up; }
+    location = /allow {
+        k8s_sa_allow mytest/service2;
+        proxy_pass http://127.0.0.1:$up;
+    }
+    location = /require {
+        k8s_sa_require "" error=404;
+        proxy_pass http://127.0.0.1:$up;
+    }
+    location = /optional {
+        k8s_sa_auth made optional;
+        k8s_sa_allow mytest/service2;
+        proxy_pass http://127.0.0.1:$up;
+    }
+    location = /front {
+        k8s_sa_front_proxy_headers on;
+        k8s_sa_allow mytest/service2;
+        proxy_pass http://127.0.0.1:$up;
+    }
+    location = /down {
+        k8s_sa_auth down;
+        proxy_pass http://127.0.0.1:$up;
+    }
+    location = /any {
+        satisfy any; deny all;
+        proxy_pass http://127.0.0.1:$up;
+    }
+    location = /all { deny all; proxy_pass http://127.0.0.1:$up; }
+    location = /off {
+        k8s_sa_dry_run off;
+        k8s_sa_allow mytest/service2;
+        proxy_pass http://127.0.0.1:$up;
+    }
+    location /outer {
+        k8s_sa_dry_run off;
+        location /outer/inner { proxy_pass http://127.0.0.1:$up; }
+    }
+    location = /limit {
+        k8s_sa_dry_run off;
+        limit_except GET { k8s_sa_dry_run on; }
+        proxy_pass http://127.0.0.1:$up;
+    }
+    location = /quiet {
+        k8s_sa_log_level info;
+        proxy_pass http://127.0.0.1:$up;
+    }
+}
+_
+
+$nginx->start;
+
+my $user = 'system:serviceaccount:mytest:service1';
+my $good = bearer(sign_token());
+my $bad = bearer(spoil(sign_token()));
+my $expired = bearer(sign_token(claims => claims(exp => time() - 100)));
+my @forged = ('X-Remote-User: admin', 'X_Remote_Group: system:masters',
+              'X-Remote-Extra-a: b', 'X-Remote-Uid: 0');
+
+# status, what the upstream saw of an identity, result and user of the access
+# log, and the line in the error log
+
+sub ask {
+    my ($path, @headers) = @_;
+    my $from = length $nginx->log;
+    my $lines = length $nginx->log('access');
+    my $answer = get($port, $path, grep { defined } @headers);
+
+    # it is written behind the answer
+
+    for (1 .. 100) {
+        last if length $nginx->log('access') > $lines;
+        select undef, undef, undef, 0.02;
+    }
+
+    my ($line) = (split /\n/, $nginx->log('access'))[-1];
+    my ($refused) = substr($nginx->log, $from)
+                    =~ /^(.*k8s_sa: request refused.*)$/m;
+
+    return ($answer, [ $answer->{body} =~ /^(X.Remote.*?)\r?$/mgi ],
+            $line =~ s/^\S+ //r, $refused || '');
+}
+
+for (
+        # who is known, and may
+        [ '/plain', $good, 'ok', $user ],
+        [ '/outer/inner', $good, 'ok', $user, 'enforced' ],
+
+        # who is not known, is nobody
+        [ '/plain', undef, 'no_token', '' ],
+        [ '/plain', $bad, 'bad_signature', '' ],
+        [ '/plain', $expired, 'expired', '' ],
+        [ '/plain', bearer('x.y.z'), 'malformed', '' ],
+        [ '/allow', $bad, 'bad_signature', '' ],
+        [ '/front', $expired, 'expired', '' ],
+        [ '/down', bearer(sign_token(header => { kid => 'k' },
+               claims => claims(iss => $mock->url('down')))), 'no_keys', '' ],
+        [ '/optional', undef, 'no_token', '' ],
+
+        # who is known, but may not
+        [ '/allow', $good, 'not_allowed', $user ],
+        [ '/require', $good, 'not_required', $user ],
+        [ '/optional', $good, 'not_allowed', $user ])
+{
+    my ($path, $token, $result, $who) = @$_;
+    my ($answer, $seen, $line, $refused)
+        = ask($path, defined $token ? $token : (), @forged, 'X-Kept: 1');
+    my $name = "$path, $result";
+
+    is($answer->{status}, 200, "$name: passes");
+    unlike($answer->{head}, qr/^WWW-Authenticate/mi, "$name: no challenge");
+    is_deeply($seen, $who ? [ "X-Remote-User: $who" ] : [],
+              "$name: what the upstream learns");
+    unlike($answer->{body}, qr/^Authorization/mi, "$name: no token");
+    like($answer->{body}, qr/^X-Kept/m, "$name: other headers stay");
+    is($line, "200 [$result] [" . ($who || '-') . ']', "$name: access log");
+
+    if ($result eq 'ok') {
+        is($refused, '', "$name: no line in the error log");
+
+    } else {
+        like($refused, qr/k8s_sa:\ request\ refused,\ dry\ run
+                          \ \($result\):\ /x, "$name: the line in the log");
+        like($refused, $result eq 'no_keys' ? qr/\[error\]/ : qr/\[warn\]/,
+             "$name: its level");
+    }
+}
+
+my ($answer, $seen) = ask('/front', $good, @forged);
+is_deeply($seen, [ "X-Remote-User: $user", 'X-Remote-Uid: uid-1',
+                   'X-Remote-Group: system:serviceaccounts',
+                   'X-Remote-Group: system:serviceaccounts:mytest',
+                   'X-Remote-Group: system:authenticated' ],
+          'the whole set of who is known, but not allowed');
+
+# Others refuse as ever
+
+is((ask('/any'))[0]{status}, 403, 'satisfy any: the address decides');
+is((ask('/any', $good))[0]{status}, 200, 'satisfy any: the token is enough');
+is((ask('/all', $good))[0]{status}, 403, 'satisfy all: the address decides');
+
+# Off again
+
+is((ask('/off'))[0]{status}, 401, 'off: no token');
+is((ask('/off', $good))[0]{status}, 403, 'off: not allowed');
+unlike((ask('/off', $good))[3], qr/dry run/, 'off: the log says it was real');
+is((ask('/outer/inner'))[0]{status}, 401, 'off is inherited');
+is((ask('/limit'))[0]{status}, 401, 'limit_except: GET is not dry');
+is(request($port, "POST /limit HTTP/1.0\r\n\r\n")->{status}, 200,
+   'limit_except: POST is');
+like((ask('/quiet'))[3], qr/\[info\].*dry run/, 'k8s_sa_log_level is obeyed');
+
+
+refused("dry_run: $_->[0]", "$issuer\n$_->[1] # HERE", $_->[2])
+    for [ 'no flag', 'k8s_sa_dry_run yes;',
+          qr/invalid value "yes" in "k8s_sa_dry_run" directive/ ],
+        [ 'twice', 'k8s_sa_dry_run on; k8s_sa_dry_run on;',
+          qr/"k8s_sa_dry_run" directive is duplicate/ ];
+
+
+K8sSa::Nginx->finish;
