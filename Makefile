@@ -1,7 +1,7 @@
 # make                        the module and the client, in build/
 # make NGINX_SRC=DIR          the same against an nginx source tree
 # make check                  unit tests
-# make bench                  measure; writes bench/results.md and a picture
+# make bench                  measure; writes bench/README.md and a picture
 # make install DESTDIR=DIR    what was built
 #
 # util/test.sh runs everything, on a bare machine too.

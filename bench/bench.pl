@@ -2,7 +2,7 @@
 
 # Measures the module against the same nginx without it, in one run, and
 # against what else Debian has for the job.  Prints tables; writes
-# bench/results.md and bench/throughput.svg.
+# bench/README.md and bench/throughput.svg.
 #
 # Workers run on core 0, the load generator on core 1.  Each figure is the
 # median of interleaved rounds.  Everything listens on loopback.
@@ -477,9 +477,26 @@ open my $f, '>', "$top/bench/throughput.svg" or die $!;
 print $f $svg, "</svg>\n";
 close $f;
 
-open $f, '>', "$top/bench/results.md" or die $!;
-print $f join("\n", @report), "\n";
+open $f, '>', "$top/bench/README.md" or die $!;
+print $f <<'END', join("\n", @report), "\n";
+# Benchmark
+
+`util/bench.sh` installs what it needs, measures, and writes this page and the picture. All figures are ratios within one run against
+the same nginx without the module: absolute numbers are noise on a shared machine. Workers run on core 0, the load generator (wrk) on
+core 1; each figure is the median of interleaved rounds. Instructions are counted by callgrind and are repeatable.
+
+![requests per second, relative to plain nginx](throughput.svg)
+
+| file | what it is |
+|---|---|
+| `bench.pl` | runs everything, decides whether the demands are met |
+| `tokens.c` | makes keys and tokens as an API server issues them to pods |
+| `verify.c` | OpenSSL's bare verification of the same bytes, with a prepared context |
+| `instructions.sh` | what the module adds to a request with a known token |
+| `wrk.lua` | sends tokens in turn |
+
+END
 close $f;
 
-print "\nwritten: bench/results.md, bench/throughput.svg\n";
+print "\nwritten: bench/README.md, bench/throughput.svg\n";
 print @failed ? "\nnot met: " . join('; ', @failed) . "\n" : "\nall met\n";

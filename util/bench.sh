@@ -1,6 +1,6 @@
 #!/bin/bash
 
-# Measures the module and writes bench/results.md and bench/throughput.svg.
+# Measures the module and writes bench/README.md and bench/throughput.svg.
 # Installs what it needs; takes under ten minutes.
 
 set -eu
