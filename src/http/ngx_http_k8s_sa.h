@@ -183,7 +183,7 @@ ngx_int_t ngx_http_k8s_sa_issuer_complete(ngx_conf_t *cf,
  * auth->digest, when all issuers have theirs.
  */
 
-ngx_int_t ngx_http_k8s_sa_issuer_digest(ngx_k8s_sa_issuer_t *issuer);
+ngx_int_t ngx_http_k8s_sa_issuer_digest(ngx_http_k8s_sa_issuer_ref_t *ref);
 ngx_int_t ngx_http_k8s_sa_auth_digest(ngx_http_k8s_sa_auth_t *auth);
 
 

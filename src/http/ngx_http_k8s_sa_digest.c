@@ -15,10 +15,15 @@ static int ngx_http_k8s_sa_digest_reviews(EVP_MD_CTX *ctx,
 
 
 ngx_int_t
-ngx_http_k8s_sa_issuer_digest(ngx_k8s_sa_issuer_t *issuer)
+ngx_http_k8s_sa_issuer_digest(ngx_http_k8s_sa_issuer_ref_t *ref)
 {
-    int          ok;
-    EVP_MD_CTX  *ctx;
+    int                        ok;
+    EVP_MD_CTX                *ctx;
+    ngx_k8s_sa_issuer_t       *issuer;
+    ngx_k8s_sa_client_conf_t  *client;
+
+    issuer = ref->issuer;
+    client = &ref->client;
 
     ctx = EVP_MD_CTX_new();
     if (ctx == NULL) {
@@ -27,7 +32,8 @@ ngx_http_k8s_sa_issuer_digest(ngx_k8s_sa_issuer_t *issuer)
 
     /*
      * The issuer's record in the zone, and so its keys, survive a reload
-     * unless something has changed that decides which keys there are.
+     * unless something has changed that decides which keys there are, and
+     * whom we believe them.
      */
 
     ok = EVP_DigestInit_ex(ctx, EVP_sha256(), NULL)
@@ -38,6 +44,12 @@ ngx_http_k8s_sa_issuer_digest(ngx_k8s_sa_issuer_t *issuer)
          && ngx_http_k8s_sa_digest_add(ctx, issuer->jwks_uri.text.data,
                                        issuer->jwks_uri.text.len)
          && ngx_http_k8s_sa_digest_strings(ctx, &issuer->issuers)
+         && ngx_http_k8s_sa_digest_add(ctx, client->ssl_name.data,
+                                       client->ssl_name.len)
+         && ngx_http_k8s_sa_digest_add(ctx, client->ssl_trusted.data,
+                                       client->ssl_trusted.len)
+         && ngx_http_k8s_sa_digest_add(ctx, client->ssl_no_verify ? "0" : "1",
+                                       1)
          && EVP_DigestFinal_ex(ctx, issuer->ref.digest, NULL);
 
     /* a cached token survives unless anything has changed */

@@ -45,6 +45,16 @@ ngx_http_k8s_sa_issuer_net(ngx_conf_t *cf, ngx_http_k8s_sa_issuer_conf_t *icf)
         return NGX_CONF_ERROR;
     }
 
+    if (icf->stale < icf->refresh) {
+
+        /* between two fetches there would be no keys */
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"stale\" must not be less than \"refresh\" in "
+                           "issuer \"%V\"", &issuer->name);
+        return NGX_CONF_ERROR;
+    }
+
     issuer->refresh = icf->refresh;
     issuer->stale = icf->stale;
     issuer->timeout = icf->timeout;
@@ -294,6 +304,7 @@ ngx_http_k8s_sa_own_token(ngx_conf_t *cf, ngx_http_k8s_sa_issuer_conf_t *icf,
 {
     ngx_str_t                     path;
     k8s_sa_error_t                err;
+    ngx_k8s_sa_url_t             *url;
     ngx_k8s_sa_watch_t          **watch;
     ngx_k8s_sa_token_file_t      *tf;
     ngx_http_k8s_sa_main_conf_t  *mcf;
@@ -327,6 +338,19 @@ ngx_http_k8s_sa_own_token(ngx_conf_t *cf, ngx_http_k8s_sa_issuer_conf_t *icf,
 
     *watch = &tf->watch;
     icf->issuer->token_file = tf;
+
+    url = icf->issuer->discovery.text.len ? &icf->issuer->discovery
+                                          : &icf->issuer->jwks_uri;
+
+    if (url->text.len && !(url->ssl && icf->ssl_verify)) {
+
+        /* a 401 or 403 later on */
+
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"token_file\" of issuer \"%V\" is not sent to "
+                           "\"%V\": only over verified TLS",
+                           &icf->issuer->name, &url->text);
+    }
 
     return NGX_OK;
 }
@@ -390,7 +414,7 @@ ngx_http_k8s_sa_issuer_complete(ngx_conf_t *cf,
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_k8s_sa_module);
     issuer = ref->issuer;
 
-    if (ngx_http_k8s_sa_issuer_digest(issuer) != NGX_OK) {
+    if (ngx_http_k8s_sa_issuer_digest(ref) != NGX_OK) {
         return NGX_ERROR;
     }
 
