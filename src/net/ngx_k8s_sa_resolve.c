@@ -119,6 +119,8 @@ ngx_k8s_sa_resolve_query(ngx_k8s_sa_resolve_t *res)
     ngx_resolver_t      *resolver;
     ngx_resolver_ctx_t  *ctx;
 
+    ngx_str_null(&name);
+
     if (res->resolver) {
 
         if (res->candidate) {

@@ -12,6 +12,7 @@
 static const char *ngx_k8s_sa_url_check_text(const ngx_str_t *text);
 static const char *ngx_k8s_sa_url_parse_host(ngx_k8s_sa_url_t *url);
 static const char *ngx_k8s_sa_url_check_name(const ngx_str_t *host);
+static ngx_uint_t ngx_k8s_sa_url_is_number(const u_char *label, size_t len);
 static const char *ngx_k8s_sa_url_parse_port(ngx_k8s_sa_url_t *url,
     u_char *p, u_char *last);
 
@@ -287,9 +288,8 @@ ngx_k8s_sa_url_parse_host(ngx_k8s_sa_url_t *url)
 static const char *
 ngx_k8s_sa_url_check_name(const ngx_str_t *host)
 {
-    u_char      ch;
-    size_t      i, label;
-    ngx_uint_t  numeric;
+    u_char  ch;
+    size_t  i, label;
 
     if (host->len == 0) {
         return "no host";
@@ -300,7 +300,6 @@ ngx_k8s_sa_url_check_name(const ngx_str_t *host)
     }
 
     label = 0;
-    numeric = 1;
 
     for (i = 0; i < host->len; i++) {
 
@@ -313,7 +312,6 @@ ngx_k8s_sa_url_check_name(const ngx_str_t *host)
             }
 
             label = 0;
-            numeric = 1;
             continue;
         }
 
@@ -321,18 +319,8 @@ ngx_k8s_sa_url_check_name(const ngx_str_t *host)
             return "invalid host name";
         }
 
-        if (ch >= '0' && ch <= '9') {
-            continue;
-        }
-
-        /* "0x7f" is a number to some resolvers */
-
-        if (!(ch == 'x' && label == 2 && host->data[i - 1] == '0')) {
-            numeric = 0;
-        }
-
-        if (!((ch >= 'a' && ch <= 'z') || ch == '_'
-              || (ch == '-' && label > 1)))
+        if (!((ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z')
+              || ch == '_' || (ch == '-' && label > 1)))
         {
             return "invalid host name";
         }
@@ -342,13 +330,34 @@ ngx_k8s_sa_url_check_name(const ngx_str_t *host)
         return "invalid host name";
     }
 
-    /* such as "127.1", which would be an address elsewhere */
+    /* "127.1" and "0x7f000001" are addresses to some resolvers */
 
-    if (numeric) {
+    if (ngx_k8s_sa_url_is_number(host->data + host->len - label, label)) {
         return "invalid IPv4 address";
     }
 
     return NULL;
+}
+
+
+static ngx_uint_t
+ngx_k8s_sa_url_is_number(const u_char *label, size_t len)
+{
+    size_t      i;
+    ngx_uint_t  hex;
+
+    hex = (len > 1 && label[0] == '0' && label[1] == 'x');
+
+    for (i = hex ? 2 : 0; i < len; i++) {
+
+        if (!(label[i] >= '0' && label[i] <= '9')
+            && !(hex && label[i] >= 'a' && label[i] <= 'f'))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

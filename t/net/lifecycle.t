@@ -430,7 +430,8 @@ my @old = nginx_workers();
 nginx_signal('HUP');
 my $start = time;
 
-ok(wait_for(sub { !grep { kill 0, $_ } @old }, 5), 'reload: the old worker goes');
+ok(wait_for(sub { !grep { kill 0, $_ } @old }, sanitized() ? 30 : 5),
+   'reload: the old worker goes');
 cmp_ok(time - $start, '<', 1.5, 'reload: at once') if !sanitized();
 is(fetch('/k1/?path=/ok')->{error}, 'ok', 'reload: the new one works');
 ok(nginx_stop(), 'reload: a clean log');
@@ -440,7 +441,7 @@ ok(nginx_stop(), 'reload: a clean log');
 nginx_start(locations());
 
 my $s = fetch('/k1/?path=/late&hold=1', socket => 1);
-my $s2 = fetch('/t1/?path=/late&hold=1', socket => 1);
+my $s2 = fetch('/tls-long/?path=/late&hold=1', socket => 1);
 sleep 0.3;
 nginx_signal('HUP');
 is(raw_fetch($s)->{error}, 'ok', 'hold: an exchange goes on');

@@ -5,7 +5,8 @@
  *
  * k8s_sa_net_test URL [key=value ...]; makes a client of its own for its
  * location.  What a request wants is in its arguments: method, path, size (of
- * a POST's body), idempotent, hold, auth, header, background, cancel.
+ * a POST's body), idempotent, hold, unhold, auth, header, background, cancel;
+ * parse and base instead: URLs alone.
  */
 
 #include <ngx_config.h>
@@ -40,6 +41,8 @@ typedef struct {
 
 
 static ngx_int_t ngx_http_k8s_sa_net_test_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_k8s_sa_net_test_parse(ngx_http_request_t *r,
+    ngx_str_t *value);
 static void ngx_http_k8s_sa_net_test_done(const ngx_k8s_sa_result_t *res,
     void *data);
 static void ngx_http_k8s_sa_net_test_background(
@@ -126,6 +129,10 @@ ngx_http_k8s_sa_net_test_handler(ngx_http_request_t *r)
     tlcf = ngx_http_get_module_loc_conf(r, ngx_http_k8s_sa_net_test_module);
 
     ngx_memzero(&req, sizeof(ngx_k8s_sa_request_t));
+
+    if (ngx_http_k8s_sa_net_test_arg(r, "parse", &value)) {
+        return ngx_http_k8s_sa_net_test_parse(r, &value);
+    }
 
     url = tlcf->url;
     background = ngx_http_k8s_sa_net_test_arg(r, "background", &value);
@@ -227,6 +234,59 @@ ngx_http_k8s_sa_net_test_handler(ngx_http_request_t *r)
     r->read_event_handler = ngx_http_test_reading;
 
     return NGX_DONE;
+}
+
+
+/* What ngx_k8s_sa_url_parse() makes of a text, or with base=, _join(). */
+
+static ngx_int_t
+ngx_http_k8s_sa_net_test_parse(ngx_http_request_t *r, ngx_str_t *value)
+{
+    u_char            *dst, *src;
+    ngx_int_t          rc;
+    ngx_str_t          text, base;
+    const char        *err;
+    ngx_k8s_sa_url_t   url, base_url;
+
+    dst = ngx_pnalloc(r->pool, value->len + 1);
+    text.data = ngx_pnalloc(r->pool, value->len * 4 + 512);
+
+    if (dst == NULL || text.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    src = value->data;
+    value->data = dst;
+    ngx_unescape_uri(&dst, &src, value->len, 0);
+    value->len = dst - value->data;
+
+    if (ngx_http_k8s_sa_net_test_arg(r, "base", &base)) {
+        rc = ngx_k8s_sa_url_parse(r->pool, &base, &base_url, &err);
+
+        if (rc == NGX_OK) {
+            rc = ngx_k8s_sa_url_join(r->pool, &base_url, value, &url, &err);
+        }
+
+    } else {
+        rc = ngx_k8s_sa_url_parse(r->pool, value, &url, &err);
+    }
+
+    if (rc != NGX_OK) {
+        text.len = ngx_sprintf(text.data, "error=%s\n", err) - text.data;
+
+    } else {
+        text.len = ngx_sprintf(text.data, "error=ok\ntext=%V\nhost=%V\n"
+                               "authority=%V\npath=%V\nport=%d\nflags=%s%s%s"
+                               "%s\n", &url.text, &url.host, &url.authority,
+                               &url.path, (int) url.port,
+                               url.ssl ? "ssl " : "",
+                               url.literal ? "literal " : "",
+                               url.loopback ? "loopback " : "",
+                               url.absolute ? "absolute " : "")
+                   - text.data;
+    }
+
+    return ngx_http_k8s_sa_net_test_send(r, &text);
 }
 
 
