@@ -38,6 +38,7 @@ TEST_PACKAGES=(
     libio-socket-ssl-perl   # mock issuers that speak TLS
     openssl curl            # keys and certificates; requests
     procps                  # what a test has left running
+    prometheus              # its promtool checks the metrics
 )
 
 KUBE_PACKAGES=(
@@ -173,7 +174,7 @@ apt_install() {
 }
 
 install_packages() {
-    local package had_nginx=yes missing=()
+    local package missing=()
 
     for package in "$@"; do
         is_installed "$package" || missing+=("$package")
@@ -186,15 +187,18 @@ install_packages() {
     command -v apt-get >/dev/null \
         || fail "not a Debian machine; install what Debian calls: ${missing[*]}"
 
-    is_installed nginx || had_nginx=no
-
     ask_for_root
     step "reading the lists of Debian's packages" \
         as_root apt-get update -q -o DPkg::Lock::Timeout=300
     step "installing ${missing[*]}" apt_install "${missing[@]}"
 
-    if [ $had_nginx = no ] && [ -d /run/systemd/system ]; then
-        as_root systemctl disable --quiet nginx 2>/dev/null || true
+    if [ -d /run/systemd/system ]; then
+        for package in "${missing[@]}"; do
+            case $package in
+            nginx|prometheus)
+                as_root systemctl disable --quiet "$package" 2>/dev/null || true
+            esac
+        done
     fi
 }
 
