@@ -71,21 +71,22 @@ sub workers {
     return sort keys %child;
 }
 
-# The worker that the last connection to the mock comes from.
+# The worker that fetches: it has a socket more than the others, as long as
+# there are no clients.
 
 sub fetcher {
     my ($nginx) = @_;
-    my ($peer) = map { $_->{peer} } ($mock->requests(undef, 'connect'))[-1];
-    my $hex = sprintf '%04X', $peer;
-    my ($line) = slurp('/proc/net/tcp') =~ /^( *\d+: \w+:$hex .*)/m;
-    my $inode = (split ' ', $line)[9];
+    my %sockets;
 
     for my $pid (workers($nginx)) {
-        return $pid if grep { (readlink || '') eq "socket:[$inode]" }
-                       glob "/proc/$pid/fd/*";
+        $sockets{$pid} = grep { (readlink || '') =~ /^socket/ }
+                         glob "/proc/$pid/fd/*";
     }
 
-    die "nobody fetches\n";
+    my ($most, $next) = sort { $sockets{$b} <=> $sockets{$a} } keys %sockets;
+
+    return $sockets{$most} > $sockets{$next} ? $most
+                                             : die "nobody fetches\n";
 }
 
 sub ended {
@@ -267,7 +268,7 @@ my ($kill, $kill_port) = setup('kill', 'timeout 5s;', '');
 
 $mock->set('kill', doc => { do => 'hang' });
 $kill->start;
-$mock->wait_requests('kill', 'doc', 1);
+ok($mock->wait_requests('kill', 'doc', 1), 'somebody fetches');
 
 my $victim = fetcher($kill);
 $flood = flood($kill_port, (signed('kill')) x 60);

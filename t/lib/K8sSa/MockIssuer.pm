@@ -204,7 +204,7 @@ sub connection {
     my ($self, $c, $context) = @_;
 
     $c->autoflush(1);
-    $self->note(name => '', what => 'connect', peer => $c->peerport);
+    $self->note(name => '', what => 'connect');
 
     syswrite $c, $self->{early} if defined $self->{early};
 
