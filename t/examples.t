@@ -1,0 +1,249 @@
+# conf-examples/: each configuration is one that nginx takes, and those about
+# who may call do what they say.  Addresses, keys and tokens are put in their
+# places; the rest is as it stands there.
+
+use strict;
+use warnings;
+
+use JSON::PP;
+use Test::More;
+
+use K8sSa;
+use K8sSa::Http;
+use K8sSa::MockIssuer;
+use K8sSa::Nginx;
+use K8sSa::Upstream;
+
+
+my $root = fixture('..') . '/..';
+my $up = echo_http();
+my $pub = key_file('ec');
+my $token_file = write_file('service2', sign_token() . "\n");
+my %nginx;
+
+my $before = <<'_';
+daemon off;
+pid nginx.pid;
+error_log logs/error.log info;
+http {
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+_
+
+# Its ports become free ones; what listens on them: $ports->{8080}
+
+sub example {
+    my ($name) = @_;
+    my $text = slurp("$root/conf-examples/$name.conf");
+    my %port = (9000 => $up);
+    my $nginx = K8sSa::Nginx->new(http => '');
+
+    $text =~ s{modules/ngx_http_k8s_sa_module\.so}{$ENV{K8S_SA_MODULE}};
+    $text =~ s{\b(listen\s+)(?:127\.0\.0\.1:)?(\d+)}
+              {$1 . '127.0.0.1:' . ($port{$2} ||= free_port())}ge;
+    $text =~ s{\b127\.0\.0\.1:(\d+)(?!\d)}
+              {'127.0.0.1:' . ($port{$1} || $1)}ge;
+    $text =~ s{/etc/nginx/[\w-]+\.pub}{$pub}g;
+    $text =~ s{/var/run/secrets/tokens/\w+}{$token_file}g;
+
+    my $log = $text =~ /^\s*access_log logs/m ? ''
+                                              : 'access_log logs/access.log;';
+
+    $text =~ s/^http \{\n/$before$log\n/m;
+
+    $nginx->{http} = $text;
+    $nginx->{port} = \%port;
+    write_file("$nginx->{dir}/nginx.conf", $text);
+
+    return $nginx;
+}
+
+sub put {
+    my ($nginx, $from, $to) = @_;
+
+    $nginx->{http} =~ s/$from/$to/g or die "no $from\n";
+    write_file("$nginx->{dir}/nginx.conf", $nginx->{http});
+}
+
+sub account {
+    my ($namespace, $name, %over) = @_;
+
+    return bearer(sign_token(claims => claims(
+        sub => "system:serviceaccount:$namespace:$name", %over,
+        'kubernetes.io' => {
+            namespace => $namespace,
+            serviceaccount => { name => $name, uid => 'u' },
+            %{$over{'kubernetes.io'} || {}},
+        })));
+}
+
+sub status {
+    my ($name, $path, @headers) = @_;
+    return get($nginx{$name}{port}{8080}, $path, @headers)->{status};
+}
+
+my $one = account('mytest', 'service1');
+my $user = 'system:serviceaccount:mytest:service1';
+
+
+# All of them
+
+my $ca = authority('ca');
+
+for my $file (glob "$root/conf-examples/*.conf") {
+    my ($name) = $file =~ m{([^/]+)\.conf$};
+    my $nginx = example($name);
+
+    $nginx->{http} =~ s{/etc/nginx/[\w-]+\.crt}{$ca}g;
+    $nginx->{http} =~ s{state_path\s+\S+;}{state_path $nginx->{dir}/state;}g;
+    $nginx->{http} =~ s{\bin_cluster;}{https://127.0.0.1:1;}g;
+    $nginx->{http} =~ s{service2\.mytest\.svc:8080;}{127.0.0.1:$up;}g;
+    write_file("$nginx->{dir}/nginx.conf", $nginx->{http});
+
+    my ($status, $out) = $nginx->test;
+
+    is($status, 0, "$name.conf: accepted") or diag($out);
+    unlike($out, qr/\[warn\]/, "$name.conf: without a warning");
+}
+
+
+# authorization.conf
+
+$nginx{authorization} = example('authorization')->start;
+
+my $pod = account('mytest', 'service1', 'kubernetes.io' => {
+    pod => { name => 'pod1', uid => 'u' } });
+
+for (
+        [ 200, '/', 'its namespace', $one ],
+        [ 401, '/', 'nobody' ],
+        [ 403, '/', 'another namespace', account('other', 'service1') ],
+        [ 200, '/', 'a name anywhere', account('other', 'prometheus') ],
+        [ 200, '/', 'a group', account('backup', 'job') ],
+        [ 403, '/', 'another group', account('backup2', 'job') ],
+        [ 403, '/admin/', 'not admin', $one ],
+        [ 200, '/admin/', 'admin', account('mytest', 'admin') ],
+        [ 404, '/pods/', 'no pod', $one ],
+        [ 200, '/pods/', 'a pod', $pod ],
+        [ 200, '/reports/', 'not on the list', $one ],
+        [ 200, '/reports/', 'nobody' ],
+        [ 200, '/healthz', 'nobody' ])
+{
+    my ($status, $path, $who, @token) = @$_;
+
+    is(status('authorization', $path, @token), $status,
+       "authorization.conf: $path, $who");
+}
+
+sub post {
+    my ($token) = @_;
+    return request($nginx{authorization}{port}{8080},
+                   "POST / HTTP/1.0\r\n$token\r\n\r\n")->{status};
+}
+
+is(post($one), 403, 'authorization.conf: who may only read');
+is(post(account('mytest', 'job')), 200, 'authorization.conf: who may write');
+like($nginx{authorization}->log, qr/refused, dry run \(not_allowed\)/,
+     'authorization.conf: the dry run is logged');
+like($nginx{authorization}->log('access'),
+     qr/"GET \/admin\/ HTTP\/1.1" 403 result=not_allowed user=\Q$user\E /,
+     'authorization.conf: the access log');
+
+
+# external-auth-nginx.conf
+
+$nginx{'external-auth-nginx'} = example('external-auth-nginx')->start;
+
+my $answer = get($nginx{'external-auth-nginx'}{port}{8080}, '/', $one,
+                 'X-Remote-User: admin', 'X-Remote-Group: system:masters');
+is($answer->{status}, 200, 'external-auth-nginx.conf: passes');
+is_deeply([ $answer->{body} =~ /^(X-Remote.*?|Authorization.*?)\r$/mg ],
+          [ "X-Remote-User: $user", 'X-Remote-Uid: u' ],
+          'external-auth-nginx.conf: what the service learns');
+is(status('external-auth-nginx', '/'), 401,
+   'external-auth-nginx.conf: no token');
+is(status('external-auth-nginx', '/', account('other', 'service1')), 403,
+   'external-auth-nginx.conf: another namespace');
+
+
+# metrics.conf, and the dashboard
+
+$nginx{metrics} = example('metrics')->start;
+
+my $scrape_port = $nginx{metrics}{port}{9145};
+my $prometheus = account('monitoring', 'prometheus', aud => [ 'metrics' ]);
+
+is(status('metrics', '/', $one), 200, 'metrics.conf: a request');
+is(status('metrics', '/'), 401, 'metrics.conf: one without a token');
+is(get($scrape_port, '/metrics')->{status}, 401,
+   'metrics.conf: the metrics are protected');
+is(get($scrape_port, '/metrics', $one)->{status}, 401,
+   'metrics.conf: a token for the service is none for them');
+is(get($scrape_port, '/metrics', account('mytest', 'service1',
+       aud => [ 'metrics' ]))->{status}, 403, 'metrics.conf: who may not');
+
+my $metrics = get($scrape_port, '/metrics', $prometheus);
+is($metrics->{status}, 200, 'metrics.conf: Prometheus may');
+is(get($scrape_port, '/status')->{status}, 200, 'metrics.conf: from here');
+
+my %metric = map { $_ => 1 } $metrics->{body} =~ /^# TYPE (\S+) /mg;
+my $dashboard = decode_json(slurp("$root/conf-examples/grafana-dashboard.json"));
+my %used;
+
+for my $panel (@{$dashboard->{panels}}) {
+    my @expr = map { $_->{expr} } @{$panel->{targets}};
+
+    ok(@expr > 0, "dashboard: $panel->{title}");
+
+    for my $name (map { /\b(k8s_sa_\w+)/g } @expr) {
+        my $of = $name =~ s/_(?:bucket|sum|count)$//r;
+        $used{$metric{$name} ? $name : $of} = 1;
+        ok($metric{$name} || $metric{$of}, "dashboard: there is $name");
+    }
+}
+
+$used{$_} = 1 for map { JSON::PP->new->encode($_) =~ /\((k8s_sa_\w+),/ }
+                  @{$dashboard->{templating}{list}};
+is_deeply([ grep { !$metric{$_} } sort keys %used ], [],
+          'dashboard: its metrics are there');
+is_deeply([ grep { !$used{$_} } sort keys %metric ], [],
+          'dashboard: it shows all metrics');
+is(scalar(() = $metrics->{body} =~ /result="ok"\} 1$/mg), 2,
+   'metrics.conf: both were counted');
+
+
+# rate-limit.conf
+
+$nginx{'rate-limit'} = example('rate-limit')->start;
+
+my @statuses = map { status('rate-limit', '/', $one) } 1 .. 12;
+
+is($statuses[0], 200, 'rate-limit.conf: passes');
+cmp_ok(scalar(grep { $_ == 429 } @statuses), '>', 0,
+       'rate-limit.conf: too many of one workload');
+is(scalar(grep { $_ != 429 && $_ != 200 } @statuses), 0,
+   'rate-limit.conf: nothing else');
+is(status('rate-limit', '/', account('mytest', 'service2')), 200,
+   'rate-limit.conf: another workload passes');
+is(status('rate-limit', '/'), 401, 'rate-limit.conf: no token');
+
+
+# caller.conf: the service is that of authorization.conf
+
+my $caller = example('caller');
+put($caller, 'server     service2.mytest.svc:8080;',
+    "server 127.0.0.1:$nginx{authorization}{port}{8080};");
+$caller->start;
+
+my $forwarded = get($caller->{port}{8081}, '/hello');
+is($forwarded->{status}, 200, 'caller.conf: the token is put on');
+like($forwarded->{body}, qr/^X-Remote-User: \Q$user\E\r$/m,
+     'caller.conf: so Service 2 knows who calls');
+is(get($caller->{port}{8081}, '/admin/', bearer(account('mytest', 'admin')
+       =~ s/.* //r))->{status}, 403, 'caller.conf: a client\'s own is not');
+
+
+K8sSa::Nginx->finish;
