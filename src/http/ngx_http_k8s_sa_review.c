@@ -248,7 +248,7 @@ static int64_t
 ngx_http_k8s_sa_review_expires(ngx_str_t *token)
 {
     char     *text;
-    size_t    len;
+    size_t    len, n;
     int64_t   expires;
 
     if (k8s_sa_token_claim_text(token->data, token->len, "exp", 3, &text,
@@ -258,9 +258,11 @@ ngx_http_k8s_sa_review_expires(ngx_str_t *token)
         return INT64_MAX;
     }
 
-    /* not kept at all if it is no whole number */
+    /* its whole seconds; what is no number is not kept at all */
 
-    expires = ngx_atotm((u_char *) text, len);
+    for (n = 0; n < len && text[n] != '.'; n++) { /* void */ }
+
+    expires = ngx_atotm((u_char *) text, n);
 
     free(text);
 

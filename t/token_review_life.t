@@ -1,0 +1,217 @@
+# Clients that go away, reloads, shutdowns and killed workers while reviews are
+# under way.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use IO::Socket::INET;
+use POSIX qw(WNOHANG);
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use K8sSa;
+use K8sSa::Http;
+use K8sSa::Load;
+use K8sSa::MockApi;
+use K8sSa::Nginx;
+
+
+my $api = K8sSa::MockApi->new;
+my $count = 0;
+
+sub opaque { return remember("opaque-token-" . ++$count
+                             . '-0123456789abcdef0123') }
+
+sub setup {
+    my ($name, $directives, %arg) = @_;
+    my $port = free_port();
+    my $keys = 'public_key ' . key_file('ec') . '; audience service2;';
+
+    return (K8sSa::Nginx->new(%arg, http => <<"_")->start, $port);
+k8s_sa_issuer a { token_review @{[$api->base]}/$name/review; $directives }
+k8s_sa_issuer b { token_review @{[$api->base]}/$name/review; $keys $directives }
+server {
+    listen 127.0.0.1:$port;
+    location = /a { k8s_sa_auth a; empty_gif; }
+    location = /b { k8s_sa_auth b; empty_gif; }
+    location = /any { satisfy any; deny all; k8s_sa_auth a; empty_gif; }
+    location = /sub { auth_request /who; empty_gif; }
+    location = /who { internal; k8s_sa_auth a; k8s_sa_whoami; }
+    location = /limit { k8s_sa_auth a; limit_req zone=z burst=1000 nodelay;
+                        empty_gif; }
+}
+limit_req_zone \$k8s_sa_username zone=z:1m rate=1000r/s;
+_
+}
+
+sub gone {
+    my ($limit, @pids) = @_;
+    my $until = time() + $limit;
+    sleep 0.02 while time() < $until && grep { -e "/proc/$_" } @pids;
+    return !grep { -e "/proc/$_" } @pids;
+}
+
+sub workers {
+    my ($nginx) = @_;
+    return split ' ', slurp("/proc/$nginx->{pid}/task/$nginx->{pid}/children");
+}
+
+
+# Clients that go away
+
+$api->set('away', review => { delay => 0.4 });
+my ($nginx, $port) = setup('away', 'timeout 2s;');
+
+for my $round (1 .. 4) {
+    my @clients = map {
+        my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                      PeerPort => $port);
+        my $path = (qw(/a /b /any /sub /limit))[$_ % 5];
+        print $s with_token($path, $path eq '/b'
+                                   ? sign_token(claims => claims(
+                                         jti => "$round$_"))
+                                   : opaque());
+        $s;
+    } 1 .. 40;
+
+    sleep 0.1 * $round;
+    close $_ for @clients;
+}
+
+sleep 1;
+is(get($port, '/a', bearer(opaque()))->{status}, 200,
+   'clients go away, others come');
+is(get($port, $_, bearer(opaque()))->{status}, 200, "$_ is well")
+    for qw(/any /sub /limit);
+
+
+# A reload, and the old worker's end
+
+my $flood = flood($port, map { with_token('/a', opaque()) } 1 .. 30);
+sleep 0.2;
+my @old = workers($nginx);
+$nginx->signal('HUP');
+is(tally(answers($flood, 10)), '200: 30', 'a reload: all are answered');
+ok(gone(5, @old), 'and the old worker ends');
+
+my $kept = opaque();
+is(get($port, '/a', bearer($kept))->{status}, 200, 'a token');
+my $n = $api->reviews('away');
+@old = workers($nginx);
+$nginx->signal('HUP');
+gone(5, @old);
+is(get($port, '/a', bearer($kept))->{status}, 200, 'after a reload');
+is(scalar $api->reviews('away'), $n, 'needs no new review');
+
+
+# Nobody waits any more: the worker does not either
+
+$api->set('away', review => { do => 'hang' });
+my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port);
+print $s with_token('/a', opaque());
+sleep 0.2;
+close $s;
+sleep 0.1;
+@old = workers($nginx);
+my $began = time();
+$nginx->signal('HUP');
+ok(gone(5, @old), 'a worker that nobody waits for ends');
+cmp_ok(time() - $began, '<', 1.5, 'at once');
+
+
+# A killed worker
+
+my $killed = $nginx;
+
+$flood = flood($port, map { with_token('/a', opaque()) } 1 .. 20);
+sleep 0.2;
+kill 'KILL', workers($nginx);
+answers($flood, 5);
+$api->set('away', review => {});
+sleep 0.3;
+is(get($port, '/a', bearer(opaque()))->{status}, 200, 'after a killed worker');
+
+
+# Shutdown, graceful and not
+
+$api->set('quit', review => { delay => 0.5 });
+
+for my $signal (qw(QUIT TERM)) {
+    ($nginx, $port) = setup('quit', 'timeout 3s;');
+    $flood = flood($port, map { with_token('/a', opaque()) } 1 .. 20);
+    sleep 0.2;
+    $nginx->signal($signal);
+    my @answers = answers($flood, 10);
+    is(tally(@answers), '200: 20', 'QUIT: all are answered')
+        if $signal eq 'QUIT';
+    ok(gone_or_reaped($nginx), "$signal: nginx ends");
+    unlike($nginx->log, qr/open socket|exited on signal/, "$signal: tidily");
+}
+
+sub gone_or_reaped {
+    my ($nginx) = @_;
+    my $until = time() + 6;
+
+    while (time() < $until) {
+        if (waitpid($nginx->{pid}, WNOHANG) != 0) {
+            delete $nginx->{pid};
+            return 1;
+        }
+        sleep 0.02;
+    }
+
+    return 0;
+}
+
+
+# A hung API server and a graceful end
+
+$api->set('hung', review => { do => 'hang' });
+($nginx, $port) = setup('hung', 'timeout 1s;');
+$flood = flood($port, map { with_token('/a', opaque()) } 1 .. 20);
+sleep 0.2;
+$nginx->signal('QUIT');
+is(tally(answers($flood, 10)), '503: 20', 'nobody is left hanging');
+ok(gone_or_reaped($nginx), 'nginx ends');
+
+
+# Reloads under load
+
+$api->set('load', review => { delay => 0.02 });
+($nginx, $port) = setup('load', 'token_review_cache 50ms;', workers => 2);
+my @load = map { load($port, a => with_token('/a', opaque()),
+                      b => with_token('/b', sign_token(
+                          claims => claims(jti => "load$_"))),
+                      sub => with_token('/sub', opaque())) } 1 .. 4;
+
+for (1 .. 8) {
+    sleep 0.5;
+    $nginx->signal('HUP');
+}
+
+sleep 0.5;
+
+my %tally;
+for my $load (@load) {
+    my $result = $load->load_end;
+    for my $kind (qw(a b sub)) {
+        $tally{$_} += $result->{$kind}{$_}
+            for grep { /^\d+$/ } keys %{$result->{$kind}};
+    }
+}
+
+# load_end() interrupts a request that waits
+delete $tally{0} if ($tally{0} || 0) <= @load;
+
+is(join(',', sort keys %tally), '200', 'eight reloads under load: nothing but 200')
+    or diag(explain(\%tally));
+
+# the worker that this suite killed is no crash
+
+my $log = "$killed->{dir}/logs/error.log";
+write_file($log, slurp($log) =~ s/^.*exited on signal 9.*\n//mgr);
+
+K8sSa::Nginx::finish();
