@@ -18,20 +18,20 @@
 #define K8S_SA_BASE64URL_BAD  0xffU
 
 #define k8s_sa_base64url_4(c, n)                                              \
-    k8s_sa_base64url_value(c, n), k8s_sa_base64url_value(c + 1, n),           \
-    k8s_sa_base64url_value(c + 2, n), k8s_sa_base64url_value(c + 3, n)
+    k8s_sa_base64url_value(c, n), k8s_sa_base64url_value((c) + 1, n),         \
+    k8s_sa_base64url_value((c) + 2, n), k8s_sa_base64url_value((c) + 3, n)
 
 #define k8s_sa_base64url_16(c, n)                                             \
-    k8s_sa_base64url_4(c, n), k8s_sa_base64url_4(c + 4, n),                   \
-    k8s_sa_base64url_4(c + 8, n), k8s_sa_base64url_4(c + 12, n)
+    k8s_sa_base64url_4(c, n), k8s_sa_base64url_4((c) + 4, n),                 \
+    k8s_sa_base64url_4((c) + 8, n), k8s_sa_base64url_4((c) + 12, n)
 
 #define k8s_sa_base64url_64(c, n)                                             \
-    k8s_sa_base64url_16(c, n), k8s_sa_base64url_16(c + 16, n),                \
-    k8s_sa_base64url_16(c + 32, n), k8s_sa_base64url_16(c + 48, n)
+    k8s_sa_base64url_16(c, n), k8s_sa_base64url_16((c) + 16, n),              \
+    k8s_sa_base64url_16((c) + 32, n), k8s_sa_base64url_16((c) + 48, n)
 
 #define k8s_sa_base64url_256(n)                                               \
-    k8s_sa_base64url_64(0, n), k8s_sa_base64url_64(64, n),                    \
-    k8s_sa_base64url_64(128, n), k8s_sa_base64url_64(192, n)
+    k8s_sa_base64url_64(0U, n), k8s_sa_base64url_64(64U, n),                  \
+    k8s_sa_base64url_64(128U, n), k8s_sa_base64url_64(192U, n)
 
 
 static const uint32_t  k8s_sa_base64url_values[4][256] = {
