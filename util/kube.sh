@@ -118,12 +118,18 @@ is_running() {
 }
 
 start() {
-    local name=$1
+    local name=$1 tries
     shift
 
     # on its own, so that neither a test's end nor ^C takes it along
     setsid "$BIN/$name" "$@" >>"$DIR/$name.log" 2>&1 </dev/null 9>&- &
     echo $! >"$DIR/$name.pid"
+
+    # until then it is still a shell, or setsid
+    for tries in {1..100}; do
+        is_running "$name" && break
+        sleep 0.05
+    done
 }
 
 stop() {

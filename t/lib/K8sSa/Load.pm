@@ -18,6 +18,8 @@ use K8sSa::Http;
 
 our @EXPORT = qw(answers flood load load_end slowest tally with_token);
 
+our $pause = 0;             # seconds, behind each request of load()
+
 my $count = 0;
 my %running;
 
@@ -175,6 +177,8 @@ sub run {
                 if ($tally{$kind}{last} || 0) != $status;
 
             $tally{$kind}{last} = $status;
+
+            sleep $pause if $pause;
         }
     }
 
