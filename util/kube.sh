@@ -11,6 +11,7 @@
 #     util/kube.sh api METHOD PATH [JSON]    a request as cluster-admin
 #     util/kube.sh account NS NAME...        make the namespace and accounts
 #     util/kube.sh token NS NAME [AUD...]    a token, by the TokenRequest API
+#     util/kube.sh kubectl ARGUMENT...       Debian's kubectl, as cluster-admin
 #     util/kube.sh stop-apiserver
 #     util/kube.sh start-apiserver [--signing-key F] [--key-file F]... [FLAG...]
 #     util/kube.sh restart-apiserver  the two, one after the other
@@ -340,6 +341,25 @@ token() {
         | sed -n 's/^ *"token": "\(.*\)",\?$/\1/p'
 }
 
+# of the API server's age; unpacked, because a machine may have another
+
+fetch_kubectl() {
+    mkdir "$SCRATCH/kubectl"
+    (fetch_debs bookworm "$SCRATCH/kubectl" kubernetes-client)
+    dpkg -x "$SCRATCH"/kubectl/*.deb "$SCRATCH/kubectl/root"
+    cp "$SCRATCH/kubectl/root/usr/bin/kubectl" "$BIN/kubectl.new"
+    mv "$BIN/kubectl.new" "$BIN/kubectl"
+}
+
+kubectl() {
+    if [ ! -x "$BIN/kubectl" ]; then
+        step "fetching Debian's kubernetes-client" fetch_kubectl >&2
+    fi
+
+    NO_PROXY=127.0.0.1 "$BIN/kubectl" --kubeconfig="$KUBECONFIG" \
+        --cache-dir="$DIR/kubectl" "$@"
+}
+
 
 command=${1:-help}
 [ $# = 0 ] || shift
@@ -348,7 +368,8 @@ case $command in
 up | down | build | status)
     "$command" "$@"
     ;;
-api | account | token | start-apiserver | stop-apiserver | restart-apiserver)
+api | account | token | kubectl \
+| start-apiserver | stop-apiserver | restart-apiserver)
     [ -O "$DIR/env" ] || fail "no cluster in $DIR: util/kube.sh up"
     . "$DIR/env"
     case $command in
