@@ -45,15 +45,16 @@ ngx_http_k8s_sa_issuer_net(ngx_conf_t *cf, ngx_http_k8s_sa_issuer_conf_t *icf)
         return NGX_CONF_ERROR;
     }
 
-    if (icf->stale < icf->refresh) {
-
-        /* between two fetches there would be no keys */
-
+    if (icf->stale == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"stale\" must not be less than \"refresh\" in "
-                           "issuer \"%V\"", &issuer->name);
+                           "\"stale\" must be greater than 0 in issuer "
+                           "\"%V\"", &issuer->name);
         return NGX_CONF_ERROR;
     }
+
+    /* "refresh" is an upper bound: between two fetches keys must serve */
+
+    icf->refresh = ngx_min(icf->refresh, (icf->stale + 1) / 2);
 
     issuer->refresh = icf->refresh;
     issuer->stale = icf->stale;
