@@ -10,6 +10,7 @@ use Test::More;
 use K8sSa;
 use K8sSa::Conf;
 use K8sSa::Http;
+use K8sSa::MockApi;
 use K8sSa::Nginx;
 use K8sSa::Upstream;
 
@@ -17,6 +18,7 @@ use K8sSa::Upstream;
 my ($port, $h2, $plain_port) = map { free_port() } 1 .. 3;
 my $up = echo_http();
 my $fcgi = echo_fastcgi();
+my $api = K8sSa::MockApi->new;
 
 my $issuers = <<"_";
 k8s_sa_issuer cluster {
@@ -27,6 +29,8 @@ k8s_sa_issuer cluster {
 k8s_sa_issuer made { public_key @{[ key_file('ec') ]}; audience service2; }
 k8s_sa_issuer other { public_key @{[ key_file('ec', 'other') ]};
     kubernetes off; issuer https://other.example; audience service2; }
+k8s_sa_issuer review { token_review @{[ $api->base ]}/review/review;
+    audience service2; token_review_cache 1s failed=1s; }
 _
 
 my %location = (
@@ -55,6 +59,15 @@ server {
     listen 127.0.0.1:$h2 http2;
 @{[ map { "location = /$_ { $location{$_} proxy_pass http://127.0.0.1:$up; }\n" }
     sort keys %location ]}
+    location = /review {
+        k8s_sa_auth review;
+        proxy_pass http://127.0.0.1:$up;
+    }
+    location = /whoami {
+        k8s_sa_auth review;
+        k8s_sa_set_header off;
+        k8s_sa_whoami;
+    }
     location /plain/inner { proxy_pass http://127.0.0.1:$up; }
     location = /limit {
         k8s_sa_front_proxy_headers off;
@@ -183,6 +196,64 @@ is_deeply(seen('plain', sub_token("al\nice")), [ 'refused 401' ],
 my $line = 'k8s_sa: value for header "X-Remote-User" has a control '
            . 'character, or a blank at an end';
 like($nginx->log, qr/\[warn\].*\Q$line\E/, 'the log says why');
+
+
+# What the TokenReview API says of somebody: keys that have to be escaped come
+# out as they were (here, all strings are bytes)
+
+my $count = 0;
+
+sub reviewed {
+    my ($path, %user) = @_;
+
+    $api->set('review', review => { user => 'alice', groups => [], %user });
+    return get($port, "/$path", 'Authorization: Bearer opaque-token-'
+                                . ++$count);
+}
+
+my %odd = (
+    'example.com/a' => [ '1', '2', '1' ],
+    'Upper-Case' => [ 'U' ],
+    'upper-case' => [ 'u' ],
+    'under_score.dot' => [ 'x' ],
+    '100%' => [ 'x' ],
+    '%2f' => [ 'x' ],
+    'a b' => [ 'x' ],
+    'colon:semi;"quoted"' => [ 'x' ],
+    "\xc3\xa4" => [ "\xc3\xb6" ],
+    '!#$&\'*+-.^_`|~' => [ 'legal' ],
+    'empty' => [ '' ],
+);
+my $odd = [ map { s/\r//r } grep { /^x-remote/i }
+            split /\n/, reviewed('review', extra => \%odd)->{body} ];
+
+is_deeply(decoded($odd), \%odd, 'odd keys of a review');
+is(scalar(grep { /^X-Remote-Extra-[^A-Z]*: / } @$odd), 13,
+   'a line a value, the key in small letters');
+is(scalar(grep { !/^[!#\$%&'*+.^_`|~0-9A-Za-z-]+: / } @$odd), 0,
+   'under names that a header may have');
+is_deeply(JSON::PP->new->decode(
+              reviewed('whoami', extra => \%odd)->{body})->{extra}, \%odd,
+          'k8s_sa_whoami shows them as they are');
+is_deeply([ reviewed('review', groups => [ 'one', 'two words', 'three,four' ])
+            ->{body} =~ /^X-Remote-Group: (.*?)\r$/mg ],
+          [ 'one', 'two words', 'three,four' ], 'groups of a review');
+
+for ([ user => ' alice' ], [ user => 'alice ' ], [ groups => [ 'a', ' b' ] ],
+     [ groups => [ 'a ' ] ], [ extra => { a => [ ' b' ] } ],
+     [ extra => { a => [ 'b ' ] } ])
+{
+    my $answer = reviewed('review', @$_);
+    is($answer->{status}, 400, "$_->[0] with a blank at an end: refused");
+}
+
+for ([ user => "al\nice" ], [ groups => [ "a\nb" ] ],
+     [ extra => { a => [ "b\r\nX-A: 1" ] } ], [ extra => { "a\n" => [ 'b' ] } ],
+     [ extra => { "a\tb" => [ 'c' ] } ])
+{
+    my $answer = reviewed('review', @$_);
+    isnt($answer->{status}, 200, "$_->[0] with a control character: refused");
+}
 
 
 # Beside k8s_sa_set_header and proxy_set_header
