@@ -41,25 +41,13 @@ static void ngx_http_k8s_sa_cache_cleanup(void *data);
 
 static EVP_MD      *ngx_http_k8s_sa_sha256;
 static EVP_MD_CTX  *ngx_http_k8s_sa_sha256_ctx;
+static ngx_uint_t   ngx_http_k8s_sa_sha256_users;
 
 
 ngx_int_t
 ngx_http_k8s_sa_cache_init(ngx_conf_t *cf, ngx_http_k8s_sa_main_conf_t *mcf)
 {
     ngx_pool_cleanup_t  *cln;
-
-    /* these live as long as the process, over all configurations */
-
-    if (ngx_http_k8s_sa_sha256_ctx == NULL) {
-        ngx_http_k8s_sa_sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-        ngx_http_k8s_sa_sha256_ctx = EVP_MD_CTX_new();
-    }
-
-    if (ngx_http_k8s_sa_sha256 == NULL || ngx_http_k8s_sa_sha256_ctx == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "k8s_sa: OpenSSL has no SHA-256");
-        return NGX_ERROR;
-    }
 
     mcf->front = ngx_pcalloc(cf->pool, NGX_HTTP_K8S_SA_FRONT_SIZE
                                        * sizeof(ngx_http_k8s_sa_entry_t *));
@@ -71,6 +59,19 @@ ngx_http_k8s_sa_cache_init(ngx_conf_t *cf, ngx_http_k8s_sa_main_conf_t *mcf)
 
     cln->handler = ngx_http_k8s_sa_cache_cleanup;
     cln->data = mcf;
+
+    /* the last configuration frees them: a reload has two at a time */
+
+    if (ngx_http_k8s_sa_sha256_users++ == 0) {
+        ngx_http_k8s_sa_sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+        ngx_http_k8s_sa_sha256_ctx = EVP_MD_CTX_new();
+    }
+
+    if (ngx_http_k8s_sa_sha256 == NULL || ngx_http_k8s_sa_sha256_ctx == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "k8s_sa: OpenSSL has no SHA-256");
+        return NGX_ERROR;
+    }
 
     return NGX_OK;
 }
@@ -87,6 +88,11 @@ ngx_http_k8s_sa_cache_cleanup(void *data)
         if (mcf->front[i]) {
             ngx_http_k8s_sa_cache_release(mcf->front[i]);
         }
+    }
+
+    if (--ngx_http_k8s_sa_sha256_users == 0) {
+        EVP_MD_CTX_free(ngx_http_k8s_sa_sha256_ctx);
+        EVP_MD_free(ngx_http_k8s_sa_sha256);
     }
 }
 
