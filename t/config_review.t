@@ -47,6 +47,10 @@ refused('keys without an audience',
         issuer('public_key ' . key_file('ec')
                . ";\ntoken_review $url;\n}  # HERE\n#"), 'has no "audience"');
 
+refused('not UTF-8',
+        issuer("token_review $url; audience \"a\xe4\";\n}  # HERE\n#"),
+        'is not UTF-8');
+
 for my $rule ('issuer x', 'algorithms RS256', 'legacy_tokens off',
               'kubernetes on', 'leeway 60s')
 {

@@ -13,6 +13,8 @@ static ngx_int_t ngx_http_k8s_sa_discovery(ngx_conf_t *cf,
     ngx_http_k8s_sa_issuer_conf_t *icf);
 static ngx_int_t ngx_http_k8s_sa_token_review(ngx_conf_t *cf,
     ngx_http_k8s_sa_issuer_conf_t *icf);
+static ngx_int_t ngx_http_k8s_sa_audiences(ngx_conf_t *cf,
+    ngx_k8s_sa_issuer_t *issuer);
 static ngx_k8s_sa_client_t *ngx_http_k8s_sa_client(ngx_conf_t *cf,
     ngx_http_k8s_sa_issuer_ref_t *ref, ngx_k8s_sa_client_conf_t *conf);
 static ngx_int_t ngx_http_k8s_sa_url(ngx_conf_t *cf, const char *directive,
@@ -223,6 +225,10 @@ ngx_http_k8s_sa_token_review(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
+    if (ngx_http_k8s_sa_audiences(cf, icf->issuer) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     reviews = ngx_pcalloc(cf->pool, sizeof(ngx_k8s_sa_reviews_t));
     if (reviews == NULL) {
         return NGX_ERROR;
@@ -258,6 +264,39 @@ ngx_http_k8s_sa_token_review(ngx_conf_t *cf,
 
     return ngx_http_k8s_sa_url(cf, "token_review", &icf->token_review, path,
                                &reviews->url);
+}
+
+
+/* each must be able to stand in a request, which is JSON */
+
+static ngx_int_t
+ngx_http_k8s_sa_audiences(ngx_conf_t *cf, ngx_k8s_sa_issuer_t *issuer)
+{
+    char          *body;
+    size_t         i, len;
+    k8s_sa_str_t   token, *audience;
+
+    token.data = (u_char *) "token";
+    token.len = sizeof("token") - 1;
+
+    audience = issuer->audiences.elts;
+
+    for (i = 0; i < issuer->audiences.nelts; i++) {
+
+        body = k8s_sa_review_request(&token, &audience[i], 1, &len);
+
+        if (body == NULL) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "audience \"%*s\" in issuer \"%V\" is not UTF-8",
+                               audience[i].len, audience[i].data,
+                               &issuer->name);
+            return NGX_ERROR;
+        }
+
+        free(body);
+    }
+
+    return NGX_OK;
 }
 
 
