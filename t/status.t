@@ -11,12 +11,14 @@ use Time::HiRes qw(sleep);
 use K8sSa;
 use K8sSa::Conf;
 use K8sSa::Http;
+use K8sSa::MockApi;
 use K8sSa::MockIssuer;
 use K8sSa::Nginx;
 
 
 my ($port, $small_port) = map { free_port() } 1 .. 2;
 my $mock = K8sSa::MockIssuer->new;
+my $api = K8sSa::MockApi->new;
 my $pub = key_file('ec');
 my $jwks = jwks([ 'ec', 'fetched', kid => 'a"b\\c' ],
                 [ 'rsa', 'fetched', kid => 'second' ]);
@@ -29,6 +31,8 @@ k8s_sa_issuer made { public_key $pub; issuer https://kubernetes.default.svc;
                      audience service2; }
 k8s_sa_issuer good { discovery @{[ $mock->discovery('good') ]};
                      audience service2; }
+k8s_sa_issuer asks { token_review @{[ $api->base ]}/asks/review;
+                     audience service2; }
 k8s_sa_issuer down { discovery @{[ $mock->discovery('down') ]};
                      audience service2; timeout 1s; }
 server {
@@ -38,6 +42,7 @@ server {
     location = /metrics { k8s_sa_status prometheus; }
     location = /protected { k8s_sa_auth made; k8s_sa_status; }
     location / { k8s_sa_auth made good down; empty_gif; }
+    location /asks { k8s_sa_auth asks; empty_gif; }
     location /made { k8s_sa_auth made; empty_gif; }
     location /allow {
         k8s_sa_auth made good; k8s_sa_allow mytest/service2;
@@ -67,7 +72,7 @@ sub metrics {
     return { $body =~ /^([a-z][^ {]*(?:\{.*?\})?) (\S+)$/mg };
 }
 
-sub token {
+sub signed {
     my ($key, $iss, $name, %over) = @_;
 
     return bearer(sign_token(
@@ -84,9 +89,9 @@ sub token {
 }
 
 my $kubernetes = 'https://kubernetes.default.svc';
-my $made = token('first', $kubernetes, 'service1');
-my $good = token('fetched', $mock->url('good'), 'service1');
-my $two = token('fetched', $mock->url('good'), 'service2');
+my $made = signed('first', $kubernetes, 'service1');
+my $good = signed('fetched', $mock->url('good'), 'service1');
+my $two = signed('fetched', $mock->url('good'), 'service2');
 
 sub status {
     my ($path, @headers) = @_;
@@ -108,7 +113,7 @@ my @verdicts = sort qw(ok no_token too_large malformed bad_algorithm
     not_allowed not_required no_keys stale_keys review_failed busy
     internal_error);
 
-is_deeply([ sort keys %{$json->{issuers}} ], [ qw(down good made) ],
+is_deeply([ sort keys %{$json->{issuers}} ], [ qw(asks down good made) ],
           'all issuers');
 is_deeply([ sort keys %{$json->{issuers}{made}{decisions}} ], \@verdicts,
           'all results');
@@ -143,6 +148,10 @@ cmp_ok(abs($down->{fetched_keys}{last_failure} - $began), '<=', 10,
 like($down->{fetched_keys}{last_error}, qr/answered 500/, 'down: why');
 is($down->{fetch_errors}, $down->{fetched_keys}{failures}, 'down: counted');
 
+is($json->{issuers}{asks}{token_review}, $api->base . '/asks/review',
+   'where reviews come from');
+ok(!exists $down->{token_review}, 'nobody to ask for a review');
+
 is($json->{zone}{name}, 'k8s_sa', 'the zone');
 is($json->{zone}{size}, 8 * 1024 * 1024, 'its size');
 is($json->{zone}{tokens}, 0, 'no tokens yet');
@@ -169,24 +178,24 @@ ask(1, '', 'no_token', 200, '/optional');
 ask(2, 'made', 'bad_signature', 401, '/made', $made =~ s/(.{20})$/'A' x 20/er);
 ask(1, '', 'malformed', 401, '/', 'Authorization: Bearer a.b.c');
 ask(1, 'made', 'wrong_audience', 401, '/made',
-    token('first', $kubernetes, 'service1', aud => [ 'other' ]));
+    signed('first', $kubernetes, 'service1', aud => [ 'other' ]));
 ask(1, 'made', 'expired', 401, '/made',
-    token('first', $kubernetes, 'service1', exp => time - 100));
+    signed('first', $kubernetes, 'service1', exp => time - 100));
 ask(2, 'good', 'not_allowed', 403, '/allow', $good);
 ask(2, 'good', 'not_required', 403, '/allow', $two);
 ask(1, 'good', 'ok', 200, '/allow', $two, 'X-Value: 1');
 ask(1, '', 'unknown_issuer', 401, '/made',
-    token('other', 'https://nobody.example', 'x'));
+    signed('other', 'https://nobody.example', 'x'));
 
 # tokens that are used for too long
 
-my $late = token('first', $kubernetes, 'late', iat => time - 1000,
+my $late = signed('first', $kubernetes, 'late', iat => time - 1000,
                  exp => time + 100);
-my $early = token('first', $kubernetes, 'early', iat => time - 100,
+my $early = signed('first', $kubernetes, 'early', iat => time - 100,
                   exp => time + 100);
-my $warned = token('first', $kubernetes, 'warned', 'kubernetes.io' => {
+my $warned = signed('first', $kubernetes, 'warned', 'kubernetes.io' => {
     warnafter => time - 10 });
-my $unwarned = token('first', $kubernetes, 'unwarned', 'kubernetes.io' => {
+my $unwarned = signed('first', $kubernetes, 'unwarned', 'kubernetes.io' => {
     warnafter => time + 1000 });
 
 ask(3, 'made', 'ok', 200, '/made', $late);
@@ -194,10 +203,21 @@ ask(2, 'made', 'ok', 200, '/made', $early);
 ask(4, 'made', 'ok', 200, '/made', $warned);
 ask(2, 'made', 'ok', 200, '/made', $unwarned);
 
+# reviews: two that are answered, after a while, and one that is not
+
+$api->set('asks', review => { delay => 0.12 });
+ask(1, 'asks', 'ok', 200, '/asks', 'Authorization: Bearer opaque-one');
+$api->set('asks', review => { refuse => 'no' });
+ask(1, 'asks', 'not_authenticated', 401, '/asks',
+    'Authorization: Bearer opaque-two');
+$api->set('asks', review => { status => 400 });
+ask(1, 'asks', 'review_failed', 503, '/asks',
+    'Authorization: Bearer opaque-three');
+
 my $after = json();
 my $metrics = metrics();
 
-for my $issuer (qw(made good), '') {
+for my $issuer (qw(made good asks), '') {
     my $have = $issuer ? $after->{issuers}{$issuer} : $after->{without_issuer};
     my %have = %{$have->{decisions}};
 
@@ -238,11 +258,11 @@ is($metrics->{'k8s_sa_cache_hits_total{issuer="made"}'},
    $counted->{cache_hits}, 'metrics: hits');
 is($metrics->{'k8s_sa_cache_misses_total{issuer="made"}'},
    $counted->{cache_misses}, 'metrics: misses');
-# one of the seven was accepted by two different lists of issuers
+# one of the eight was accepted by two different lists of issuers
 
-is($after->{zone}{tokens}, 8, 'tokens in the cache');
-is($metrics->{'k8s_sa_cache_entries{kind="accepted"}'}, 8, 'metrics: tokens');
-cmp_ok($after->{zone}{tokens_bytes}, '>', 8 * 200, 'their size');
+is($after->{zone}{tokens}, 9, 'tokens in the cache');
+is($metrics->{'k8s_sa_cache_entries{kind="accepted"}'}, 9, 'metrics: tokens');
+cmp_ok($after->{zone}{tokens_bytes}, '>', 9 * 200, 'their size');
 is($metrics->{'k8s_sa_cache_bytes{kind="accepted"}'},
    $after->{zone}{tokens_bytes}, 'metrics: their size');
 is($metrics->{k8s_sa_zone_size_bytes}, 8 * 1024 * 1024, 'metrics: the zone');
@@ -259,6 +279,26 @@ cmp_ok($metrics->{'k8s_sa_fetch_failures_total{issuer="down"}'}, '>=', 1,
 is($metrics->{'k8s_sa_fetches_total{issuer="good"}'}, 1, 'metrics: fetches');
 is(scalar(grep { /^k8s_sa_key_info\{issuer="good",.*kid="a\\"b\\\\c"\}$/ }
           keys %$metrics), 1, 'metrics: an odd kid');
+
+my $asks = $after->{issuers}{asks};
+my $review = 'k8s_sa_review_duration_seconds';
+is_deeply([ @$asks{qw(reviews review_errors)} ], [ 2, 1 ], 'reviews');
+is($metrics->{'k8s_sa_review_failures_total{issuer="asks"}'}, 1,
+   'metrics: failed reviews');
+is($metrics->{"${review}_count{issuer=\"asks\"}"}, 3, 'metrics: reviews');
+is($metrics->{"${review}_bucket{issuer=\"asks\",le=\"+Inf\"}"}, 3,
+   'metrics: all of them');
+is($metrics->{"${review}_bucket{issuer=\"asks\",le=\"0.100\"}"}, 2,
+   'metrics: the quick ones');
+cmp_ok($metrics->{"${review}_sum{issuer=\"asks\"}"}, '>=', 0.12,
+       'metrics: their time');
+is($metrics->{"${review}_sum{issuer=\"asks\"}"} * 1000,
+   $asks->{review_msec}, 'metrics: the same as JSON\'s');
+my $quick = 0;
+$quick += $asks->{review_latency_msec}{$_} for qw(1 2 5 10 25 50 100);
+is($quick, 2, 'latency: the quick ones');
+is($metrics->{'k8s_sa_cache_entries{kind="refused"}'}, 1,
+   'metrics: the one that was refused is remembered');
 is($metrics->{'k8s_sa_review_duration_seconds_count{issuer="made"}'}, 0,
    'metrics: no reviews');
 is(scalar(grep { /^k8s_sa_review_duration_seconds_bucket\{issuer="made"/ }
@@ -373,7 +413,7 @@ _
 
 $small->start;
 
-is(get($small_port, '/', token('first', $kubernetes, "s$_",
+is(get($small_port, '/', signed('first', $kubernetes, "s$_",
                                iat => time - 1000, exp => time + 100))->{status},
    200, "caller $_") for 1 .. 300;
 

@@ -1,4 +1,5 @@
 #include "http/ngx_http_k8s_sa_status.h"
+#include "issuer/ngx_k8s_sa_review.h"
 
 #include <jansson.h>
 
@@ -208,6 +209,12 @@ ngx_http_k8s_sa_status_issuer(ngx_k8s_sa_issuer_t *issuer)
                 "failures", (json_int_t) state.failures,
                 "last_failure", (json_int_t) state.failed,
                 "last_error", (char *) state.error, state.error_len));
+    }
+
+    if (issuer->reviews) {
+        (void) json_object_set_new(obj, "token_review",
+                         json_stringn((char *) issuer->reviews->url.text.data,
+                                      issuer->reviews->url.text.len));
     }
 
     (void) json_object_update_new(obj, ngx_http_k8s_sa_status_counters(
