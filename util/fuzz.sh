@@ -9,9 +9,9 @@
 # to build/fuzz/findings/.  Two run at a time (JOBS).  Prints a table; the exit
 # status is not 0 if there is a finding.
 #
-#     util/fuzz.sh keep
+#     util/fuzz.sh keep [NAME...]
 #
-# takes what build/fuzz/corpus/ has and t/fuzz/corpus/ reaches not, into that.
+# makes t/fuzz/corpus/ anew from itself and build/fuzz/corpus/.
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -95,8 +95,9 @@ row() {
     [ "$result" = ok ]
 }
 
-# What is kept is the smallest set that reaches what the whole corpus reaches.
-# Private keys, although made for this alone, stay out of the tree.
+# What is kept is a small set that reaches all code that the whole one reaches.
+# Private keys, although made for this alone, stay out of the tree; of PEM they
+# are in text, or in what begins with the number of their label.
 
 keep() {
     local name file
@@ -106,15 +107,17 @@ keep() {
         rm -rf "$BUILD/kept"
         mkdir -p "$BUILD/kept" "t/fuzz/corpus/$name"
 
-        step "keeping of $name what is new" "$BUILD/${name}_fuzz" -merge=1 \
-            -max_len="${MAX_LEN[$name]:-4096}" -timeout=10 "$BUILD/kept" \
-            "t/fuzz/corpus/$name" "$BUILD/corpus/$name"
+        step "merging the corpora of $name" "$BUILD/${name}_fuzz" -merge=1 \
+            -use_counters=0 -max_len="${MAX_LEN[$name]:-4096}" -timeout=10 \
+            "$BUILD/kept" "t/fuzz/corpus/$name" "$BUILD/corpus/$name"
 
         rm -rf "t/fuzz/corpus/$name"
         mkdir "t/fuzz/corpus/$name"
 
         for file in "$BUILD"/kept/*; do
-            if ! grep -q 'PRIVATE KEY' "$file"; then
+            if ! grep -q 'PRIVATE KEY' "$file" \
+                && [[ $name != pem || $(head -c 1 "$file") != [345] ]]
+            then
                 mv "$file" "t/fuzz/corpus/$name/"
             fi
         done

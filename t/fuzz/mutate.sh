@@ -52,11 +52,11 @@ mutate() {
         row BROKEN "$fuzzer" "$name" "$(grep -m 1 error log)"
 
     else
-        mkdir -p found corpus
+        mkdir -p found corpus "t/fuzz/corpus/$fuzzer"
         "b/${fuzzer}_fuzz" -max_total_time=$TIME -max_len=16500 -timeout=10 \
             -artifact_prefix=found/ -dict="t/fuzz/dict/$dict.dict" corpus \
-            "$WORK/seeds/$fuzzer" $(ls -d "t/fuzz/corpus/$fuzzer" \
-            2>/dev/null) >log 2>&1 </dev/null || rc=$?
+            "$WORK/seeds/$fuzzer" "t/fuzz/corpus/$fuzzer" >log 2>&1 \
+            </dev/null || rc=$?
 
         if [ $rc = 0 ]; then
             row SURVIVED "$fuzzer" "$name" ""
