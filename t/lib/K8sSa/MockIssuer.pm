@@ -341,7 +341,7 @@ sub certificate {
 
     openssl("x509 -req -in $file.csr -CA", dir() . "/$ca.crt -CAkey",
             dir() . "/$ca.key -CAcreateserial -extfile $file.ext",
-            '-days', $arg{expired} ? -1 : 5, "-out $file.crt");
+            '-days', $arg{expired} ? 0 : 5, "-out $file.crt");
 
     return "$file.crt";
 }
