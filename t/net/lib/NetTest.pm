@@ -333,8 +333,12 @@ CONF
     my @command = ($binary, '-p', $dir, '-c', $file,
                    '-e', "$dir/error.log");
 
+    local $ENV{LD_PRELOAD} = _preload();
+    local $ENV{ASAN_OPTIONS} = 'detect_leaks=0:abort_on_error=1'
+                               . ':detect_odr_violation=0';
+    local $ENV{UBSAN_OPTIONS} = 'print_stacktrace=1:halt_on_error=1';
+
     if ($o{test}) {
-        local $ENV{LD_PRELOAD} = _preload();
         my $out = `@command -t 2>&1`;
         return ($? == 0, $out);
     }
@@ -344,9 +348,6 @@ CONF
 
     if ($pid == 0) {
         open STDERR, '>>', "$dir/stderr.log";
-        $ENV{LD_PRELOAD} = _preload() if $ENV{NET_TEST_ASAN};
-        $ENV{ASAN_OPTIONS} = 'detect_leaks=0:abort_on_error=1';
-        $ENV{UBSAN_OPTIONS} = 'print_stacktrace=1:halt_on_error=1';
 
         if ($ENV{NET_TEST_VALGRIND}) {
 
