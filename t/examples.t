@@ -190,7 +190,8 @@ is($metrics->{status}, 200, 'metrics.conf: Prometheus may');
 is(get($scrape_port, '/status')->{status}, 200, 'metrics.conf: from here');
 
 my %metric = map { $_ => 1 } $metrics->{body} =~ /^# TYPE (\S+) /mg;
-my $dashboard = decode_json(slurp("$root/conf-examples/grafana-dashboard.json"));
+my $dashboard = decode_json(slurp(
+    "$root/conf-examples/grafana-dashboard.json"));
 my %used;
 
 for my $panel (@{$dashboard->{panels}}) {

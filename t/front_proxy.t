@@ -57,7 +57,8 @@ k8s_sa_front_proxy_headers on;
 server {
     listen 127.0.0.1:$port;
     listen 127.0.0.1:$h2 http2;
-@{[ map { "location = /$_ { $location{$_} proxy_pass http://127.0.0.1:$up; }\n" }
+@{[ map { "location = /$_ { $location{$_} "
+          . "proxy_pass http://127.0.0.1:$up; }\n" }
     sort keys %location ]}
     location = /review {
         k8s_sa_auth review;
@@ -117,7 +118,8 @@ sub decoded {
         my ($name, $value) = /^(.*?): (.*)$/;
         next unless $name =~ /^X-Remote-Extra-(.*)/i;
         my $key = lc $1;
-        $key =~ s/%([0-9a-f]{2})/chr hex $1/ge unless $key =~ /%(?![0-9a-f]{2})/;
+        $key =~ s/%([0-9a-f]{2})/chr hex $1/ge
+            unless $key =~ /%(?![0-9a-f]{2})/;
         push @{$extra{$key}}, $value;
     }
 

@@ -68,7 +68,8 @@ access_log logs/access.log k8s;
 server {
     listen 127.0.0.1:$port;
     location = /inherited-not { proxy_pass http://127.0.0.1:$up; }
-@{[ map { "location = /$_ { $location{$_} proxy_pass http://127.0.0.1:$up; }\n" }
+@{[ map { "location = /$_ { $location{$_} "
+          . "proxy_pass http://127.0.0.1:$up; }\n" }
     grep { $_ ne 'inherited' && $_ ne 'own' } sort keys %location ]}
     location \@page { k8s_sa_auth off; return 418 "\$k8s_sa_result"; }
 }
@@ -192,7 +193,8 @@ sub challenge {
 
 my $realm = 'Bearer realm="kubernetes"';
 
-is(challenge('map', $two), "$realm, error=\"insufficient_scope\"", '403: insufficient_scope');
+is(challenge('map', $two), "$realm, error=\"insufficient_scope\"",
+   '403: insufficient_scope');
 is(challenge('e401', $two), $realm, '401: nothing is wrong with the token');
 is(challenge('e404', $two), '', '404 is no question of tokens');
 is(challenge('e503', $two), '', 'neither is 503');

@@ -78,17 +78,32 @@ server {
         proxy_set_header X-Name \$name;
         proxy_pass http://127.0.0.1:$up;
     }
-    location /sub/allow { auth_request /allow; proxy_pass http://127.0.0.1:$up; }
-    location /sub/teapot { auth_request /teapot; proxy_pass http://127.0.0.1:$up; }
-    location /sub/optional { auth_request /optional; proxy_pass http://127.0.0.1:$up; }
+    location /sub/allow {
+        auth_request /allow;
+        proxy_pass http://127.0.0.1:$up;
+    }
+    location /sub/teapot {
+        auth_request /teapot;
+        proxy_pass http://127.0.0.1:$up;
+    }
+    location /sub/optional {
+        auth_request /optional;
+        proxy_pass http://127.0.0.1:$up;
+    }
     location /sub/dry {
         auth_request /dry;
         auth_request_set \$user \$sent_http_x_remote_user;
         proxy_set_header X-User \$user;
         proxy_pass http://127.0.0.1:$up;
     }
-    location /sub/off { auth_request /off; proxy_pass http://127.0.0.1:$up; }
-    location /sub/blank { auth_request /blank; proxy_pass http://127.0.0.1:$up; }
+    location /sub/off {
+        auth_request /off;
+        proxy_pass http://127.0.0.1:$up;
+    }
+    location /sub/blank {
+        auth_request /blank;
+        proxy_pass http://127.0.0.1:$up;
+    }
     location /sub/both {
         k8s_sa_auth made;
         auth_request /allow;
@@ -253,7 +268,8 @@ for (
 
 $answer = get($port, '/sub/', $good);
 like($answer->{body}, qr/^X-User: \Q$user\E\r$/m, 'auth_request_set: a header');
-like($answer->{body}, qr/^X-Name: service1\r$/m, 'auth_request_set: a variable');
+like($answer->{body}, qr/^X-Name: service1\r$/m,
+     'auth_request_set: a variable');
 like(get($port, '/sub/dry', $good)->{body}, qr/^X-User: \Q$user\E\r$/m,
      'dry run in a subrequest: the identity');
 

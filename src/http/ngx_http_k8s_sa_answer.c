@@ -14,8 +14,11 @@ ngx_http_k8s_sa_answer(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
 {
     ngx_int_t  status;
 
-    status = ctx->status ? ctx->status
-                         : (ngx_int_t) k8s_sa_verdict_info(ctx->verdict)->status;
+    status = ctx->status;
+
+    if (status == 0) {
+        status = k8s_sa_verdict_info(ctx->verdict)->status;
+    }
 
     if ((status == NGX_HTTP_UNAUTHORIZED || status == NGX_HTTP_FORBIDDEN)
         && ngx_http_k8s_sa_challenge(r, lcf, ctx, status) != NGX_OK)
