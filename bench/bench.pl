@@ -395,9 +395,6 @@ say_line("\n(*) within 15 %, which is the noise of this figure.\n");
 
 # ---- others, same token
 
-say_line('| set-up | requests/s relative to plain nginx |');
-say_line('|---|---|');
-
 {
     start('cached', 0, nginx_conf('cached',
         http => "proxy_cache_path $dir/cache keys_zone=auth:8m;",
@@ -445,7 +442,92 @@ END
     }
 }
 
+# ---- TokenReview, against an API server that answers at once
+
+say_line('');
+say_line('| TokenReview | measured |');
+say_line('|---|---|');
+
+{
+    my $review = '{"kind":"TokenReview",'
+        . '"apiVersion":"authentication.k8s.io/v1","status":'
+        . '{"authenticated":true,"user":{"username":'
+        . '"system:serviceaccount:mytest:service1","uid":"16fe82e9",'
+        . '"groups":["system:serviceaccounts"]},"audiences":["service2"]}}';
+    my $path = '/apis/authentication.k8s.io/v1/tokenreviews';
+
+    start('backend', 1, nginx_conf('backend', locations => <<"END"));
+location = $path {
+            keepalive_requests 1000000;
+            default_type application/json;
+            return 201 '$review';
+        }
+END
+    my $issuer = "k8s_sa_issuer api { audience service2; "
+        . "token_review http://127.0.0.1:$port{backend}$path; "
+        . "token_review_cache 10m; }";
+    my $auth = 'location /reviewed { k8s_sa_auth api; '
+        . 'try_files /small =404; }';
+
+    my $start = sub {
+        start('module', 0,
+              nginx_conf('module', http => issuer("$dir/rs256/jwks.json")
+                                           . $issuer,
+                         auth => 'k8s_sa_auth cluster;',
+                         locations => $auth));
+    };
+    $start->();
+
+    my @ratio;
+    for (1 .. $rounds) {
+        my $local = load_run('module', '/local', "$dir/rs256/one");
+        my $cached = load_run('module', '/reviewed', "$dir/rs256/one");
+        push @ratio, $cached->{rps} / $local->{rps};
+    }
+    say_line(sprintf('| requests/s with a cached verdict, relative to a '
+                     . 'locally verified cached token | %.2f |',
+                     median(@ratio)));
+
+    my @first;
+    for (1 .. $rounds) {
+        $start->();
+        my $p = load_run('plain', '/local', "$dir/rs256/tokens", once => 1,
+                         seconds => 2);
+        my $m = load_run('module', '/reviewed', "$dir/rs256/tokens",
+                         once => 1, seconds => 8);
+        push @first, $m->{ns} - $p->{ns};
+    }
+    say_line(sprintf("| CPU of a first review in nginx, the API server's "
+                     . 'own time not counted | %.0f us |',
+                     median(@first) / 1000));
+
+    start('cached', 0, nginx_conf('cached', auth => 'auth_request /auth;',
+                                  locations => <<"END"));
+location = /auth {
+            internal;
+            proxy_method POST;
+            proxy_set_header Content-Type application/json;
+            proxy_set_body '{"apiVersion":"authentication.k8s.io/v1","kind":"TokenReview","spec":{"token":"\$http_authorization","audiences":["service2"]}}';
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_pass http://backend$path;
+        }
+END
+    my $c = compare('/local', "$dir/rs256/one", 'cached');
+    my $m = compare('/local', "$dir/rs256/one", 'module',
+                    path => '/reviewed');
+    say_line(sprintf('| requests/s relative to plain nginx: cached verdict '
+                     . '| %.2f |', $m->{rps}));
+    say_line(sprintf('| the same through auth_request and a TokenReview for '
+                     . 'each request | %.2f |', $c->{rps}));
+    stop('cached');
+}
+
+say_line('');
+
 $chart{'plain nginx, no check'} = 1;
+say_line('| set-up | requests/s relative to plain nginx |');
+say_line('|---|---|');
 
 for my $name (sort { $chart{$b} <=> $chart{$a} } keys %chart) {
     say_line(sprintf('| %s | %.2f |', $name, $chart{$name}));
