@@ -12,6 +12,7 @@ use K8sSa;
 use K8sSa::Conf;
 use K8sSa::Http;
 use K8sSa::Load;
+use K8sSa::MockApi;
 use K8sSa::MockIssuer;
 use K8sSa::Nginx;
 use K8sSa::Upstream;
@@ -422,6 +423,69 @@ sleep 0.2;
 $quit->signal('HUP');
 is(tally(answers($flood, 8)), '200: 10', 'a reload');
 $mock->set('quit', doc => { delay => 0.6 });
+
+
+# A review that comes late
+
+my $api = K8sSa::MockApi->new;
+my $review_port = free_port();
+my $review = K8sSa::Nginx->new(workers => 2, http => <<"_")->start;
+k8s_sa_issuer review { token_review @{[ $api->base ]}/r/review;
+    audience service2; timeout 2s; }
+k8s_sa_issuer both { public_key @{[ key_file('ec') ]}; audience service2;
+    token_review @{[ $api->base ]}/r/review; timeout 2s; }
+server {
+    listen 127.0.0.1:$review_port;
+    location = /status { stub_status; }
+    location = /whoami { k8s_sa_auth review; k8s_sa_whoami; }
+    location = /both { k8s_sa_auth both; k8s_sa_whoami; }
+    location /main { auth_request /whoami; proxy_pass http://127.0.0.1:$up; }
+    location /local {
+        auth_request /both;
+        auth_request_set \$user \$sent_http_x_remote_user;
+        proxy_set_header X-User \$user;
+        proxy_pass http://127.0.0.1:$up;
+    }
+    location /twice {
+        k8s_sa_auth both;
+        auth_request /whoami;
+        proxy_pass http://127.0.0.1:$up;
+    }
+}
+_
+
+sub opaque { return with_token($_[0], $_[1]) }
+
+$api->set('r', review => { delay => 0.4 });
+@answers = answers(flood($review_port,
+    (opaque('/main', 'one')) x 10, (opaque('/whoami', 'one')) x 10,
+    (with_token('/local', sign_token())) x 5,
+    (with_token('/twice', sign_token())) x 5), 10);
+is(tally(@answers), '200: 30', 'reviews: requests and subrequests wait');
+like($answers[20]{text}, qr/^X-User: \Q$user\E\r$/m, 'reviews: the identity');
+
+$api->set('r', review => { delay => 0.2, refuse => 'no' });
+is(tally(answers(flood($review_port, opaque('/main', 'two'),
+                       opaque('/whoami', 'two'),
+                       with_token('/local', sign_token())), 10)),
+   '401: 3', 'reviews: refused');
+
+$api->set('r', review => { status => 403 });
+@answers = answers(flood($review_port, opaque('/whoami', 'three'),
+                         opaque('/main', 'three')), 10);
+is(join(' ', map { $_->{status} } @answers), '503 500',
+   'reviews: the API server does not let us ask');
+
+$api->set('r', review => { do => 'hang' });
+$flood = flood($review_port, map { opaque('/main', "gone-$_"),
+                                   opaque('/whoami', "gone-$_") } 1 .. 10);
+$until = time() + 5;
+sleep 0.05 while time() < $until && active($review_port) < 21;
+is(active($review_port), 21, 'reviews: 20 requests wait');
+close $_->{socket} for splice @{$flood->{answers}};
+$until = time() + 8;
+sleep 0.05 while time() < $until && active($review_port) > 1;
+is(active($review_port), 1, 'reviews: their clients go away');
 
 
 refused("whoami: $_->[0]", "$issuers server {\nlocation / {\n$_->[1] # HERE\n"
