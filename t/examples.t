@@ -212,6 +212,32 @@ is_deeply([ grep { !$metric{$_} } sort keys %used ], [],
           'dashboard: its metrics are there');
 is_deeply([ grep { !$used{$_} } sort keys %metric ], [],
           'dashboard: it shows all metrics');
+SKIP: {
+    my ($promtool) = grep { -x } map { "$_/promtool" } split /:/, $ENV{PATH};
+
+    skip 'no promtool (Debian: prometheus)', 2 unless $promtool;
+
+    # the alerts of the documentation, and each panel's expression as a rule
+
+    my ($alerts) = slurp("$root/docs/operations.md")
+                   =~ /^```yaml\n(groups:.*?)^```/ms;
+    my @rules = map { $_->{expr} =~ s/\$__rate_interval/5m/gr
+                                 =~ s/\$(?:instance|issuer)/.*/gr }
+                map { @{$_->{targets}} } @{$dashboard->{panels}};
+    my $n = 0;
+    my $panels = JSON::PP->new->encode({ groups => [ {
+        name => 'panels',
+        rules => [ map { { record => 'r' . ++$n, expr => $_ } } @rules ],
+    } ] });
+
+    for ([ 'docs/operations.md', $alerts ], [ 'the dashboard', $panels ]) {
+        my $file = write_file('rules.yml', $_->[1]);
+        my $out = `$promtool check rules $file 2>&1`;
+
+        is($? >> 8, 0, "promtool check rules: $_->[0]") or diag($out);
+    }
+}
+
 is(scalar(() = $metrics->{body} =~ /result="ok"\} 1$/mg), 2,
    'metrics.conf: both were counted');
 
