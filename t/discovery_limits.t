@@ -151,7 +151,7 @@ ok(!-e "/proc/$next", 'and the new one ends');
 my $foreign = K8sSa::MockIssuer->new(tls => 'foreign');
 
 $nginx = K8sSa::Nginx->new(workers => 2, http => http(
-    'trust', $port, 'ssl_verify off;', mock => $foreign))->start;
+    'trust', $port, "ssl_verify off; $ca", mock => $foreign))->start;
 is(request($port, signed('trust'))->{status}, 200, 'ssl_verify off');
 
 $nginx->configure(http('trust', $port, '', mock => $foreign));

@@ -259,32 +259,48 @@ $flood = flood($quit_port, (signed('quit')) x 40);
 sleep 0.2;
 $quit->signal('QUIT');
 is(tally(answers($flood, 8)), '200: 40', 'requests that waited at a shutdown');
+is(fetches('quit'), 1, 'by the fetch that was under way');
 cmp_ok(ended($quit, 5), '<', 1, 'which ends then');
 
 
-# The worker that fetches is killed
+# The worker that fetches is killed: the first keys, and then a new one that
+# nobody would fetch for another 10 minutes.
 
 my ($kill, $kill_port) = setup('kill', 'timeout 5s;', '');
+my @victims;
+
+sub killed {
+    my ($name, $request) = @_;
+
+    push @victims, fetcher($kill);
+
+    my $flood = flood($kill_port, ($request) x 60);
+    sleep 0.3;
+    $mock->set('kill', doc => {});
+    kill 'KILL', $victims[-1];
+
+    my @answers = answers($flood, 10);
+    is(scalar(grep { $_->{status} != 200 && $_->{status} != 0 } @answers), 0,
+       "$name: nobody gets a wrong answer");
+    my $served = grep { $_->{status} == 200 } @answers;
+    cmp_ok($served, '>', 0, "$name: $served of 60 waited in other workers");
+    cmp_ok(slowest(@answers), '<', 2, "$name: and are served soon")
+        or diag(tally(@answers));
+    is(tally(answers(flood($kill_port, ($request) x 20), 5)), '200: 20',
+       "$name: and so are all that come now");
+}
 
 $mock->set('kill', doc => { do => 'hang' });
 $kill->start;
 ok($mock->wait_requests('kill', 'doc', 1), 'somebody fetches');
+killed('killed', signed('kill'));
 
-my $victim = fetcher($kill);
-$flood = flood($kill_port, (signed('kill')) x 60);
-sleep 0.3;
-$mock->set('kill', doc => {});
-kill 'KILL', $victim;
-
-@answers = answers($flood, 10);
-is(scalar(grep { $_->{status} != 200 && $_->{status} != 0 } @answers), 0,
-   'killed: nobody gets a wrong answer');
-my $served = grep { $_->{status} == 200 } @answers;
-cmp_ok($served, '>', 0, "$served of 60 waited in the other workers");
-cmp_ok(slowest(@answers), '<', 2, 'and are served soon')
-    or diag(tally(@answers));
-is(tally(answers(flood($kill_port, (signed('kill')) x 20), 5)), '200: 20',
-   'and so are all that come now');
+my $n = fetches('kill');
+$mock->set('kill', doc => { do => 'hang' }, jwks => { body => $both });
+$flood = flood($kill_port, signed('kill', 'n', 'new'));
+ok($mock->wait_requests('kill', 'doc', $n + 1), 'somebody fetches a new key');
+killed('killed again', signed('kill', 'n', 'new'));
+answers($flood, 1);
 
 
 # The issuer never answers
@@ -312,8 +328,8 @@ is(fetches('first'), 3, 'by one more fetch');
 
 for (glob "$kill->{dir}/logs/error.log") {
     my $log = slurp($_);
-    is(scalar(() = $log =~ /\[alert\].*\Q$victim\E exited on signal 9/g), 1,
-       'one worker was killed');
+    is(scalar(() = $log =~ /\[alert\].*(?:$victims[0]|$victims[1]) exited on signal 9/g), 2,
+       'two workers were killed');
     write_file($_, $log =~ s/^.*\[alert\].*exited on signal 9.*\n//mgr);
 }
 

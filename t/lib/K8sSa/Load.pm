@@ -108,26 +108,24 @@ sub tally {
 }
 
 
-# load(PORT, { KIND => REQUEST ... }): sends the kinds in turn, one after the
-# other, in a process of its own, until load_end().  Requests are kept in a
-# file, load_set() changes them.
+# load(PORT, KIND => REQUEST ...): sends the kinds in turn, one after the
+# other, in a process of its own, until load_end().  Each connection is kept
+# for some requests: ports would run out otherwise.
 
 sub load {
     my ($port, %requests) = @_;
 
-    my $load = {
-        file => dir() . '/load' . ++$count, port => $port,
-    };
+    s/^Connection: close\r\n//m for values %requests;
 
-    bless $load;
-    $load->set(%requests);
+    my $load = bless { file => dir() . '/load' . ++$count, port => $port,
+                       requests => \%requests };
 
     my $parent = $$;
     my $pid = fork;
     die "fork: $!\n" unless defined $pid;
 
     if ($pid == 0) {
-        $SIG{$_} = 'DEFAULT' for qw(HUP INT ALRM);
+        $SIG{$_} = 'DEFAULT' for qw(HUP INT TERM ALRM);
         alarm 120;
         eval { $load->run($parent) };
         warn "# load: $@" if $@;
@@ -141,32 +139,18 @@ sub load {
 }
 
 
-sub set {
-    my ($load, %requests) = @_;
-    spew($load->{file}, encode_json(\%requests));
-}
-
-
 sub run {
     my ($load, $parent) = @_;
-    my (%tally, $version, $requests, @events);
-    my ($end, $last, $gap) = (0, time(), 0);
+    my $requests = $load->{requests};
+    my (%tally, @events);
 
-    $SIG{TERM} = sub { $end = 1 };
+    # no signal: it would interrupt a request
 
-    while (!$end && getppid == $parent) {
-
-        my $now = (stat $load->{file})[1];
-
-        if (!defined $version || $now != $version) {
-            $version = $now;
-            $requests = decode_json(slurp($load->{file}));
-        }
+    while (!-e "$load->{file}.end" && getppid == $parent) {
 
         for my $kind (sort keys %$requests) {
             my $began = time();
-            my $answer = eval { request($load->{port}, $requests->{$kind}) };
-            my $status = $answer ? $answer->{status} : 0;
+            my $status = eval { $load->one($requests->{$kind}) } || 0;
             my $took = time() - $began;
 
             $tally{$kind}{$status}++;
@@ -188,12 +172,39 @@ sub run {
 }
 
 
+# A kept connection may have been closed just now: then again on another one.
+
+sub one {
+    my ($load, $request) = @_;
+    my $answer;
+
+    local $SIG{PIPE} = 'IGNORE';
+
+    while (1) {
+        my $new = !$load->{c} || $load->{n}++ == 20;
+
+        if ($new) {
+            $load->{c} = talk($load->{port});
+            $load->{n} = 0;
+        }
+
+        print {$load->{c}{socket}} $request;
+        $answer = eval { receive($load->{c}) } || { status => 0, head => '' };
+
+        delete $load->{c}
+            if $answer->{status} == 0 || $answer->{head} =~ /: close\r$/m;
+
+        return $answer->{status} if $answer->{status} || $new;
+    }
+}
+
+
 # { KIND => { STATUS => N, slowest => SECONDS } ... }
 
 sub load_end {
     my ($load) = @_;
 
-    kill 'TERM', $load->{pid};
+    write_file("$load->{file}.end", '');
     waitpid $load->{pid}, 0;
     delete $running{$load->{pid}};
 
