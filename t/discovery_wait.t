@@ -185,6 +185,10 @@ $mock->set('fresh', doc => { delay => 0.3 }, jwks => { body => $both });
 is(tally(@answers), '200: 50', 'a new key is there when it is asked for');
 is(fetches('fresh'), 2, 'after one fetch');
 
+# nothing to do for the next 10 minutes
+$fresh->signal('QUIT');
+cmp_ok(ended($fresh, 5), '<', 1, 'timers do not keep anybody');
+
 
 # Clients that go away
 
