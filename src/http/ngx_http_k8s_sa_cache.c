@@ -29,6 +29,7 @@ typedef struct {
 
 
 static ngx_uint_t ngx_http_k8s_sa_cache_valid(ngx_http_k8s_sa_entry_t *entry);
+static ngx_uint_t ngx_http_k8s_sa_cache_begun(ngx_http_k8s_sa_entry_t *entry);
 static ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_entry(
     ngx_http_k8s_sa_facts_t *facts, size_t strings);
 static void ngx_http_k8s_sa_cache_put(ngx_http_k8s_sa_main_conf_t *mcf,
@@ -149,7 +150,7 @@ ngx_http_k8s_sa_cache_valid(ngx_http_k8s_sa_entry_t *entry)
 {
     ngx_uint_t  version;
 
-    if (ngx_time() >= entry->expires) {
+    if (ngx_time() >= entry->expires || !ngx_http_k8s_sa_cache_begun(entry)) {
         return 0;
     }
 
@@ -175,6 +176,19 @@ ngx_http_k8s_sa_cache_valid(ngx_http_k8s_sa_entry_t *entry)
     entry->version = version;
 
     return 1;
+}
+
+
+/*
+ * The clock may have been set back since the token was verified.  Entries do
+ * not keep "nbf"; issuers set it to "iat".
+ */
+
+static ngx_uint_t
+ngx_http_k8s_sa_cache_begun(ngx_http_k8s_sa_entry_t *entry)
+{
+    return entry->identity.issued - entry->issuer->policy.leeway
+           <= ngx_time();
 }
 
 
@@ -233,7 +247,8 @@ ngx_http_k8s_sa_cache_load(ngx_http_k8s_sa_main_conf_t *mcf,
     if (k8s_sa_record_unpack(&entry->identity, e.data, e.len, strings, size)
         != K8S_SA_OK
         || !k8s_sa_policy_accepts(&facts.issuer->policy,
-                                  &entry->identity.issuer))
+                                  &entry->identity.issuer)
+        || !ngx_http_k8s_sa_cache_begun(entry))
     {
         ngx_http_k8s_sa_cache_release(entry);
         return NULL;
