@@ -17,7 +17,7 @@ use K8sSa;
 my @running;
 my $count = 0;
 
-$SIG{$_} = sub { exit 1 } for qw(HUP INT TERM);
+$SIG{$_} = sub { exit 1 } for qw(HUP INT PIPE TERM);
 
 
 # new(http => TEXT, main => TEXT, level => 'info', workers => 1); nothing runs
