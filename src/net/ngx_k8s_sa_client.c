@@ -546,7 +546,6 @@ ngx_k8s_sa_client_log_error(ngx_log_t *log, u_char *buf, size_t len)
     u_char                 *p;
     ngx_k8s_sa_exchange_t  *ex;
 
-    p = buf;
     ex = log->data;
 
     if (log->action) {

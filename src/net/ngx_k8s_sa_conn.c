@@ -540,7 +540,6 @@ ngx_k8s_sa_conn_log_error(ngx_log_t *log, u_char *buf, size_t len)
     u_char             *p;
     ngx_k8s_sa_conn_t  *conn;
 
-    p = buf;
     conn = log->data;
 
     if (log->action) {

@@ -341,8 +341,7 @@ ngx_k8s_sa_system_read_hosts(ngx_k8s_sa_system_t *system)
                               NGX_K8S_SA_HOSTS_SIZE, &content, &err);
 
     if (rc == NGX_DECLINED && err == NGX_ENOENT) {
-        content.len = 0;
-        content.data = NULL;
+        ngx_str_set(&content, "");
 
     } else if (rc == NGX_DECLINED) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, err,
@@ -464,8 +463,7 @@ ngx_k8s_sa_system_read_resolv_conf(ngx_k8s_sa_system_t *system)
 
         /* as the C library does it: a name server on this machine */
 
-        content.len = 0;
-        content.data = NULL;
+        ngx_str_set(&content, "");
 
     } else if (rc != NGX_OK) {
         goto failed;
