@@ -105,12 +105,12 @@ judge() {
         read -r of file check <<<"${known//$'\n'/ }"
         [ "$of" = "$tool" ] || continue
 
-        if ! grep -q "^$file:.*\[$check[],]" "$SCRATCH/$tool"; then
+        if ! grep -q "^$file:.*\[${check}[],]" "$SCRATCH/$tool"; then
             echo "KNOWN: $known is not reported any more"
             REPORTS=$((REPORTS + 1))
         fi
 
-        grep -v "^$file:.*\[$check[],]" "$SCRATCH/$tool" \
+        grep -v "^$file:.*\[${check}[],]" "$SCRATCH/$tool" \
             >"$SCRATCH/$tool.rest" || true
         mv "$SCRATCH/$tool.rest" "$SCRATCH/$tool"
         n=$((n + 1))
