@@ -1,0 +1,136 @@
+#!/bin/bash
+#
+# Does it all build, and do the tests pass, with each nginx that Debian has?
+#
+#     util/compat.sh [SUITE...]       bookworm, trixie and forky without SUITE
+#
+# In a fresh Debian each (util/chroot.sh; has to be root): builds the module
+# and the client with gcc and with clang against Debian's nginx-dev, and the
+# module with nginx's own configure in its plain source tree, dynamic and
+# static; then runs the unit tests and the NGINX suites.  Prints README.md's
+# table at the end.
+#
+# Environment: K8S_SA_CACHE, where minimal Debians are kept.
+
+set -eu
+cd "$(dirname "$0")/.."
+. util/lib.sh
+
+K8S_SA_CACHE=${K8S_SA_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/k8s-sa}
+export K8S_SA_CACHE
+ROWS=$K8S_SA_CACHE/compat
+
+COMPAT_PACKAGES=(
+    "${TEST_PACKAGES[@]}"
+    clang                   # the other compiler
+    dpkg-dev                # unpacks nginx's sources
+)
+
+
+# What runs in the chroot
+
+# plain NAME OPTION...: nginx's own configure, in a fresh copy of its sources
+
+plain() {
+    local dir=$SCRATCH/plain.$1 configure=./configure
+    shift
+
+    cp -r "$SOURCES" "$dir"
+    cd "$dir"
+    [ -f $configure ] || configure=auto/configure
+    $configure --with-http_ssl_module --with-http_v2_module "$@"
+    make -j"$(nproc)"
+}
+
+# nginx as its authors publish it, without Debian's patches
+
+get_sources() {
+    other_suite deb-src "$1"
+    cd "$SCRATCH"
+    apt_other apt-get source -q --tar-only nginx
+    tar -xf nginx_*.orig.tar.*z
+}
+
+version_of() {
+    dpkg-query -W -f '${Version}' "$1" | sed 's/^[0-9]*://; s/[-+~].*//'
+}
+
+has() {
+    nginx -V 2>&1 | grep -q -- "--with-$1"
+}
+
+inside() {
+    local suite=$1 result rc=0 configuration http
+
+    install_packages "${COMPAT_PACKAGES[@]}"
+    install_test_nginx
+
+    step "building with clang" make -j"$(nproc)" BUILD=build-clang CC=clang
+    step "building with gcc" make -j"$(nproc)" BUILD=build CC=gcc
+
+    step "fetching nginx's sources" get_sources "$suite"
+    SOURCES=$(echo "$SCRATCH"/nginx-*/)
+    step "--with-compat --add-dynamic-module" \
+        plain dynamic --with-compat --add-dynamic-module="$PWD"
+    step "--add-module" plain static --add-module="$PWD"
+
+    # the static one knows the directives, the dynamic one loads
+    configuration='error_log stderr; events { } http {
+        access_log off; server { k8s_sa_realm test; } }'
+    for kind in static dynamic; do
+        (
+            cd "$SCRATCH/plain.$kind"
+            mkdir -p logs
+            : >module.conf
+            [ $kind = static ] || echo "load_module" \
+                "objs/ngx_http_k8s_sa_module.so;" >module.conf
+            echo "$configuration" | cat module.conf - >test.conf
+            objs/nginx -p "$PWD" -c test.conf -t
+        ) || fail "the $kind module does not load"
+    done
+
+    util/test.sh unit nginx 2>&1 | tee "$SCRATCH/tests" || rc=$?
+    result=$(tail -n 1 "$SCRATCH/tests")
+
+    http="1.1"
+    if has http_v2_module; then http="$http, 2"; fi
+    if has http_v3_module; then http="$http, 3"; fi
+
+    # shellcheck disable=SC1091
+    . /etc/os-release
+    printf '| Debian %s (%s) | %s | %s | %s | %s | gcc %s, clang %s | %s |\n' \
+        "${VERSION_ID:-testing}" "$suite" "$(version_of nginx)" "$http" \
+        "$(version_of libssl-dev)" "$(version_of libjansson-dev)" \
+        "$(gcc -dumpversion)" "$(clang -dumpversion)" "$result" \
+        >"/cache/compat/$suite"
+
+    return $rc
+}
+
+
+if [ "${1:-}" = inside ]; then
+    set -o pipefail
+    inside "$2"
+    exit
+fi
+
+[ "$(id -u)" = 0 ] || fail "has to be root, for chroots"
+[ $# != 0 ] || set -- bookworm trixie forky
+
+mkdir -p "$ROWS"
+FAILURES=''
+
+for suite in "$@"; do
+    rm -f "$ROWS/$suite"
+    util/chroot.sh "$suite" util/compat.sh inside "$suite" \
+        || FAILURES="$FAILURES $suite"
+done
+
+echo
+echo "| system | nginx | HTTP | OpenSSL | jansson | compilers | tests |"
+echo "|---|---|---|---|---|---|---|"
+for suite in "$@"; do
+    cat "$ROWS/$suite" 2>/dev/null || echo "| $suite | not built | | | | | |"
+done
+
+[ -z "$FAILURES" ] || fail "on$FAILURES"
