@@ -1,0 +1,30 @@
+#!/bin/sh
+#
+# Puts programs and the libraries that they need into a tree of their own, an
+# image's whole file system:
+#
+#     docker/collect.sh ROOT FILE...
+
+set -eu
+
+root=$1
+shift
+
+mkdir -p "$root/etc" "$root/etc/ssl/certs" "$root/tmp"
+chmod 1777 "$root/tmp"
+
+echo "nonroot:x:65532:65532::/:/sbin/nologin" >"$root/etc/passwd"
+echo "nonroot:x:65532:" >"$root/etc/group"
+cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
+
+# a library that is opened when a thread ends, and that no program names
+libgcc=$(ldconfig -p | sed -n 's/.*libgcc_s\.so\.1 .*=> //p' | head -n 1)
+
+for file in "$@" $libgcc; do
+    echo "$file"
+    # "not a dynamic executable" has none
+    ldd "$file" 2>/dev/null | grep -o '/[^ ]*' || true
+done | sort -u | while read -r file; do
+    mkdir -p "$root/$(dirname "$file")"
+    cp -L "$file" "$root/$file"
+done
