@@ -3,8 +3,8 @@
 #     docker build --target sidecar -t k8s-sa-sidecar .
 #     docker build --target client -t k8s-sa-client .
 #
-# Debian's nginx on Debian is the default.  For the nginx of the official images
-# (they bring nginx's package archive, the sources are taken from there):
+# Debian's nginx on Debian is the default.  For the nginx of the official images,
+# whose sources come from its authors:
 #
 #     docker build --target sidecar -t k8s-sa-sidecar \
 #         --build-arg BASE=docker.io/library/nginx:1.30-trixie \
