@@ -90,7 +90,10 @@ inside() {
     done
 
     util/test.sh unit nginx 2>&1 | tee "$SCRATCH/tests" || rc=$?
-    result=$(tail -n 1 "$SCRATCH/tests")
+    result="pass"
+    if [ $rc != 0 ]; then
+        result="FAIL: $(tail -n 1 "$SCRATCH/tests")"
+    fi
 
     http="1.1"
     if has http_v2_module; then http="$http, 2"; fi
