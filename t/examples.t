@@ -273,4 +273,85 @@ is(get($caller->{port}{8081}, '/admin/', bearer(account('mytest', 'admin')
        =~ s/.* //r))->{status}, 403, 'caller.conf: a client\'s own is not');
 
 
+# Where keys come from.  "made" is the cluster's key, others are of its issuers.
+
+my $cluster = 'https://kubernetes.default.svc';
+certificate('ca', 'api', 'IP:127.0.0.1');
+
+my $mock = K8sSa::MockIssuer->new(tls => 'api');
+my $good = jwks([ 'ec', 'first', kid => 'c' ]);
+my $in_cluster = 'api_server ' . $mock->url('api') . '; '
+                 . "ssl_trusted_certificate $ca; "
+                 . 'token_file ' . write_file('own', 'own-token') . ';';
+
+sub from {
+    my ($issuer, $kid, %over) = @_;
+    return bearer(sign_token(header => { $kid ? (kid => $kid) : () },
+                             claims => claims(iss => $issuer, %over)));
+}
+
+sub fetching {
+    my ($name, @change) = @_;
+    my $nginx = example($name);
+
+    put($nginx, shift @change, shift @change) while @change;
+
+    $nginx{$name} = $nginx->start;
+}
+
+sub verdicts {
+    my ($name, @verdicts) = @_;
+
+    for (@verdicts) {
+        my ($status, $path, $who, @token) = @$_;
+        is(status($name, $path, @token), $status, "$name.conf: $path, $who");
+    }
+}
+
+$nginx{'static-keys'} = example('static-keys')->start;
+verdicts('static-keys', [ 200, '/', 'a token', $one ], [ 401, '/', 'none' ],
+         [ 401, '/', 'another audience',
+           from($cluster, undef, aud => [ 'service3' ]) ],
+         [ 200, '/healthz', 'no token' ]);
+
+$mock->set('api', doc => {}, jwks => { body => $good });
+
+fetching('discovery', qr/api_server +in_cluster;/, $in_cluster);
+verdicts('discovery',
+         [ 200, '/', 'a token', from($mock->url('api'), 'c') ],
+         [ 401, '/', 'none' ],
+         [ 401, '/', 'another issuer', from($cluster, 'c') ],
+         [ 200, '/healthz', 'no token' ]);
+
+my ($east, $west) = ($mock->url('east'), 'https://west.example.com');
+$mock->set('east', doc => {}, jwks => { body => $good });
+
+fetching('several-clusters', qr{https://east\.example\.com}, $east,
+         qr{/etc/nginx/east-ca\.crt}, $ca,
+         qr{state_path\s+\S+;}, '');
+verdicts('several-clusters',
+         [ 200, '/', 'the east', from($east, 'c') ],
+         [ 200, '/', 'the west', from($west) ],
+         [ 401, '/', 'the north', from('https://north.example.com', 'c') ],
+         [ 401, '/internal/', 'the east', from($east, 'c') ],
+         [ 200, '/internal/', 'the west', from($west) ]);
+like(get($nginx{'several-clusters'}{port}{8080}, '/', from($east, 'c'))
+     ->{body}, qr/^X-Remote-Cluster: east\r$/m,
+     'several-clusters.conf: the cluster');
+
+my $realm = $mock->url('realm');
+my $person = from($realm, 'c', sub => 'f:1:ann', 'kubernetes.io' => undef,
+                  preferred_username => 'ann');
+$mock->set('realm', doc => {}, jwks => { body => $good });
+
+fetching('keycloak', qr{https://keycloak\.example\.com/realms/main}, $realm,
+         qr{/etc/nginx/keycloak-ca\.crt}, $ca);
+verdicts('keycloak', [ 200, '/', 'a workload', $one ], [ 401, '/', 'none' ],
+         [ 401, '/', 'a person of another realm', from("$realm/2", 'c') ]);
+$answer = get($nginx{keycloak}{port}{8080}, '/', $person);
+is_deeply([ $answer->{body} =~ /^(X-Remote.*?)\r$/mg ],
+          [ 'X-Remote-User: f:1:ann', 'X-Remote-Name: ann' ],
+          'keycloak.conf: a person');
+
+
 K8sSa::Nginx->finish;
