@@ -31,14 +31,14 @@ FUZZ_PACKAGES=(
 # bytes: a little more than what each is given in earnest, or enough to see all
 
 declare -A MAX_LEN=(
-    [base64url]=512 [bearer]=128 [claims]=12400 [discovery]=4096 [http]=20000
-    [json]=12400 [jwks]=8192 [pem]=8192 [record]=8192 [review]=8192
-    [token]=16500
+    [allow]=2048 [base64url]=512 [bearer]=128 [claims]=12400
+    [discovery]=4096 [http]=20000 [json]=12400 [jwks]=8192 [pem]=8192
+    [record]=8192 [review]=8192 [token]=16500
 )
 
 declare -A DICT=(
     [claims]=json [discovery]=json [json]=json [jwks]=json [review]=json
-    [http]=http [pem]=pem [record]=record
+    [allow]=allow [http]=http [pem]=pem [record]=record
 )
 
 

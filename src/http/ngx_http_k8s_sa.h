@@ -9,6 +9,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
+#include "token/k8s_sa_allow.h"
 #include "token/k8s_sa_token.h"
 #include "issuer/ngx_k8s_sa_issuer.h"
 #include "issuer/ngx_k8s_sa_review.h"
@@ -43,7 +44,6 @@ typedef struct {
 
 typedef struct ngx_http_k8s_sa_entry_s  ngx_http_k8s_sa_entry_t;
 typedef struct ngx_http_k8s_sa_reviewed_s  ngx_http_k8s_sa_reviewed_t;
-typedef struct ngx_http_k8s_sa_allow_s  ngx_http_k8s_sa_allow_t;
 
 
 typedef struct {
@@ -93,7 +93,7 @@ typedef struct {
     ngx_uint_t                 log_level;
     ngx_uint_t                 prometheus; /* of k8s_sa_status */
 
-    ngx_http_k8s_sa_allow_t   *allow;      /* NULL: all */
+    k8s_sa_allow_t            *allow;      /* NULL: all */
     ngx_array_t               *require;    /* ngx_http_k8s_sa_require_t */
     ngx_flag_t                 dry_run;
     ngx_flag_t                 front_proxy;

@@ -91,6 +91,13 @@ mutate bearer "one space only" token/k8s_sa_bearer.c \
 mutate bearer "length" token/k8s_sa_bearer.c \
     's/value->len < i\n\s+\|\| //'
 
+mutate allow "kind of a pattern" token/k8s_sa_allow.c \
+    's/ && slot->data\[0\] == kind\n/\n/; s/\^ kind\)/^ 0)/'
+mutate allow "what moves to a larger table" token/k8s_sa_allow.c \
+    's/i < allow->size; i\+\+/i + 1 < allow->size; i++/'
+mutate allow "length of an account" token/k8s_sa_allow.c \
+    's/account.len > sizeof\(text\)/0/'
+
 mutate json "depth" token/k8s_sa_json.c \
     's/ps->depth == K8S_SA_JSON_DEPTH/ps->depth > 99999/'
 mutate json "number of values" token/k8s_sa_json.c \

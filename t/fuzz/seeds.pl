@@ -100,6 +100,18 @@ seed('bearer', $_) for 'Bearer a.b.c', 'bearer  a.b.c', 'Basic YTpi',
                        "Bearer\ta", 'BEARER ';
 
 
+my $who = join "\xff", 'system:serviceaccount:mytest:service1', 'mytest',
+    'service1', "system:serviceaccounts\nsystem:serviceaccounts:mytest\n"
+    . "system:authenticated\n";
+seed('allow', "$_\xff$who") for
+    'mytest/service1', "mytest/*\n*/service2", "*/service1\na.b/c",
+    "alice\ngroup:system:authenticated", "*/*\n*/*", '',
+    'system:serviceaccount:mytest:service1',
+    join("\n", map { ("ns$_/*", "*/n$_", "u$_", "group:g$_") } 1 .. 10),
+    'a' x 63 . '/' . join('.', ('b' x 63) x 4), 'a' x 64 . '/b';
+seed('allow', "alice\nb\@x\xffalice");
+
+
 # what API servers answered
 
 for my $file (glob 't/fixtures/*/{openid,tokenreview,tokenrequest,misc}/*.http')

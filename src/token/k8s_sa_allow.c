@@ -1,0 +1,339 @@
+#include "token/k8s_sa_allow.h"
+#include "token/k8s_sa_name.h"
+
+#include <string.h>
+
+
+/*
+ * The first byte of what is in a slot:
+ *
+ *     aNAMESPACE/NAME  nNAMESPACE  sNAME  gGROUP  uUSER
+ */
+
+#define K8S_SA_ALLOW_ACCOUNT    'a'
+#define K8S_SA_ALLOW_NAMESPACE  'n'
+#define K8S_SA_ALLOW_NAME       's'
+#define K8S_SA_ALLOW_GROUP      'g'
+#define K8S_SA_ALLOW_USER       'u'
+
+#define K8S_SA_ALLOW_PREFIX     "group:"
+
+#define K8S_SA_ALLOW_SLOTS      16     /* to begin with */
+
+/* A label, "/" and a subdomain: RFC 1123. */
+
+#define K8S_SA_ALLOW_MAX        (63 + 1 + 253)
+
+
+static int k8s_sa_allow_parse(const k8s_sa_str_t *pattern,
+    unsigned char *kind, k8s_sa_str_t *text);
+static int k8s_sa_allow_parse_account(const k8s_sa_str_t *pattern,
+    const unsigned char *slash, unsigned char *kind, k8s_sa_str_t *text);
+static int k8s_sa_allow_grow(k8s_sa_allow_t *allow,
+    k8s_sa_allow_alloc_pt alloc, void *pool);
+static int k8s_sa_allow_has(const k8s_sa_allow_t *allow, unsigned char kind,
+    const k8s_sa_str_t *text);
+static int k8s_sa_allow_has_account(const k8s_sa_allow_t *allow,
+    const k8s_sa_identity_t *id);
+static int k8s_sa_allow_has_group(const k8s_sa_allow_t *allow,
+    const k8s_sa_str_t *groups);
+static k8s_sa_str_t *k8s_sa_allow_slot(const k8s_sa_allow_t *allow,
+    unsigned char kind, const k8s_sa_str_t *text);
+static int k8s_sa_allow_is_any(const k8s_sa_str_t *s);
+static int k8s_sa_allow_holds(const k8s_sa_str_t *s, int ch);
+
+
+int
+k8s_sa_allow_add(k8s_sa_allow_t *allow, const k8s_sa_str_t *pattern,
+    k8s_sa_allow_alloc_pt alloc, void *pool)
+{
+    k8s_sa_str_t   text, *slot;
+    unsigned char  kind, *p;
+
+    if (k8s_sa_allow_parse(pattern, &kind, &text) != K8S_SA_OK) {
+        return K8S_SA_ALLOW_INVALID;
+    }
+
+    /* half of the slots stay free, so that a search ends soon */
+
+    if (2 * allow->used >= allow->size
+        && k8s_sa_allow_grow(allow, alloc, pool) != K8S_SA_OK)
+    {
+        return K8S_SA_ERROR;
+    }
+
+    slot = k8s_sa_allow_slot(allow, kind, &text);
+
+    if (slot->len) {
+        return K8S_SA_ALLOW_DUPLICATE;
+    }
+
+    p = alloc(pool, text.len + 1);
+    if (p == NULL) {
+        return K8S_SA_ERROR;
+    }
+
+    p[0] = kind;
+    memcpy(p + 1, text.data, text.len);
+
+    slot->data = p;
+    slot->len = text.len + 1;
+
+    allow->used++;
+
+    if (kind == K8S_SA_ALLOW_ACCOUNT && text.len == 3
+        && memcmp(text.data, "*/*", 3) == 0)
+    {
+        allow->accounts = 1;
+    }
+
+    return K8S_SA_OK;
+}
+
+
+/* K8S_SA_OK with kind and a part of the pattern, or K8S_SA_ERROR. */
+
+static int
+k8s_sa_allow_parse(const k8s_sa_str_t *pattern, unsigned char *kind,
+    k8s_sa_str_t *text)
+{
+    size_t                prefix;
+    const unsigned char  *slash;
+
+    if (pattern->len == 0 || !k8s_sa_str_is_clean(pattern)) {
+        return K8S_SA_ERROR;
+    }
+
+    *text = *pattern;
+
+    prefix = sizeof(K8S_SA_ALLOW_PREFIX) - 1;
+
+    if (text->len >= prefix
+        && memcmp(text->data, K8S_SA_ALLOW_PREFIX, prefix) == 0)
+    {
+        *kind = K8S_SA_ALLOW_GROUP;
+
+        text->data += prefix;
+        text->len -= prefix;
+
+    } else {
+        slash = memchr(text->data, '/', text->len);
+
+        if (slash && !k8s_sa_allow_holds(text, ':')
+            && !k8s_sa_allow_holds(text, '@'))
+        {
+            return k8s_sa_allow_parse_account(pattern, slash, kind, text);
+        }
+
+        *kind = K8S_SA_ALLOW_USER;
+    }
+
+    return text->len && !k8s_sa_allow_holds(text, '*') ? K8S_SA_OK
+                                                       : K8S_SA_ERROR;
+}
+
+
+static int
+k8s_sa_allow_parse_account(const k8s_sa_str_t *pattern,
+    const unsigned char *slash, unsigned char *kind, k8s_sa_str_t *text)
+{
+    int           any_namespace, any_name;
+    k8s_sa_str_t  ns, name;
+
+    ns.data = pattern->data;
+    ns.len = (size_t) (slash - pattern->data);
+    name.data = ns.data + ns.len + 1;
+    name.len = pattern->len - ns.len - 1;
+
+    any_namespace = k8s_sa_allow_is_any(&ns);
+    any_name = k8s_sa_allow_is_any(&name);
+
+    if ((!any_namespace && !k8s_sa_name_is_label(&ns))
+        || (!any_name && !k8s_sa_name_is_subdomain(&name)))
+    {
+        return K8S_SA_ERROR;
+    }
+
+    if (any_namespace == any_name) {
+        *kind = K8S_SA_ALLOW_ACCOUNT;
+        *text = *pattern;
+
+    } else if (any_namespace) {
+        *kind = K8S_SA_ALLOW_NAME;
+        *text = name;
+
+    } else {
+        *kind = K8S_SA_ALLOW_NAMESPACE;
+        *text = ns;
+    }
+
+    return K8S_SA_OK;
+}
+
+
+static int
+k8s_sa_allow_grow(k8s_sa_allow_t *allow, k8s_sa_allow_alloc_pt alloc,
+    void *pool)
+{
+    size_t          i;
+    k8s_sa_str_t    text, *slot;
+    k8s_sa_allow_t  larger;
+
+    larger = *allow;
+
+    larger.size = allow->size ? 2 * allow->size : K8S_SA_ALLOW_SLOTS;
+    larger.slots = alloc(pool, larger.size * sizeof(k8s_sa_str_t));
+    if (larger.slots == NULL) {
+        return K8S_SA_ERROR;
+    }
+
+    memset(larger.slots, 0, larger.size * sizeof(k8s_sa_str_t));
+
+    for (i = 0; i < allow->size; i++) {
+        slot = &allow->slots[i];
+
+        if (slot->len) {
+            text.data = slot->data + 1;
+            text.len = slot->len - 1;
+
+            *k8s_sa_allow_slot(&larger, slot->data[0], &text) = *slot;
+        }
+    }
+
+    *allow = larger;
+
+    return K8S_SA_OK;
+}
+
+
+int
+k8s_sa_allow_matches(const k8s_sa_allow_t *allow, const k8s_sa_identity_t *id)
+{
+    if (allow->used == 0) {
+        return 0;
+    }
+
+    if (k8s_sa_allow_has(allow, K8S_SA_ALLOW_USER, &id->username)) {
+        return 1;
+    }
+
+    if (id->namespace.len && id->name.len
+        && (allow->accounts
+            || k8s_sa_allow_has_account(allow, id)
+            || k8s_sa_allow_has(allow, K8S_SA_ALLOW_NAMESPACE, &id->namespace)
+            || k8s_sa_allow_has(allow, K8S_SA_ALLOW_NAME, &id->name)))
+    {
+        return 1;
+    }
+
+    return k8s_sa_allow_has_group(allow, &id->groups);
+}
+
+
+static int
+k8s_sa_allow_has_account(const k8s_sa_allow_t *allow,
+    const k8s_sa_identity_t *id)
+{
+    k8s_sa_str_t   account;
+    unsigned char  text[K8S_SA_ALLOW_MAX];
+
+    account.len = id->namespace.len + 1 + id->name.len;
+    account.data = text;
+
+    if (id->namespace.len > sizeof(text) || id->name.len > sizeof(text)
+        || account.len > sizeof(text))
+    {
+        return 0;
+    }
+
+    memcpy(text, id->namespace.data, id->namespace.len);
+    text[id->namespace.len] = '/';
+    memcpy(text + id->namespace.len + 1, id->name.data, id->name.len);
+
+    return k8s_sa_allow_has(allow, K8S_SA_ALLOW_ACCOUNT, &account);
+}
+
+
+/* Each group is followed by a line feed. */
+
+static int
+k8s_sa_allow_has_group(const k8s_sa_allow_t *allow,
+    const k8s_sa_str_t *groups)
+{
+    size_t                pos;
+    k8s_sa_str_t          group;
+    const unsigned char  *end;
+
+    for (pos = 0; pos < groups->len; pos += group.len + 1) {
+
+        group.data = groups->data + pos;
+
+        end = memchr(group.data, '\n', groups->len - pos);
+        if (end == NULL) {
+            return 0;
+        }
+
+        group.len = (size_t) (end - group.data);
+
+        if (k8s_sa_allow_has(allow, K8S_SA_ALLOW_GROUP, &group)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+k8s_sa_allow_has(const k8s_sa_allow_t *allow, unsigned char kind,
+    const k8s_sa_str_t *text)
+{
+    return text->len && k8s_sa_allow_slot(allow, kind, text)->len;
+}
+
+
+/* Where it is, or where it would be.  There is always a free slot. */
+
+static k8s_sa_str_t *
+k8s_sa_allow_slot(const k8s_sa_allow_t *allow, unsigned char kind,
+    const k8s_sa_str_t *text)
+{
+    size_t         i;
+    uint32_t       hash;
+    k8s_sa_str_t  *slot;
+
+    /* FNV-1a: names are short */
+
+    hash = (2166136261u ^ kind) * 16777619u;
+
+    for (i = 0; i < text->len; i++) {
+        hash = (hash ^ text->data[i]) * 16777619u;
+    }
+
+    hash ^= hash >> 16;
+
+    for (i = hash; /* void */ ; i++) {
+        slot = &allow->slots[i & (allow->size - 1)];
+
+        if (slot->len == 0
+            || (slot->len == text->len + 1 && slot->data[0] == kind
+                && memcmp(slot->data + 1, text->data, text->len) == 0))
+        {
+            return slot;
+        }
+    }
+}
+
+
+static int
+k8s_sa_allow_is_any(const k8s_sa_str_t *s)
+{
+    return s->len == 1 && s->data[0] == '*';
+}
+
+
+static int
+k8s_sa_allow_holds(const k8s_sa_str_t *s, int ch)
+{
+    return memchr(s->data, ch, s->len) != NULL;
+}
