@@ -373,7 +373,11 @@ ngx_http_k8s_sa_cache_store(ngx_http_k8s_sa_main_conf_t *mcf,
 }
 
 
-/* one block: the entry, the token, room for the identity's strings */
+/*
+ * One block: the entry, the token, room for the identity's strings.  Nothing
+ * here may take over new keys, as ngx_k8s_sa_issuer_version() does: the facts
+ * and the identity point into those that verified the token.
+ */
 
 static ngx_http_k8s_sa_entry_t *
 ngx_http_k8s_sa_cache_entry(ngx_http_k8s_sa_facts_t *facts, size_t strings)
@@ -389,7 +393,7 @@ ngx_http_k8s_sa_cache_entry(ngx_http_k8s_sa_facts_t *facts, size_t strings)
     entry->refs = 1;
     entry->auth = facts->auth;
     entry->issuer = facts->issuer;
-    entry->version = ngx_k8s_sa_issuer_version(facts->issuer);
+    entry->version = facts->issuer->version;
     entry->expires = facts->expires;
     entry->fresh = 0;
     entry->reviewed = 0;
