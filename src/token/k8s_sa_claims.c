@@ -7,6 +7,8 @@
 #define K8S_SA_SYSTEM_PREFIX  "system:"
 
 
+static int k8s_sa_policy_lists(const k8s_sa_policy_t *policy,
+    const k8s_sa_str_t *iss);
 static int k8s_sa_claims_read(k8s_sa_claims_t *c);
 static k8s_sa_verdict_e k8s_sa_claims_judge(k8s_sa_claims_t *c, int64_t now);
 static int k8s_sa_claims_foreign(k8s_sa_claims_t *c);
@@ -18,6 +20,15 @@ static int k8s_sa_is_legacy_issuer(const k8s_sa_str_t *iss);
 
 int
 k8s_sa_policy_accepts(const k8s_sa_policy_t *policy, const k8s_sa_str_t *iss)
+{
+    return k8s_sa_policy_lists(policy, iss)
+           || (policy->kubernetes && policy->legacy_tokens
+               && k8s_sa_is_legacy_issuer(iss));
+}
+
+
+static int
+k8s_sa_policy_lists(const k8s_sa_policy_t *policy, const k8s_sa_str_t *iss)
 {
     size_t  i;
 
@@ -35,8 +46,7 @@ k8s_sa_policy_accepts(const k8s_sa_policy_t *policy, const k8s_sa_str_t *iss)
         }
     }
 
-    return policy->kubernetes && policy->legacy_tokens
-           && k8s_sa_is_legacy_issuer(iss);
+    return 0;
 }
 
 
@@ -137,10 +147,13 @@ k8s_sa_claims_judge(k8s_sa_claims_t *c, int64_t now)
     iss = &c->t->iss;
     leeway = (uint64_t) c->policy->leeway;
 
-    /* of a legacy token, legacy_tokens decides, and not the list */
+    /*
+     * Of a legacy token, legacy_tokens decides, and not the list; and only of
+     * one: the API server gives no other token that "iss".
+     */
 
     if (!(c->flat && k8s_sa_is_legacy_issuer(iss))
-        && !k8s_sa_token_issuer_matches(c->t, c->policy))
+        && !k8s_sa_policy_lists(c->policy, iss))
     {
         k8s_sa_error_set(c->err, "\"iss\" is \"%s\", which is none of the "
                          "accepted issuers", k8s_sa_claims_show(shown, iss));

@@ -421,6 +421,8 @@ static const row_t  rows[] = {
     { "legacy issuer, nested claims, no exp, no aud", BC, LEGACY_ON,
       { { "iss", "\"" K8S_SA_LEGACY_ISSUER "\"" }, { "exp", NULL },
         { "aud", NULL } } },
+    { "legacy issuer, nested claims", WI, LEGACY_ON,
+      { { "iss", "\"" K8S_SA_LEGACY_ISSUER "\"" } } },
     { "legacy issuer, nested claims, legacy tokens off", WI|LT, 0,
       { { "iss", "\"" K8S_SA_LEGACY_ISSUER "\"" } } },
     { "nested and flat claims at once", BC, LEGACY_ON,
