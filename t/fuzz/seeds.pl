@@ -78,6 +78,15 @@ my $header = '{"alg":"RS256","kid":"a"}';
 seed('claims', "\0\0", "$header\n", $pod =~ s/"32eca69f[^"]*"/"$long"/r);
 seed('claims', "\0\0", "$header\n", $pod =~ s/"mytest"/'"' . 'a' x 63 . '"'/er
                                         =~ s/:mytest:/':' . 'a' x 63 . ':'/er);
+for my $policy (0 .. 31) {
+    for my $iss ('https://kubernetes.default.svc', 'k', '',
+                 'kubernetes/serviceaccount')
+    {
+        seed('claims', chr $policy, "\0", "$header\n",
+             $pod =~ s/(?<="iss":)\s*"[^"]*"/"$iss"/r);
+    }
+}
+
 seed('claims', "\0\0", $header =~ s/\}/,"$_":["exp"]}/r, "\n", $pod)
     for qw(crit b64);
 seed('token', "\0\0", substr join('.', encode_base64url($header),
