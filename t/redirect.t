@@ -317,3 +317,27 @@ location /t {
 --- wait: 0.1
 --- error_log
 result=expired user=-
+
+
+
+=== TEST 19: a capture from the identity survives a redirect
+A token that is too long for the worker's own table: nobody else holds it.
+--- http_config
+large_client_header_buffers 4 32k;
+--- config
+location @second {
+    if ($k8s_sa_username ~ "^(.+)$") {
+        set $matched 1;
+    }
+    k8s_sa_auth made;
+    add_header X-User $1 always;
+    proxy_pass http://up;
+}
+location /t {
+    k8s_sa_auth made;
+    error_page 502 = @second;
+    proxy_pass http://127.0.0.1:1;
+}
+--- more_headers eval: ::bearer(::sign_token(claims => ::claims(pad => 'x' x 6000)))
+--- response_headers
+X-User: system:serviceaccount:mytest:service1

@@ -19,6 +19,7 @@ typedef struct {
 
 static void ngx_http_k8s_sa_ctx_cleanup(void *data);
 static void ngx_http_k8s_sa_sub_cleanup(void *data);
+static void ngx_http_k8s_sa_entry_cleanup(void *data);
 static ngx_int_t ngx_http_k8s_sa_find_token(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
 static ngx_int_t ngx_http_k8s_sa_strip_scheme(ngx_str_t *value);
@@ -140,6 +141,13 @@ ngx_http_k8s_sa_ctx_cleanup(void *data)
     ngx_k8s_sa_issuer_unwait(&ctx->waiter);
     ngx_k8s_sa_review_cancel(&ctx->review);
     ngx_http_k8s_sa_forget(ctx);
+}
+
+
+static void
+ngx_http_k8s_sa_entry_cleanup(void *data)
+{
+    ngx_http_k8s_sa_cache_release(data);
 }
 
 
@@ -283,7 +291,8 @@ static ngx_int_t
 ngx_http_k8s_sa_prepare(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     ngx_http_k8s_sa_ctx_t *ctx)
 {
-    ngx_table_elt_t  *h;
+    ngx_table_elt_t     *h;
+    ngx_pool_cleanup_t  *cln;
 
     /*
      * An internal redirect starts anew, with what the client sent.  But a
@@ -317,6 +326,20 @@ ngx_http_k8s_sa_prepare(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
         /* what was decided before stays for the log */
 
         return NGX_OK;
+    }
+
+    /* captures of a regular expression may still point into the identity */
+
+    if (ctx->entry) {
+        cln = ngx_pool_cleanup_add(r->pool, 0);
+        if (cln == NULL) {
+            return NGX_ERROR;
+        }
+
+        cln->handler = ngx_http_k8s_sa_entry_cleanup;
+        cln->data = ctx->entry;
+
+        ctx->entry = NULL;
     }
 
     ngx_http_k8s_sa_forget(ctx);
