@@ -1,0 +1,29 @@
+#!/bin/bash
+#
+# Minutes of mixed load, each with a rotation of the keys, a restart of the API
+# server and a reload; memory and descriptors of the workers have to stay
+# level:
+#
+#     util/soak.sh MINUTES
+#
+# Environment: BUILD; SOAK_MINUTE, the seconds of a minute.
+
+set -eu
+cd "$(dirname "$0")/.."
+. util/lib.sh
+
+BUILD=${BUILD:-build}
+
+case ${1:-} in
+''|*[!0-9]*) fail "usage: util/soak.sh MINUTES" ;;
+esac
+
+install_packages "${TEST_PACKAGES[@]}"
+step "building the module" make -j"$(nproc)" BUILD="$BUILD" module
+
+BUILD=$(realpath "$BUILD")
+
+K8S_SA_MODULE=$BUILD/ngx_http_k8s_sa_module.so \
+TEST_NGINX_MODULE=$BUILD/ngx_http_k8s_sa_module.so \
+TMPDIR=$SCRATCH PERL5LIB=$PWD/util:$PWD/t/lib PERL5OPT=-MLoopbackOnly \
+    perl util/soak.pl "$1"
