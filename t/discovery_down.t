@@ -72,7 +72,7 @@ $nginx->start;
 my $began = time();
 is(status('start'), 503, 'down: nginx starts and answers 503');
 cmp_ok(time() - $began, '<', 1, 'at once');
-ok($nginx->wait_log(qr/\[error\].*issuer "start" failed: .*111: Connection refused/),
+ok($nginx->wait_log(fetch_failed('start', qr/.*111: Connection refused/)),
    'the log tells why');
 
 sleep 2;                                   # several tries
@@ -185,6 +185,12 @@ is(request($port, signed('rotated', 'second', 's'))->{status}, 200,
 is(request($port, signed('disk', 'second', 's'))->{status}, 401,
    'disk: and no other');
 
+sub unusable {
+    my ($level, $name, $reason) = @_;
+    return qr/\[$level\].*saved keys of issuer "$name" cannot be used: (?#
+             )"\Q$file{$name}\E": $reason/;
+}
+
 my %why = (
     changed => qr/another configuration/,
     damaged => qr/damaged/,
@@ -199,7 +205,7 @@ my %why = (
 
 for (sort keys %why) {
     is(status($_), 503, "$_: 503");
-    ok($nginx->wait_log(qr/\[warn\].*saved keys of issuer "$_" cannot be used: "\Q$file{$_}\E": .*$why{$_}/),
+    ok($nginx->wait_log(unusable('warn', $_, qr/.*$why{$_}/)),
        "$_: a warning tells why");
 }
 
@@ -214,7 +220,7 @@ unlink $file{fifo};
 $mock->start;
 
 cmp_ok(until_status('text', 200, 5), '<', 2.5, 'all are back');
-ok($nginx->wait_log(qr/\[error\].*cannot save the keys of issuer "text" in "\Q$file{text}\E" \(13:/),
+ok($nginx->wait_log(qr/\[error\].*cannot save .*"\Q$file{text}\E" \(13:/),
    'a directory that cannot be written to is an error');
 is(slurp($file{text}), 'hello', 'and leaves the file as it was');
 
@@ -233,7 +239,7 @@ $nginx->start;
 delete $request{disk};
 is(status('disk'), 200, 'started again: from disk');
 is(status('cut'), 503, 'a file that is not there');
-ok($nginx->wait_log(qr/\[notice\].*saved keys of issuer "cut" cannot be used: "\Q$file{cut}\E": open\(\) failed \(2:/),
+ok($nginx->wait_log(unusable('notice', 'cut', qr/open\(\) failed \(2:/)),
    'is no more than a notice');
 
 

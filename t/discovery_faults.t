@@ -224,8 +224,7 @@ for (@faults, @tls, @dns) {
     my ($name, undef, undef, $reason) = (@$_ == 4 ? @$_
                                          : (@$_[0, 1], undef, $_->[2]));
 
-    ok($nginx->wait_log(qr/\[error\].*fetching keys of issuer "\Q$name\E" failed: .*$reason/,
-                        8, $log),
+    ok($nginx->wait_log(fetch_failed($name, qr/.*$reason/), 8, $log),
        "$name: the log says so")
         or diag(grep { /"\Q$name\E"/ } split /^/m, substr $nginx->log, $log);
 }

@@ -180,7 +180,8 @@ for (@cases) {
 
 # An error once a failure, with the time of the next try
 
-my @errors = $nginx->log =~ /issuer "failing" failed: .* answered 500; next try in (\d+) ms/g;
+my @errors = $nginx->log
+             =~ /"failing" failed: .* answered 500; next try in (\d+) ms/g;
 
 cmp_ok(scalar @errors, '<=', 5, 'one line a failure');
 cmp_ok($errors[0], '<=', 1000, 'which tells when the next try comes');

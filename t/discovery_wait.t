@@ -156,8 +156,8 @@ is(fetches('first'), 1, 'after one fetch');
 is(scalar $mock->requests('first', 'jwks'), 1, 'of the document and the keys');
 is(scalar(() = $answers[97]{text} =~ m{HTTP/1.1 200}g), 2,
    'pipelined requests, too');
-is(($answers[98]{text} =~ tr/b//) - ($answers[98]{text} =~ s/\n\n.*//sr =~ tr/b//),
-   100000, 'and a body arrives whole');
+is(length(($answers[98]{text} =~ /(b{1000,})/g)[0] || ''), 100000,
+   'and a body arrives whole');
 
 
 # A thousand keys that nobody knows
@@ -188,7 +188,8 @@ diag(sprintf '1,000 unknown keys: %d fetch, the slowest answer after %.2f s',
 $mock->set('first', doc => {}, jwks => { body => $both });
 SKIP: {
     my @answers = answers(flood($port, signed('first', 'n', 'new')), 5);
-    skip 'too slow', 1 if time() > ($mock->requests('first', 'doc'))[1]{at} + 9.5;
+    my $forced = ($mock->requests('first', 'doc'))[1];
+    skip 'too slow', 1 if time() > $forced->{at} + 9.5;
     is(tally(@answers), '401: 1', 'a new key within these 10 s');
 }
 
@@ -287,7 +288,8 @@ is(tally(@answers), '200: 40', 'requests that came after it');
 cmp_ok(slowest(@answers), '<', 4, 'in time, too');
 cmp_ok(gone(5, @old), '<', 1, 'the old workers end then');
 
-my ($quit, $quit_port) = setup('quit', 'timeout 5s;', '');
+my ($quit, $quit_port) = setup('quit', 'timeout 5s;', '',
+                               workers => 1);
 
 $mock->set('quit', doc => { delay => 1 });
 $quit->start;
@@ -364,7 +366,8 @@ is(fetches('first'), 3, 'by one more fetch');
 
 for (glob "$kill->{dir}/logs/error.log") {
     my $log = slurp($_);
-    is(scalar(() = $log =~ /\[alert\].*(?:$victims[0]|$victims[1]) exited on signal 9/g), 2,
+    is(scalar(() = $log =~ /\[alert\].*(?:$victims[0]|$victims[1]) (?#
+                           )exited on signal 9/g), 2,
        'two workers were killed');
     write_file($_, $log =~ s/^.*\[alert\].*exited on signal 9.*\n//mgr);
 }

@@ -12,6 +12,7 @@ use K8sSa;
 use K8sSa::Http;
 use K8sSa::Kube;
 use K8sSa::Load;
+use K8sSa::MockIssuer;
 use K8sSa::Nginx;
 
 
@@ -84,11 +85,14 @@ is(status('own', $token{service1}), 200, 'own token: keys, the issuer learned');
 is(status('named', $token{service1}), 200, 'own token: the issuer compared');
 is(status('keys', $token{service1}), 200, 'own token: keys only');
 
-ok($nginx->wait_log(qr/issuer "anonymous" failed: \S+: answered 403 \(our own token is missing or may not read it: bind the ClusterRole system:service-account-issuer-discovery\)/),
+ok($nginx->wait_log(fetch_failed('anonymous', qr/\S+: answered 403 \((?#
+   )our own token is missing or may not read it: bind the ClusterRole (?#
+   )system:service-account-issuer-discovery\)/)),
    'no token: 403, with a hint');
-ok($nginx->wait_log(qr/issuer "$_" failed: \S+: answered 401 \(our own token is refused/),
+ok($nginx->wait_log(fetch_failed($_, qr/\S+: answered 401 \(our own token/)),
    "$_ token: 401, with a hint") for qw(bad late);
-ok($nginx->wait_log(qr/issuer "misnamed" failed: \S+: the document's issuer is "\Q$kube->{KUBE_ISSUER}\E", configured is "https:\/\/other.test"/),
+ok($nginx->wait_log(fetch_failed('misnamed', qr/\S+: the document's issuer (?#
+   )is "\Q$kube->{KUBE_ISSUER}\E", configured is "https:\/\/other.test"/)),
    'another issuer: both are named');
 
 is(status($_, $token{service1}), 503, "$_: 503") for qw(anonymous bad);

@@ -28,7 +28,7 @@ use Time::HiRes qw(sleep time);
 
 use K8sSa;
 
-our @EXPORT = qw(authority certificate);
+our @EXPORT = qw(authority certificate fetch_failed);
 
 my $lifetime = 300;        # seconds, should nobody stop them
 my $count = 0;
@@ -303,6 +303,14 @@ sub document {
     delete @document{grep { !defined $document{$_} } keys %document};
 
     return JSON::PP->new->canonical->encode(\%document);
+}
+
+
+# The error line of an issuer whose keys cannot be fetched.
+
+sub fetch_failed {
+    my ($name, $reason) = @_;
+    return qr/\[error\].*fetching keys of issuer "\Q$name\E" failed: $reason/;
 }
 
 
