@@ -120,7 +120,7 @@ ngx_http_k8s_sa_print(ngx_http_k8s_sa_text_t *t, const char *fmt, ...)
             return;
         }
 
-        t->pos = ngx_cpymem(p, t->start, t->pos - t->start);
+        t->pos = t->start ? ngx_cpymem(p, t->start, t->pos - t->start) : p;
         t->start = p;
         t->end = p + size;
     }
