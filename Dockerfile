@@ -61,7 +61,7 @@ USER 65532:65532
 EXPOSE 8080
 STOPSIGNAL SIGQUIT
 HEALTHCHECK --interval=10s --timeout=3s CMD ["/usr/bin/healthcheck"]
-ENTRYPOINT ["/usr/sbin/nginx", "-e", "/dev/stderr", "-g", "daemon off;"]
+ENTRYPOINT ["/usr/sbin/nginx", "-e", "stderr", "-g", "daemon off;"]
 
 
 # The client is one static program, with a libcurl that speaks HTTP and nothing

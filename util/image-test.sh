@@ -22,12 +22,13 @@ PORT=$(free_port)
 SERVICE2=$(free_port)
 URL=http://127.0.0.1:$PORT
 
-export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot BUILDAH_FORMAT=docker
+export BUILDAH_ISOLATION=chroot BUILDAH_FORMAT=docker
 
 images() {
     local command=$1
     shift
-    buildah --root "$SCRATCH/storage" --runroot "$SCRATCH/run" "$command" "$@"
+    buildah --storage-driver vfs --root "$SCRATCH/storage" \
+        --runroot "$SCRATCH/run" "$command" "$@"
 }
 
 
@@ -121,8 +122,12 @@ stop_sidecar() {
     wait
 }
 
+# a container engine gives the standard output to the image's user
+: >"$SCRATCH/sidecar.log"
+chown 65532 "$SCRATCH/sidecar.log"
+
 images run --isolation chroot -v "$SCRATCH/nginx:/etc/nginx:ro" \
-    "${CONTAINER[sidecar]}" -- "${SIDECAR[@]}" >"$SCRATCH/sidecar.log" 2>&1 &
+    "${CONTAINER[sidecar]}" -- "${SIDECAR[@]}" >>"$SCRATCH/sidecar.log" 2>&1 &
 at_exit stop_sidecar
 
 for _ in {1..100}; do

@@ -117,7 +117,7 @@ sub container {
         $text =~ s{/tmp/service2\.pid}{/tmp/nginx.pid};
         $text =~ s{/(?:tmp|etc/nginx)/}{$dir/}g;
         $text =~ s{/usr/lib/nginx/modules/[\w.]+}{$ENV{K8S_SA_MODULE}};
-        $text =~ s{/dev/stderr}{$dir/logs/error.log};
+        $text =~ s{error_log +stderr}{error_log $dir/logs/error.log};
         $text =~ s{/dev/stdout}{$dir/logs/access.log};
         $text =~ s{listen +8080;}{listen 127.0.0.1:$port;};
         $text =~ s{127\.0\.0\.1:9000}{127.0.0.1:$kube{service2}}g;
