@@ -158,11 +158,13 @@ for (1 .. 100) {
     sleep 0.1;
 }
 
-# From its first reload on, the master has had two configurations in memory,
-# and its workers begin with that.
+# A master's heap settles within some reloads (nginx has two configurations in
+# memory then), and its workers begin with that.
 
-$nginx->signal('HUP');
-sleep 2;
+for (1 .. 50) {
+    $nginx->signal('HUP');
+    sleep 0.4;
+}
 
 say_("$minutes minutes of $minute s");
 
