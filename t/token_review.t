@@ -150,7 +150,7 @@ $api->set('later-503', review => {
     times => [ { status => 503, headers => [ 'Retry-After: 1' ] } ] });
 $api->set('starting', review => { times => [ { status => 403 } ] });
 $api->set('restarted', review => { times => [ { do => 'reset' } ] });
-location($_, '') for qw(later-429 later-503 starting restarted);
+location($_, 'timeout 20s;') for qw(later-429 later-503 starting restarted);
 
 my $nginx = K8sSa::Nginx->new(http => <<"_")->start;
 large_client_header_buffers 4 32k;

@@ -1,18 +1,29 @@
 #include "issuer/ngx_k8s_sa_review_ask.h"
+#include "shared/ngx_k8s_sa_review_lease.h"
 #include "token/k8s_sa_record.h"
 
 
-#define NGX_K8S_SA_REVIEW_QUEUED  1024
+#define NGX_K8S_SA_REVIEW_WAITING  1024
 #define NGX_K8S_SA_REVIEW_PROBE   1000   /* ms between tries while it is down
                                             and old verdicts serve */
+#define NGX_K8S_SA_REVIEW_LOOK    4      /* ms until the first look at what
+                                            another worker has found out, */
+#define NGX_K8S_SA_REVIEW_LOOKS   5      /* doubled so many times */
 
 
+static ngx_int_t ngx_k8s_sa_review_entry(ngx_k8s_sa_issuer_t *issuer,
+    const u_char *key, ngx_k8s_sa_cache_entry_t *e);
+static ngx_uint_t ngx_k8s_sa_review_is_fresh(ngx_k8s_sa_cache_entry_t *e);
 static ngx_uint_t ngx_k8s_sa_review_is_stale(ngx_k8s_sa_reviews_t *reviews,
     ngx_k8s_sa_cache_entry_t *e);
 static ngx_int_t ngx_k8s_sa_review_unpack(ngx_k8s_sa_cache_entry_t *e,
     ngx_pool_t *pool, ngx_k8s_sa_review_result_t *result);
 static ngx_k8s_sa_review_t *ngx_k8s_sa_review_create(
     ngx_k8s_sa_issuer_t *issuer, const ngx_k8s_sa_review_request_t *request);
+static ngx_int_t ngx_k8s_sa_review_turn(ngx_k8s_sa_review_t *review);
+static ngx_int_t ngx_k8s_sa_review_begin(ngx_k8s_sa_review_t *review);
+static void ngx_k8s_sa_review_elsewhere(ngx_k8s_sa_review_t *review);
+static void ngx_k8s_sa_review_look(ngx_k8s_sa_review_t *review);
 static void ngx_k8s_sa_review_unlink(ngx_k8s_sa_review_t *review);
 static void ngx_k8s_sa_review_free(ngx_k8s_sa_review_t *review);
 static void ngx_k8s_sa_review_timer(ngx_event_t *ev);
@@ -78,15 +89,11 @@ ngx_k8s_sa_review_lookup(ngx_k8s_sa_issuer_t *issuer,
 
     reviews = issuer->reviews;
 
-    if (ngx_k8s_sa_cache_lookup(issuer->zone, request->key, ngx_time(), &e,
-                                ngx_k8s_sa_review_buf,
-                                sizeof(ngx_k8s_sa_review_buf))
-        != NGX_OK)
-    {
+    if (ngx_k8s_sa_review_entry(issuer, request->key, &e) != NGX_OK) {
         return NGX_DECLINED;
     }
 
-    if ((ngx_msec_int_t) ((ngx_msec_t) e.fresh - ngx_current_msec) <= 0) {
+    if (!ngx_k8s_sa_review_is_fresh(&e)) {
 
         if (!reviews->down || !ngx_k8s_sa_review_is_stale(reviews, &e)) {
             return NGX_DECLINED;
@@ -115,16 +122,32 @@ ngx_k8s_sa_review_stale(ngx_k8s_sa_review_t *review, ngx_pool_t *pool,
 
     issuer = review->issuer;
 
-    if (ngx_k8s_sa_cache_lookup(issuer->zone, review->node.str.data,
-                                ngx_time(), &e, ngx_k8s_sa_review_buf,
-                                sizeof(ngx_k8s_sa_review_buf))
-        != NGX_OK
+    if (ngx_k8s_sa_review_entry(issuer, review->node.str.data, &e) != NGX_OK
         || !ngx_k8s_sa_review_is_stale(issuer->reviews, &e))
     {
         return NGX_DECLINED;
     }
 
     return ngx_k8s_sa_review_unpack(&e, pool, result);
+}
+
+
+/* its data is there until the next one */
+
+static ngx_int_t
+ngx_k8s_sa_review_entry(ngx_k8s_sa_issuer_t *issuer, const u_char *key,
+    ngx_k8s_sa_cache_entry_t *e)
+{
+    return ngx_k8s_sa_cache_lookup(issuer->zone, key, ngx_time(), e,
+                                   ngx_k8s_sa_review_buf,
+                                   sizeof(ngx_k8s_sa_review_buf));
+}
+
+
+static ngx_uint_t
+ngx_k8s_sa_review_is_fresh(ngx_k8s_sa_cache_entry_t *e)
+{
+    return (ngx_msec_int_t) ((ngx_msec_t) e->fresh - ngx_current_msec) > 0;
 }
 
 
@@ -216,7 +239,7 @@ ngx_k8s_sa_review_start(ngx_k8s_sa_issuer_t *issuer,
 
     if (review == NULL) {
 
-        if (reviews->queued == NGX_K8S_SA_REVIEW_QUEUED) {
+        if (reviews->waiting == NGX_K8S_SA_REVIEW_WAITING) {
             return NGX_BUSY;
         }
 
@@ -228,17 +251,12 @@ ngx_k8s_sa_review_start(ngx_k8s_sa_issuer_t *issuer,
         review->node.node.key = hash;
         ngx_rbtree_insert(&reviews->tree, &review->node.node);
 
-        if (reviews->running < NGX_K8S_SA_REVIEW_RUNNING) {
+        if (ngx_k8s_sa_review_turn(review) != NGX_OK) {
+            ngx_k8s_sa_review_elsewhere(review);
 
-            if (ngx_k8s_sa_review_send(review) != NGX_OK) {
-                ngx_k8s_sa_review_drop(review);
-                return NGX_ERROR;
-            }
-
-        } else {
-            ngx_queue_insert_tail(&reviews->queue, &review->queue);
-            review->queued = 1;
-            reviews->queued++;
+        } else if (ngx_k8s_sa_review_begin(review) != NGX_OK) {
+            ngx_k8s_sa_review_drop(review);
+            return NGX_ERROR;
         }
     }
 
@@ -251,6 +269,137 @@ ngx_k8s_sa_review_start(ngx_k8s_sa_issuer_t *issuer,
     ngx_k8s_sa_review_hold(review);
 
     return NGX_AGAIN;
+}
+
+
+/* NGX_OK: ask; NGX_AGAIN: another worker asks, or has just done so */
+
+static ngx_int_t
+ngx_k8s_sa_review_turn(ngx_k8s_sa_review_t *review)
+{
+    ngx_int_t                  rc;
+    ngx_k8s_sa_issuer_t       *issuer;
+    ngx_k8s_sa_cache_entry_t   e;
+
+    issuer = review->issuer;
+
+    if (issuer->reviews->cache == 0) {
+
+        /* nobody can wait for what is not kept */
+
+        return NGX_OK;
+    }
+
+    rc = ngx_k8s_sa_review_lease(issuer->zone, review->node.str.data,
+                                 review->deadline - ngx_current_msec);
+    if (rc == NGX_BUSY) {
+        return NGX_AGAIN;
+    }
+
+    review->leased = (rc == NGX_OK);
+
+    if (ngx_k8s_sa_review_entry(issuer, review->node.str.data, &e) == NGX_OK
+        && ngx_k8s_sa_review_is_fresh(&e))
+    {
+        return NGX_AGAIN;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_k8s_sa_review_begin(ngx_k8s_sa_review_t *review)
+{
+    ngx_k8s_sa_reviews_t  *reviews;
+
+    reviews = review->issuer->reviews;
+
+    if (reviews->running < NGX_K8S_SA_REVIEW_RUNNING) {
+        return ngx_k8s_sa_review_send(review);
+    }
+
+    ngx_queue_insert_tail(&reviews->queue, &review->queue);
+    review->queued = 1;
+    reviews->waiting++;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_k8s_sa_review_elsewhere(ngx_k8s_sa_review_t *review)
+{
+    ngx_uint_t      n;
+    ngx_msec_int_t  left;
+
+    if (!review->elsewhere) {
+        review->elsewhere = 1;
+        review->issuer->reviews->waiting++;
+    }
+
+    n = ngx_min(review->looks, NGX_K8S_SA_REVIEW_LOOKS);
+    review->looks++;
+
+    left = review->deadline - ngx_current_msec;
+
+    ngx_k8s_sa_review_after(review,
+                            ngx_min(NGX_K8S_SA_REVIEW_LOOK << n, left));
+}
+
+
+/* for what the other worker has found out, or for its turn */
+
+static void
+ngx_k8s_sa_review_look(ngx_k8s_sa_review_t *review)
+{
+    ngx_int_t                    rc;
+    ngx_pool_t                  *pool;
+    ngx_k8s_sa_issuer_t         *issuer;
+    ngx_k8s_sa_cache_entry_t     e;
+    ngx_k8s_sa_review_result_t   result;
+
+    issuer = review->issuer;
+
+    if (ngx_k8s_sa_review_entry(issuer, review->node.str.data, &e) == NGX_OK
+        && ngx_k8s_sa_review_is_fresh(&e))
+    {
+        issuer->reviews->down = 0;
+
+        pool = ngx_create_pool(4096, issuer->log);
+
+        rc = pool ? ngx_k8s_sa_review_unpack(&e, pool, &result) : NGX_ERROR;
+
+        if (rc == NGX_OK) {
+            ngx_k8s_sa_review_done(review, &result);
+
+        } else {
+            ngx_k8s_sa_review_failed(review, "no memory", 0);
+        }
+
+        if (pool) {
+            ngx_destroy_pool(pool);
+        }
+
+        return;
+    }
+
+    if (ngx_k8s_sa_review_turn(review) != NGX_OK) {
+        ngx_k8s_sa_review_elsewhere(review);
+        return;
+    }
+
+    review->elsewhere = 0;
+    issuer->reviews->waiting--;
+
+    ngx_k8s_sa_review_after(review, review->deadline - ngx_current_msec);
+
+    if (ngx_k8s_sa_review_begin(review) != NGX_OK) {
+        ngx_k8s_sa_review_failed(review, "no memory", 0);
+        return;
+    }
+
+    ngx_k8s_sa_review_hold(review);
 }
 
 
@@ -273,7 +422,7 @@ ngx_k8s_sa_review_cancel(ngx_k8s_sa_review_waiter_t *waiter)
      * verdict serves the token's next request.
      */
 
-    if (review->queued && ngx_queue_empty(&review->waiters)) {
+    if (!review->running && ngx_queue_empty(&review->waiters)) {
         ngx_k8s_sa_review_drop(review);
         return;
     }
@@ -380,8 +529,14 @@ ngx_k8s_sa_review_unlink(ngx_k8s_sa_review_t *review)
 
     if (review->queued) {
         ngx_queue_remove(&review->queue);
-        review->queued = 0;
-        reviews->queued--;
+    }
+
+    if (review->queued || review->elsewhere) {
+        reviews->waiting--;
+    }
+
+    if (review->leased) {
+        ngx_k8s_sa_review_release(review->issuer->zone, review->node.str.data);
     }
 
     if (review->running) {
@@ -407,7 +562,21 @@ ngx_k8s_sa_review_free(ngx_k8s_sa_review_t *review)
 }
 
 
-/* its end, or, if it is neither queued nor running, the next try */
+void
+ngx_k8s_sa_review_after(ngx_k8s_sa_review_t *review, ngx_msec_t delay)
+{
+    if (review->timer.timer_set) {
+
+        /* ngx_add_timer() would leave one of almost the same time */
+
+        ngx_del_timer(&review->timer);
+    }
+
+    ngx_add_timer(&review->timer, delay);
+}
+
+
+/* its end, or the next try, or look */
 
 static void
 ngx_k8s_sa_review_timer(ngx_event_t *ev)
@@ -424,9 +593,13 @@ ngx_k8s_sa_review_timer(ngx_event_t *ev)
     left = review->deadline - ngx_current_msec;
 
     if (review->queued || review->exchange || left <= 0) {
-        ngx_k8s_sa_review_failed(review, review->queued
+        ngx_k8s_sa_review_failed(review,
+                                 review->queued || review->elsewhere
                                  ? "timed out behind other reviews"
                                  : "timed out", 1);
+
+    } else if (review->elsewhere) {
+        ngx_k8s_sa_review_look(review);
 
     } else {
         ngx_add_timer(&review->timer, left);
@@ -486,7 +659,7 @@ ngx_k8s_sa_review_next(ngx_k8s_sa_issuer_t *issuer)
         review = ngx_queue_data(q, ngx_k8s_sa_review_t, queue);
 
         review->queued = 0;
-        reviews->queued--;
+        reviews->waiting--;
 
         if (ngx_k8s_sa_review_send(review) != NGX_OK) {
             ngx_k8s_sa_review_failed(review, "no memory", 0);

@@ -1,8 +1,9 @@
 /*
- * TokenReview: asks the API server about tokens, in each worker for itself.
+ * TokenReview: asks the API server about tokens.
  *
- * Reviews of the same token at the same time are one request.  Verdicts go
- * into the shared zone, where all workers find them; failures never do.
+ * Reviews of the same token at the same time are one request, over all
+ * workers: one of them asks, the others wait for its verdict.  Verdicts go into
+ * the shared zone; failures never do, so that after one the next worker asks.
  */
 
 #ifndef NGX_K8S_SA_REVIEW_H
@@ -40,7 +41,7 @@ struct ngx_k8s_sa_reviews_s {
     ngx_rbtree_t             tree;       /* all, by key */
     ngx_rbtree_node_t        sentinel;
     ngx_queue_t              queue;      /* those that are not sent yet */
-    ngx_uint_t               queued;
+    ngx_uint_t               waiting;    /* these and those elsewhere */
     ngx_uint_t               running;
     time_t                   logged;     /* last line about a failure */
     ngx_msec_t               down_msec;  /* when the last one failed */

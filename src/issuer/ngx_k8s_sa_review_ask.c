@@ -256,7 +256,7 @@ ngx_k8s_sa_review_retry(ngx_k8s_sa_review_t *review,
         return NGX_DECLINED;
     }
 
-    ngx_add_timer(&review->timer, delay);
+    ngx_k8s_sa_review_after(review, delay);
 
     return NGX_OK;
 }

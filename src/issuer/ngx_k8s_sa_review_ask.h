@@ -21,11 +21,13 @@ struct ngx_k8s_sa_review_s {
 
     ngx_k8s_sa_issuer_t     *issuer;
     ngx_k8s_sa_exchange_t   *exchange;     /* while it runs */
-    ngx_event_t              timer;        /* its end, or the next try */
+    ngx_event_t              timer;        /* its end, the next try, or the
+                                              next look at the zone */
     ngx_connection_t         dummy;        /* for the timer's debug log */
     ngx_msec_t               began;        /* sent first */
     ngx_msec_t               deadline;
     ngx_uint_t               tries;
+    ngx_uint_t               looks;        /* at the zone, while elsewhere */
 
     int64_t                  not_after;
     k8s_sa_str_t             audience;     /* used if own_audience */
@@ -33,6 +35,8 @@ struct ngx_k8s_sa_review_s {
     size_t                   size;         /* of this block */
 
     unsigned                 own_audience:1;
+    unsigned                 leased:1;     /* no other worker asks */
+    unsigned                 elsewhere:1;  /* another worker asks */
     unsigned                 queued:1;
     unsigned                 running:1;    /* has one of the places */
 };
@@ -50,6 +54,10 @@ void ngx_k8s_sa_review_drop(ngx_k8s_sa_review_t *review);
 /* When a place has become free: the next ones of the queue. */
 
 void ngx_k8s_sa_review_next(ngx_k8s_sa_issuer_t *issuer);
+
+/* Sets the timer, whatever it is set to. */
+
+void ngx_k8s_sa_review_after(ngx_k8s_sa_review_t *review, ngx_msec_t delay);
 
 /* To be called when "exchange" is new, or waiters come or go. */
 

@@ -15,7 +15,6 @@ static ngx_k8s_sa_record_t *ngx_k8s_sa_keystore_slot(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_issuer_ref_t *ref);
 static void ngx_k8s_sa_keystore_drop(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_record_t *rec);
-static ngx_uint_t ngx_k8s_sa_keystore_leased(ngx_k8s_sa_record_t *rec);
 static ngx_uint_t ngx_k8s_sa_keystore_same(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_record_t *rec, const ngx_k8s_sa_keys_t *keys);
 static ngx_int_t ngx_k8s_sa_keystore_replace(ngx_k8s_sa_zone_t *zone,
@@ -221,8 +220,9 @@ ngx_k8s_sa_keystore_state(ngx_k8s_sa_zone_t *zone,
     state->fetched_msec = rec->fetched_msec;
     state->refresh_set = rec->refresh_set;
     state->refresh_msec = rec->refresh_msec;
-    state->lease_owner = ngx_k8s_sa_keystore_leased(rec) ? rec->lease_owner
-                                                         : 0;
+    state->lease_owner = ngx_k8s_sa_lease_held(rec->lease_owner,
+                                               rec->lease_msec)
+                         ? rec->lease_owner : 0;
     state->failures = rec->failures;
     state->failed = rec->failed;
     state->error_len = rec->error_len;
@@ -328,7 +328,9 @@ ngx_k8s_sa_keystore_lease(ngx_k8s_sa_zone_t *zone,
         return NGX_ERROR;
     }
 
-    if (rec->lease_owner != ngx_pid && ngx_k8s_sa_keystore_leased(rec)) {
+    if (rec->lease_owner != ngx_pid
+        && ngx_k8s_sa_lease_held(rec->lease_owner, rec->lease_msec))
+    {
 
         if (wait) {
             *wait = rec->lease_msec - ngx_current_msec;
@@ -346,21 +348,6 @@ ngx_k8s_sa_keystore_lease(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_zone_unlock(zone);
 
     return rc;
-}
-
-
-/* Whether somebody holds the lease who has time left, and is alive. */
-
-static ngx_uint_t
-ngx_k8s_sa_keystore_leased(ngx_k8s_sa_record_t *rec)
-{
-    if (rec->lease_owner == 0
-        || (ngx_msec_int_t) (rec->lease_msec - ngx_current_msec) <= 0)
-    {
-        return 0;
-    }
-
-    return kill(rec->lease_owner, 0) == 0 || ngx_errno != NGX_ESRCH;
 }
 
 

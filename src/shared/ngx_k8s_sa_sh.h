@@ -76,6 +76,15 @@ typedef struct {
 } ngx_k8s_sa_list_t;
 
 
+/* A worker that asks about a token, a place for each of them. */
+
+typedef struct {
+    uint64_t              key;             /* the first bytes of it */
+    ngx_pid_t             owner;           /* 0: free */
+    ngx_msec_t            msec;
+} ngx_k8s_sa_review_lease_t;
+
+
 struct ngx_k8s_sa_sh_s {
     uint32_t              magic;
     uint32_t              layout;
@@ -108,6 +117,9 @@ struct ngx_k8s_sa_sh_s {
     ngx_k8s_sa_caller_t  *callers;
     ngx_uint_t            max_callers;
     ngx_atomic_t          ncallers;
+
+    ngx_k8s_sa_review_lease_t  *leases;
+    ngx_uint_t            nleases;
 };
 
 
@@ -132,6 +144,11 @@ ngx_k8s_sa_zone_touch(ngx_k8s_sa_zone_t *zone)
 
     ngx_memory_barrier();
 }
+
+
+/* Whether somebody holds a lease who has time left, and is alive. */
+
+ngx_uint_t ngx_k8s_sa_lease_held(ngx_pid_t owner, ngx_msec_t msec);
 
 
 /* With the lock held; after touching, except for the first one. */

@@ -7,10 +7,13 @@
 
 
 #define NGX_K8S_SA_MAGIC         0x6b387361
-#define NGX_K8S_SA_LAYOUT        1
+#define NGX_K8S_SA_LAYOUT        2
 
 #define NGX_K8S_SA_CALLERS_MIN   4
 #define NGX_K8S_SA_CALLERS_MAX   128
+
+#define NGX_K8S_SA_LEASES_MIN    16
+#define NGX_K8S_SA_LEASES_MAX    1024
 
 /* A record that no configuration wants any more is kept for so long. */
 
@@ -136,7 +139,7 @@ static ngx_k8s_sa_sh_t *
 ngx_k8s_sa_zone_create(ngx_shm_zone_t *shm_zone, ngx_slab_pool_t *shpool)
 {
     u_char           *p;
-    size_t            size, used, callers, bitmap;
+    size_t            size, used, callers, leases, bitmap;
     ngx_uint_t        pages, bits, n;
     ngx_k8s_sa_sh_t  *sh;
 
@@ -154,10 +157,15 @@ ngx_k8s_sa_zone_create(ngx_shm_zone_t *shm_zone, ngx_slab_pool_t *shpool)
     callers = ngx_max(callers, NGX_K8S_SA_CALLERS_MIN);
     callers = ngx_min(callers, NGX_K8S_SA_CALLERS_MAX);
 
+    leases = size / 256 / sizeof(ngx_k8s_sa_review_lease_t);
+    leases = ngx_max(leases, NGX_K8S_SA_LEASES_MIN);
+    leases = ngx_min(leases, NGX_K8S_SA_LEASES_MAX);
+
     bitmap = n / 8 + 1;
 
     used = ngx_align(sizeof(ngx_k8s_sa_sh_t), NGX_K8S_SA_BLOCK_SIZE)
            + callers * sizeof(ngx_k8s_sa_caller_t)
+           + leases * sizeof(ngx_k8s_sa_review_lease_t)
            + ((size_t) 1 << bits) * sizeof(uint32_t)
            + bitmap;
     used = ngx_align(used, NGX_K8S_SA_BLOCK_SIZE);
@@ -197,6 +205,11 @@ ngx_k8s_sa_zone_create(ngx_shm_zone_t *shm_zone, ngx_slab_pool_t *shpool)
     sh->ncallers = 1;
 
     p += callers * sizeof(ngx_k8s_sa_caller_t);
+
+    sh->leases = (ngx_k8s_sa_review_lease_t *) p;
+    sh->nleases = leases;
+
+    p += leases * sizeof(ngx_k8s_sa_review_lease_t);
 
     sh->buckets = (uint32_t *) p;
 
@@ -258,6 +271,17 @@ ngx_k8s_sa_zone_unlock(ngx_k8s_sa_zone_t *zone)
     zone->sh->dirty = 0;
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
+}
+
+
+ngx_uint_t
+ngx_k8s_sa_lease_held(ngx_pid_t owner, ngx_msec_t msec)
+{
+    if (owner == 0 || (ngx_msec_int_t) (msec - ngx_current_msec) <= 0) {
+        return 0;
+    }
+
+    return kill(owner, 0) == 0 || ngx_errno != NGX_ESRCH;
 }
 
 

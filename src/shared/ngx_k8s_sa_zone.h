@@ -2,6 +2,7 @@
  * The shared zone: what all workers know together, kept over reloads.
  *
  *     issuers   one record each: keys, generation, times, lease, counters
+ *     leases    who asks the API server about which token
  *     blocks    128 bytes each, all of the rest: cached tokens and key sets
  *               are chains of them, so that whatever one of them gives up
  *               fits the other and nothing fragments

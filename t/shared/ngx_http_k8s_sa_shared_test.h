@@ -52,6 +52,12 @@ void ngx_http_k8s_sa_shared_test_fill(u_char *data, size_t len, uint32_t seed);
 ngx_int_t ngx_http_k8s_sa_shared_test_count(ngx_http_k8s_sa_shared_test_t *t);
 ngx_int_t ngx_http_k8s_sa_shared_test_caller(ngx_http_k8s_sa_shared_test_t *t);
 
+/* Who reviews the token "key". */
+
+ngx_int_t ngx_http_k8s_sa_shared_test_review(ngx_http_k8s_sa_shared_test_t *t);
+ngx_int_t ngx_http_k8s_sa_shared_test_reviewed(
+    ngx_http_k8s_sa_shared_test_t *t);
+
 /* Is everything in the zone as it should be?  Prints "sound", or what not. */
 
 ngx_int_t ngx_http_k8s_sa_shared_test_check(ngx_http_k8s_sa_shared_test_t *t);

@@ -76,6 +76,8 @@ static ngx_http_k8s_sa_shared_test_op_t  ngx_http_k8s_sa_shared_test_ops[] = {
     { ngx_string("force"),    ngx_http_k8s_sa_shared_test_force },
     { ngx_string("count"),    ngx_http_k8s_sa_shared_test_count },
     { ngx_string("caller"),   ngx_http_k8s_sa_shared_test_caller },
+    { ngx_string("review"),   ngx_http_k8s_sa_shared_test_review },
+    { ngx_string("reviewed"), ngx_http_k8s_sa_shared_test_reviewed },
     { ngx_string("check"),    ngx_http_k8s_sa_shared_test_check },
     { ngx_string("die"),      ngx_http_k8s_sa_shared_test_die },
     { ngx_string("storm"),    ngx_http_k8s_sa_shared_test_storm },

@@ -1,0 +1,73 @@
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "shared/ngx_k8s_sa_sh.h"
+#include "shared/ngx_k8s_sa_review_lease.h"
+
+
+static ngx_k8s_sa_review_lease_t *ngx_k8s_sa_review_place(
+    ngx_k8s_sa_zone_t *zone, const u_char *key, uint64_t *part);
+
+
+ngx_int_t
+ngx_k8s_sa_review_lease(ngx_k8s_sa_zone_t *zone, const u_char *key,
+    ngx_msec_t duration)
+{
+    uint64_t                    part;
+    ngx_int_t                   rc;
+    ngx_k8s_sa_review_lease_t  *lease;
+
+    lease = ngx_k8s_sa_review_place(zone, key, &part);
+
+    ngx_k8s_sa_zone_lock(zone);
+
+    if (lease->key == part && lease->owner == ngx_pid) {
+        rc = NGX_OK;
+
+    } else if (!ngx_k8s_sa_lease_held(lease->owner, lease->msec)) {
+        rc = NGX_OK;
+
+    } else {
+        rc = lease->key == part ? NGX_BUSY : NGX_DECLINED;
+    }
+
+    if (rc == NGX_OK) {
+        lease->key = part;
+        lease->msec = ngx_current_msec + duration;
+        lease->owner = ngx_pid;
+    }
+
+    ngx_k8s_sa_zone_unlock(zone);
+
+    return rc;
+}
+
+
+void
+ngx_k8s_sa_review_release(ngx_k8s_sa_zone_t *zone, const u_char *key)
+{
+    uint64_t                    part;
+    ngx_k8s_sa_review_lease_t  *lease;
+
+    lease = ngx_k8s_sa_review_place(zone, key, &part);
+
+    ngx_k8s_sa_zone_lock(zone);
+
+    if (lease->key == part && lease->owner == ngx_pid) {
+        lease->owner = 0;
+    }
+
+    ngx_k8s_sa_zone_unlock(zone);
+}
+
+
+/* the key is a digest: any part of it is one */
+
+static ngx_k8s_sa_review_lease_t *
+ngx_k8s_sa_review_place(ngx_k8s_sa_zone_t *zone, const u_char *key,
+    uint64_t *part)
+{
+    ngx_memcpy(part, key, sizeof(uint64_t));
+
+    return &zone->sh->leases[*part % zone->sh->nleases];
+}

@@ -1,0 +1,56 @@
+/*
+ * The test module's operations on leases of reviews.
+ */
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_k8s_sa_shared_test.h"
+#include "shared/ngx_k8s_sa_review_lease.h"
+
+
+static void ngx_http_k8s_sa_shared_test_review_key(
+    ngx_http_k8s_sa_shared_test_t *t, u_char *key);
+
+
+ngx_int_t
+ngx_http_k8s_sa_shared_test_review(ngx_http_k8s_sa_shared_test_t *t)
+{
+    u_char  key[NGX_K8S_SA_CACHE_KEY_LEN];
+
+    ngx_http_k8s_sa_shared_test_review_key(t, key);
+
+    ngx_http_k8s_sa_shared_test_print(t, " places=%ui", t->zone->sh->nleases);
+
+    return ngx_k8s_sa_review_lease(t->zone, key,
+                       ngx_http_k8s_sa_shared_test_number(t, "msec", 5000));
+}
+
+
+ngx_int_t
+ngx_http_k8s_sa_shared_test_reviewed(ngx_http_k8s_sa_shared_test_t *t)
+{
+    u_char  key[NGX_K8S_SA_CACHE_KEY_LEN];
+
+    ngx_http_k8s_sa_shared_test_review_key(t, key);
+
+    ngx_k8s_sa_review_release(t->zone, key);
+
+    return NGX_OK;
+}
+
+
+/* a number, so that tests choose the place */
+
+static void
+ngx_http_k8s_sa_shared_test_review_key(ngx_http_k8s_sa_shared_test_t *t,
+    u_char *key)
+{
+    uint64_t  n;
+
+    n = ngx_http_k8s_sa_shared_test_number(t, "key", 0);
+
+    ngx_memzero(key, NGX_K8S_SA_CACHE_KEY_LEN);
+    ngx_memcpy(key, &n, sizeof(n));
+}
