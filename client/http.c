@@ -185,6 +185,10 @@ client_http_setup(client_http_t *http)
 
     client_http_setopt(CURLOPT_QUICK_EXIT, 1L)
 
+    /* a CA that is gone from its file is not to be trusted for a day more */
+
+    client_http_setopt(CURLOPT_CA_CACHE_TIMEOUT, 0L)
+
 #undef client_http_setopt
 
     return http->conf->ca == NULL ? CURLE_OK : client_http_setup_ca(http);

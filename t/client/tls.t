@@ -109,7 +109,7 @@ SKIP: {
     my @empty = ('unshare', '--mount', 'sh', '-c',
         "mount -t tmpfs none \"\$0\" && exec \"\$@\"", $certs);
 
-    skip 'not allowed to mount', 6
+    skip 'not allowed to mount', 8
         if !-f "$certs/ca-certificates.crt"
            || system("unshare --mount mount --bind $other_file "
                      . "$certs/ca-certificates.crt >/dev/null 2>&1") != 0;
@@ -136,6 +136,14 @@ SKIP: {
 
     is(client({ wrapper => \@empty }, @args, $s->{url})->{status}, 1,
         'no CA at all');
+
+    spew($changing, slurp($ca_file));
+    $s = server(sub { spew($changing, slurp($other_file)); response(200, 'x') },
+                tls => { %good });
+    $c = client({ wrapper => \@empty }, '--token-file', $token, '--interval',
+                '20ms', '--count', 2, '--ca', $changing, $s->{url});
+    is($c->{status}, 1, '--ca alone, the file replaced by another');
+    is(scalar(() = $s->requests), 1, '... trusts the old CA no more');
 }
 
 
