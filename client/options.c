@@ -35,8 +35,11 @@ client_options(const client_command_t *cmd, int argc, char **argv, void *conf,
         if (only_operands || arg[0] != '-' || arg[1] == '\0') {
 
             if (*operand != NULL) {
-                return client_usage(cmd, "only one %s can be given, \"%s\" "
-                                    "is too many", cmd->operand, arg);
+
+                /* not which: it may be a token */
+
+                return client_usage(cmd, "only one %s can be given",
+                                    cmd->operand);
             }
 
             *operand = arg;

@@ -119,6 +119,21 @@ for my $command ([], ['verify']) {
 }
 
 
+# a token where something else belongs is not told to whoever reads the errors
+
+my $jwt = slurp(fixture('1.36.2/tokens/long-es256-aud-service2-pod.jwt'));
+my ($signature) = $jwt =~ /\.([^.]+)\s*\z/;
+
+for my $args ([$jwt], [$url, $jwt], ['--token-file', $jwt, $url],
+              ['inspect', $jwt], ['inspect', '-', $jwt],
+              ['verify', '--jwks', $jwt], ['verify', '--audience', 'a', $jwt])
+{
+    $c = client(@$args);
+    isnt($c->{status}, 0, join ' ', map { s/\Q$jwt\E/TOKEN/r } @$args);
+    unlike($c->{out} . $c->{err}, qr/\Q$signature\E/, '... no signature');
+}
+
+
 # forms that are right
 
 my $s = server(sub { response(200, '') });
