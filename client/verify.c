@@ -459,7 +459,7 @@ static int
 client_verify_set_at(const client_option_t *option, const char *value,
     void *conf, k8s_sa_error_t *err)
 {
-    int64_t     *field;
+    int64_t      at, *field;
     struct tm    tm;
     const char  *end;
 
@@ -475,11 +475,16 @@ client_verify_set_at(const client_option_t *option, const char *value,
     end = strptime(value, "%Y-%m-%dT%H:%M:%SZ", &tm);
 
     if (end != NULL && *end == '\0') {
-        *field = timegm(&tm);
-        return K8S_SA_OK;
-    }
+        at = timegm(&tm);
 
-    if (client_number(value, CLIENT_AT_MAX, field) == K8S_SA_OK) {
+        /* a token's times are not before 1970, and -1 is CLIENT_UNSET */
+
+        if (at >= 0) {
+            *field = at;
+            return K8S_SA_OK;
+        }
+
+    } else if (client_number(value, CLIENT_AT_MAX, field) == K8S_SA_OK) {
         return K8S_SA_OK;
     }
 

@@ -68,6 +68,7 @@ my @wrong = (
      qr/--algorithms is given twice/],
     [['verify', '--at', 'noon'], qr/--at "noon" is not a time/],
     [['verify', '--at', '2026-11-23T15:04:05'], qr/is not a time/],
+    [['verify', '--at', '1969-12-31T23:59:59Z'], qr/is not a time/],
     [['verify', '--at', '1', '--at', '2'], qr/--at is given twice/],
     [['verify', map { ('--audience', $_) } 1 .. 65],
      qr/--audience is given more than 64 times/],
