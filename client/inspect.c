@@ -193,7 +193,17 @@ client_inspect_part(const char *name, const unsigned char *data, size_t len)
 
     json = json_loadb((char *) text, size, JSON_ALLOW_NUL, &error);
 
-    if (json == NULL || !json_is_object(json)) {
+    /* sound JSON, which the module accepts, but nothing that we could show */
+
+    if (json == NULL
+        && json_error_code(&error) == json_error_numeric_overflow)
+    {
+        client_error(&client_inspect_command, "its %s holds a number out of "
+                     "range", name);
+        goto done;
+    }
+
+    if (!json_is_object(json)) {
         client_error(&client_inspect_command, "malformed token: its %s is not "
                      "a JSON object", name);
         json_decref(json);

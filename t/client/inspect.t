@@ -237,7 +237,8 @@ my @malformed = (
     ['e30.e31.x', qr/payload is not base64url/],
     ['e30.W10.x', qr/payload is not a JSON object/],
     ['e30.fQ.x', qr/payload is not a JSON object/],
-    [token($alg, '{"exp":1e999}'), qr/payload is not a JSON object/],
+    [token($alg, '{"exp":1e999}'), qr/payload holds a number out of range/],
+    [token($alg, '{"a":99999999999999999999}'), qr/number out of range/],
     [token($alg, "{\"a\":\"\xff\"}"), qr/payload is not a JSON object/],
     [token($alg, '[' x 100000), qr/payload is not a JSON object/],
 );
