@@ -7,8 +7,9 @@
  * JSON_REJECT_DUPLICATES: UTF-8 only (no overlong forms, no surrogates), no
  * raw control characters, unpaired \u surrogates or \u0000 refused, each name
  * once in an object (compared after its escapes are resolved), nothing behind
- * the value.  Stricter than jansson: numbers are not evaluated, so that they
- * cannot overflow; depth and the number of values are bounded.
+ * the value.  Unlike jansson's, numbers are not evaluated, so that none is out
+ * of range until somebody asks for it; depth and the number of values are
+ * bounded.
  */
 
 #ifndef K8S_SA_JSON_H
