@@ -117,7 +117,7 @@ static const client_command_t  client_verify_command = {
     "                      since 1970; default: now\n"
     "  --help, --version\n"
     "\n"
-    "All but the last four can be repeated, except --algorithms.\n"
+    "--pub-key, --jwks, --audience and --issuer can be repeated.\n"
     "Exit status: 0 if the token is valid, 1 if not, 2 if a file cannot be\n"
     "read, holds no key, or the command is called wrongly.\n",
 
