@@ -4,11 +4,6 @@
 #include "text.h"
 
 
-/* 9999-12-31 23:59:59 UTC */
-
-#define CLIENT_TIME_MAX  INT64_C(253402300799)
-
-
 static size_t client_text_decode(const unsigned char *p, size_t len,
     uint32_t *code);
 static int client_text_visible(uint32_t code);

@@ -30,6 +30,7 @@ void client_text_str(FILE *out, const k8s_sa_str_t *str);
 
 
 #define CLIENT_TIME_LEN  48
+#define CLIENT_TIME_MAX  INT64_C(253402300799)   /* 9999-12-31 23:59:59 UTC */
 
 /* "2026-11-23 15:04:05 UTC", or the number if it is no time of this era. */
 

@@ -11,11 +11,6 @@
 #include "text.h"
 
 
-/* 9999-12-31 23:59:59 UTC */
-
-#define CLIENT_AT_MAX  INT64_C(253402300799)
-
-
 typedef struct {
     client_list_t         pub_keys;
     client_list_t         jwks;
@@ -484,7 +479,7 @@ client_verify_set_at(const client_option_t *option, const char *value,
             return K8S_SA_OK;
         }
 
-    } else if (client_number(value, CLIENT_AT_MAX, field) == K8S_SA_OK) {
+    } else if (client_number(value, CLIENT_TIME_MAX, field) == K8S_SA_OK) {
         return K8S_SA_OK;
     }
 
