@@ -7,9 +7,6 @@
 #include <string.h>
 
 
-#define K8S_SA_RSA_OCTETS_MAX  (K8S_SA_RSA_MAX_BITS / 8)
-
-
 static int k8s_sa_jwk_add_all(k8s_sa_keyset_t *set, const json_t *root,
     k8s_sa_error_t *note, k8s_sa_error_t *err);
 static int k8s_sa_jwk_add(k8s_sa_keyset_t *set, const json_t *jwk,

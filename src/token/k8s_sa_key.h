@@ -23,6 +23,7 @@
 #define K8S_SA_ALG_BITS        10
 #define k8s_sa_alg_index(alg)  ((unsigned) __builtin_ctz((alg)->bit))
 
+#define K8S_SA_RSA_OCTETS_MAX  (K8S_SA_RSA_MAX_BITS / 8)
 #define K8S_SA_EC_OCTETS_MAX   66     /* of a coordinate, P-521 */
 #define K8S_SA_ED25519_OCTETS  32
 

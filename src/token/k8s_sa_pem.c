@@ -13,9 +13,6 @@
 #include <string.h>
 
 
-#define K8S_SA_RSA_OCTETS_MAX  (K8S_SA_RSA_MAX_BITS / 8)
-
-
 /* Blocks that hold a key; structure and type are OpenSSL's decoder names. */
 
 typedef struct {

@@ -14,6 +14,7 @@
  */
 
 #include "token/k8s_sa_record.h"
+#include "token/k8s_sa_name.h"
 
 #include <string.h>
 
@@ -32,8 +33,6 @@
 
 #define K8S_SA_UUID_LEN         36
 #define K8S_SA_VARINT_MAX       10
-
-#define K8S_SA_USER_PREFIX      "system:serviceaccount:"
 
 #define k8s_sa_nelts(a)         (sizeof(a) / sizeof((a)[0]))
 
