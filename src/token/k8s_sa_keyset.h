@@ -16,7 +16,8 @@
 
 #define K8S_SA_RSA_MIN_BITS    2048    /* SPEC section 3 */
 #define K8S_SA_RSA_MAX_BITS    16384   /* and exponents up to 64 bits */
-#define K8S_SA_KID_MAX         512     /* characters, longer ones are refused */
+#define K8S_SA_KID_MAX         1024    /* bytes, as kube-apiserver allows an
+                                          external signer, not more */
 #define K8S_SA_KEYS_MAX        4096    /* keys in one set */
 
 /*

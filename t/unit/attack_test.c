@@ -270,12 +270,12 @@ foreign_kid(void **state)
                                test_kid(rsa)), V(UNKNOWN_KEY));
     header_refused(test_format("{\"alg\":\"RS256\",\"kid\":\"%s\"}",
                                test_kid(attacker)), V(UNKNOWN_KEY));
-    header_refused(test_format("{\"alg\":\"RS256\",\"kid\":\"%0512d\"}", 0),
+    header_refused(test_format("{\"alg\":\"RS256\",\"kid\":\"%01024d\"}", 0),
                    V(UNKNOWN_KEY));
 
     /* too long, of a wrong type, with what must not reach a log */
 
-    header_refused(test_format("{\"alg\":\"RS256\",\"kid\":\"%0513d\"}", 0),
+    header_refused(test_format("{\"alg\":\"RS256\",\"kid\":\"%01025d\"}", 0),
                    V(MALFORMED)|V(UNKNOWN_KEY));
     header_refused("{\"alg\":\"RS256\",\"kid\":1}", V(MALFORMED));
     header_refused("{\"alg\":\"RS256\",\"kid\":null}", V(MALFORMED));

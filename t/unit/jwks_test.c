@@ -389,7 +389,7 @@ malformed_keys(void **state)
     passed_over("kid with a line feed", test_jwk(p256, ",\"kid\":\"a\\n\""),
                 1);
     passed_over("kid too long",
-                test_jwk(p256, test_format(",\"kid\":\"%0513d\"", 0)), 1);
+                test_jwk(p256, test_format(",\"kid\":\"%01025d\"", 0)), 1);
     passed_over("alg a number", test_jwk(p256, ",\"alg\":1"), 1);
     passed_over("use a number", test_jwk(p256, ",\"use\":1"), 1);
     passed_over("key_ops a string",
@@ -522,6 +522,26 @@ alg_binds_the_key(void **state)
     assert_null(find(set, "k", "PS384", NULL));
     assert_null(find(set, NULL, "RS256", NULL));
     assert_null(find(set, "k", "ES256", NULL));
+
+    k8s_sa_keyset_free(set);
+}
+
+
+/* An external signer may name its keys so: externaljwt/apis/v1, api.proto */
+
+static void
+kid_of_1024_characters(void **state)
+{
+    char             *kid;
+    k8s_sa_keyset_t  *set;
+
+    (void) state;
+
+    kid = test_format("%01024d", 0);
+
+    set = load(test_jwk(rsa, test_format(",\"kid\":\"%s\"", kid)));
+
+    assert_non_null(find(set, kid, "RS256", NULL));
 
     k8s_sa_keyset_free(set);
 }
@@ -758,6 +778,7 @@ main(void)
         cmocka_unit_test_teardown(weak_rsa, test_release),
         cmocka_unit_test_teardown(not_a_set, test_release),
         cmocka_unit_test_teardown(alg_binds_the_key, test_release),
+        cmocka_unit_test_teardown(kid_of_1024_characters, test_release),
         cmocka_unit_test_teardown(kid_shared_by_keys, test_release),
         cmocka_unit_test_teardown(many_keys, test_release),
         cmocka_unit_test_teardown(too_many_keys, test_release),
