@@ -8,6 +8,10 @@
 
 #define NGX_K8S_SA_LOAD_TRIES  10
 
+/* How far another worker's idea of now may be ahead of ours, msec. */
+
+#define NGX_K8S_SA_AHEAD       60000
+
 
 static ngx_k8s_sa_record_t *ngx_k8s_sa_keystore_lock(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_issuer_ref_t *ref);
@@ -218,6 +222,13 @@ ngx_k8s_sa_keystore_state(ngx_k8s_sa_zone_t *zone,
     state->keys_len = rec->keys ? zone->blocks[rec->keys].set.keys_len : 0;
     state->fetched = rec->fetched;
     state->fetched_msec = rec->fetched_msec;
+
+    /* what another worker has just fetched is not in our future, and stale */
+
+    if (rec->fetched_msec - ngx_current_msec < NGX_K8S_SA_AHEAD) {
+        state->fetched_msec = ngx_current_msec;
+    }
+
     state->refresh_set = rec->refresh_set;
     state->refresh_msec = rec->refresh_msec;
     state->lease_owner = ngx_k8s_sa_lease_held(rec->lease_owner,

@@ -112,7 +112,8 @@ typedef struct {
     ngx_uint_t            events;
     size_t                keys_len;        /* 0: there are none */
     time_t                fetched;         /* last success, 0: never; what */
-    ngx_msec_t            fetched_msec;    /* age and "stale" count from */
+    ngx_msec_t            fetched_msec;    /* age and "stale" count from;
+                                              never after ngx_current_msec */
     ngx_uint_t            refresh_set;     /* 0: nobody has tried yet */
     ngx_msec_t            refresh_msec;    /* when the next fetch is due */
     ngx_pid_t             lease_owner;     /* who is fetching, 0: nobody */

@@ -287,6 +287,20 @@ is(field(ask("op=load&issuer=$_&seed=2"), 'data'), 'right', "$_ has its own")
     for qw(b c d e);
 sound('after a record was taken over');
 
+
+# an old worker whose clock stands since before the fetch
+
+restart('keys:4m', 'a');
+($one) = workers();
+my $state = later($one, 'op=state&issuer=a&after=2000');
+sleep 0.5;
+
+@new = hup('keys:4m', 'a');
+is(store($new[0], 'a', 'len=100&seed=1'), 'ok', 'fetched meanwhile');
+$answer = $state->();
+is(field($answer, 'keys'), 100, 'the busy worker sees the keys');
+is(field($answer, 'age'), 0, 'new, and not from its future');
+
 unlike(log_text(), qr/\[(alert|emerg|crit)\]/, 'quiet log');
 
 done_testing();
