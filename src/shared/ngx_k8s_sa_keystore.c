@@ -15,6 +15,16 @@
 
 static ngx_k8s_sa_record_t *ngx_k8s_sa_keystore_lock(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_issuer_ref_t *ref);
+static ngx_int_t ngx_k8s_sa_keystore_attach(ngx_k8s_sa_zone_t *zone,
+    ngx_k8s_sa_issuer_ref_t *ref);
+static ngx_int_t ngx_k8s_sa_keystore_find(ngx_k8s_sa_zone_t *zone,
+    ngx_k8s_sa_issuer_ref_t *ref);
+static void ngx_k8s_sa_keystore_take(ngx_k8s_sa_record_t *rec,
+    ngx_k8s_sa_issuer_ref_t *ref);
+static ngx_int_t ngx_k8s_sa_keystore_reserve(ngx_k8s_sa_zone_t *zone,
+    ngx_uint_t n, ngx_atomic_uint_t cycle);
+static ngx_k8s_sa_record_t *ngx_k8s_sa_keystore_alloc(
+    ngx_k8s_sa_zone_t *zone);
 static ngx_k8s_sa_record_t *ngx_k8s_sa_keystore_slot(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_issuer_ref_t *ref);
 static void ngx_k8s_sa_keystore_drop(ngx_k8s_sa_zone_t *zone,
@@ -44,28 +54,54 @@ ngx_k8s_sa_keystore_register(ngx_k8s_sa_zone_t *zone,
 
 
 ngx_int_t
+ngx_k8s_sa_keystore_attach_all(ngx_k8s_sa_zone_t *zone,
+    ngx_k8s_sa_issuer_ref_t **refs, ngx_uint_t n, ngx_atomic_uint_t cycle)
+{
+    ngx_uint_t  i, missing;
+
+    missing = 0;
+
+    /* those that stay first, so that none of theirs goes to another one */
+
+    for (i = 0; i < n; i++) {
+        refs[i]->cycle = cycle;
+
+        if (ngx_k8s_sa_keystore_find(zone, refs[i]) != NGX_OK) {
+            missing++;
+        }
+    }
+
+    if (ngx_k8s_sa_keystore_reserve(zone, missing, cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (ngx_k8s_sa_keystore_attach(zone, refs[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
 ngx_k8s_sa_keystore_attach(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_issuer_ref_t *ref)
 {
     ngx_k8s_sa_sh_t      *sh;
     ngx_k8s_sa_record_t  *rec;
 
-    sh = zone->sh;
-
-    for (rec = sh->records; rec; rec = rec->next) {
-
-        if (rec->serial
-            && ngx_memcmp(rec->digest, ref->digest, NGX_K8S_SA_DIGEST_LEN)
-               == 0)
-        {
-            goto found;
-        }
+    if (ngx_k8s_sa_keystore_find(zone, ref) == NGX_OK) {
+        return NGX_OK;
     }
 
     rec = ngx_k8s_sa_keystore_slot(zone, ref);
     if (rec == NULL) {
         return NGX_ERROR;
     }
+
+    sh = zone->sh;
 
     rec->events = ++sh->sequence;
     rec->generation = rec->events;
@@ -79,13 +115,71 @@ ngx_k8s_sa_keystore_attach(ngx_k8s_sa_zone_t *zone,
 
     rec->serial = ++sh->serial;
 
-found:
+    ngx_k8s_sa_keystore_take(rec, ref);
 
+    return NGX_OK;
+}
+
+
+/* NGX_OK, or NGX_DECLINED: the issuer has no record. */
+
+static ngx_int_t
+ngx_k8s_sa_keystore_find(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_issuer_ref_t *ref)
+{
+    ngx_k8s_sa_record_t  *rec;
+
+    for (rec = zone->sh->records; rec; rec = rec->next) {
+
+        if (rec->serial
+            && ngx_memcmp(rec->digest, ref->digest, NGX_K8S_SA_DIGEST_LEN)
+               == 0)
+        {
+            ngx_k8s_sa_keystore_take(rec, ref);
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static void
+ngx_k8s_sa_keystore_take(ngx_k8s_sa_record_t *rec,
+    ngx_k8s_sa_issuer_ref_t *ref)
+{
     rec->cycle = ngx_max(rec->cycle, ref->cycle);
     rec->used = ngx_time();
 
     ref->record = rec;
     ref->serial = rec->serial;
+}
+
+
+/*
+ * NGX_OK: slot() will not fail n times.  A configuration that does not fit
+ * must not cost the running one its records.
+ */
+
+static ngx_int_t
+ngx_k8s_sa_keystore_reserve(ngx_k8s_sa_zone_t *zone, ngx_uint_t n,
+    ngx_atomic_uint_t cycle)
+{
+    ngx_uint_t            have;
+    ngx_k8s_sa_record_t  *rec;
+
+    have = 0;
+
+    for (rec = zone->sh->records; rec; rec = rec->next) {
+        if (rec->serial == 0 || rec->cycle < cycle) {
+            have++;
+        }
+    }
+
+    for ( /* void */ ; have < n; have++) {
+        if (ngx_k8s_sa_keystore_alloc(zone) == NULL) {
+            return NGX_ERROR;
+        }
+    }
 
     return NGX_OK;
 }
@@ -99,13 +193,11 @@ found:
 static ngx_k8s_sa_record_t *
 ngx_k8s_sa_keystore_slot(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_issuer_ref_t *ref)
 {
-    ngx_k8s_sa_sh_t      *sh;
     ngx_k8s_sa_record_t  *rec, *oldest;
 
-    sh = zone->sh;
     oldest = NULL;
 
-    for (rec = sh->records; rec; rec = rec->next) {
+    for (rec = zone->sh->records; rec; rec = rec->next) {
 
         if (rec->serial == 0) {
             oldest = rec;
@@ -120,15 +212,8 @@ ngx_k8s_sa_keystore_slot(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_issuer_ref_t *ref)
     }
 
     if (oldest == NULL || oldest->serial) {
-        rec = ngx_slab_calloc_locked(zone->shpool,
-                                     sizeof(ngx_k8s_sa_record_t));
+        rec = ngx_k8s_sa_keystore_alloc(zone);
         if (rec) {
-            rec->next = sh->records;
-
-            ngx_memory_barrier();
-
-            sh->records = rec;
-
             return rec;
         }
     }
@@ -145,6 +230,26 @@ ngx_k8s_sa_keystore_slot(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_issuer_ref_t *ref)
                                 - offsetof(ngx_k8s_sa_record_t, digest));
 
     return oldest;
+}
+
+
+static ngx_k8s_sa_record_t *
+ngx_k8s_sa_keystore_alloc(ngx_k8s_sa_zone_t *zone)
+{
+    ngx_k8s_sa_record_t  *rec;
+
+    rec = ngx_slab_calloc_locked(zone->shpool, sizeof(ngx_k8s_sa_record_t));
+    if (rec == NULL) {
+        return NULL;
+    }
+
+    rec->next = zone->sh->records;
+
+    ngx_memory_barrier();
+
+    zone->sh->records = rec;
+
+    return rec;
 }
 
 

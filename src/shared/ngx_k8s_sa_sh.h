@@ -153,8 +153,8 @@ ngx_uint_t ngx_k8s_sa_lease_held(ngx_pid_t owner, ngx_msec_t msec);
 
 /* With the lock held; after touching, except for the first one. */
 
-ngx_int_t ngx_k8s_sa_keystore_attach(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_issuer_ref_t *ref);
+ngx_int_t ngx_k8s_sa_keystore_attach_all(ngx_k8s_sa_zone_t *zone,
+    ngx_k8s_sa_issuer_ref_t **refs, ngx_uint_t n, ngx_atomic_uint_t cycle);
 void ngx_k8s_sa_keystore_reap(ngx_k8s_sa_zone_t *zone,
     ngx_atomic_uint_t cycle, time_t idle);
 

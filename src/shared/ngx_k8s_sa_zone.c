@@ -229,19 +229,13 @@ ngx_k8s_sa_zone_create(ngx_shm_zone_t *shm_zone, ngx_slab_pool_t *shpool)
 static ngx_int_t
 ngx_k8s_sa_zone_attach(ngx_k8s_sa_zone_t *zone)
 {
-    ngx_uint_t                 i;
-    ngx_k8s_sa_issuer_ref_t  **refs;
-
     zone->sh->cycle++;
 
-    refs = zone->issuers.elts;
-
-    for (i = 0; i < zone->issuers.nelts; i++) {
-        refs[i]->cycle = zone->sh->cycle;
-
-        if (ngx_k8s_sa_keystore_attach(zone, refs[i]) != NGX_OK) {
-            return NGX_ERROR;
-        }
+    if (ngx_k8s_sa_keystore_attach_all(zone, zone->issuers.elts,
+                                       zone->issuers.nelts, zone->sh->cycle)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     ngx_k8s_sa_zone_touch(zone);

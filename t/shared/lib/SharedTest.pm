@@ -15,8 +15,8 @@ use IO::Select;
 use IO::Socket::INET;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(start stop reload hup restart ask ask_pid field log_text workers
-                 wait_for test_config);
+our @EXPORT = qw(start stop reload hup hup_refused restart ask ask_pid field
+                 log_text workers wait_for test_config);
 
 my $root = abs_path(dirname(__FILE__) . '/../../..');
 my $nginx = $ENV{TEST_NGINX_BINARY} || '/usr/sbin/nginx';
@@ -144,6 +144,15 @@ sub hup {
     kill HUP => $master;
     wait_for(sub { (@new = grep { !$old{$_} } workers()) == 2 });
     return @new;
+}
+
+
+# One that nginx cannot take over, returns when the log tells the reason.
+sub hup_refused {
+    my ($reason, @config) = @_;
+    write_config(@config);
+    kill HUP => $master;
+    return wait_for(sub { log_text() =~ $reason });
 }
 
 
