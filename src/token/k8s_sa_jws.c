@@ -162,6 +162,7 @@ k8s_sa_verdict_e
 k8s_sa_token_verify(k8s_sa_token_t *t, const k8s_sa_keyset_t *keys,
     const k8s_sa_policy_t *policy)
 {
+    unsigned           tried;
     k8s_sa_key_t      *key;
     k8s_sa_verdict_e   verdict;
 
@@ -172,11 +173,16 @@ k8s_sa_token_verify(k8s_sa_token_t *t, const k8s_sa_keyset_t *keys,
     }
 
     verdict = K8S_SA_UNKNOWN_KEY;
+    key = NULL;
 
-    for (key = k8s_sa_keyset_find(keys, &t->kid, t->alg, NULL);
-         key != NULL;
-         key = k8s_sa_keyset_find(keys, &t->kid, t->alg, key))
-    {
+    for (tried = 0; tried < K8S_SA_KEYS_TRIED; tried++) {
+
+        key = k8s_sa_keyset_find(keys, &t->kid, t->alg, key);
+
+        if (key == NULL) {
+            break;
+        }
+
         switch (k8s_sa_key_verify(key, t->alg, t->signed_part.data,
                                   t->signed_part.len, t->signature.data,
                                   t->signature.len))

@@ -21,8 +21,9 @@
 #define K8S_SA_KEYS_MAX        4096    /* keys in one set */
 
 /*
- * A token without "kid" is tried with at most so many fitting keys, in the
- * order they were added: a bound on what one request can cost.
+ * A token without "kid", or with one that keys share, is tried with at most so
+ * many fitting keys, in the order they were added: a bound on what one request
+ * can cost.
  */
 
 #define K8S_SA_KEYS_TRIED      16

@@ -325,6 +325,43 @@ keys_tried_without_kid(void **state)
 }
 
 
+/* However many keys share a kid, a forged token does not cost more. */
+
+static void
+keys_tried_of_one_kid(void **state)
+{
+    char             *jwk, *header;
+    size_t            i;
+    EVP_PKEY         *pkeys[17];
+    k8s_sa_keyset_t  *set;
+
+    (void) state;
+
+    set = k8s_sa_keyset_create();
+    assert_non_null(set);
+
+    for (i = 0; i < 17; i++) {
+        pkeys[i] = test_ec("P-256");
+        jwk = test_jwk(pkeys[i], ",\"kid\":\"same\"");
+        assert_int_equal(k8s_sa_keyset_add_jwks(set, jwk, strlen(jwk), NULL,
+                                                NULL), K8S_SA_OK);
+    }
+
+    header = "{\"alg\":\"ES256\",\"kid\":\"same\"}";
+
+    test_verdict(test_check(signed_by(pkeys[15], "ES256", header), set, &all),
+                 VERDICT_OK);
+    test_verdict(test_check(signed_by(pkeys[16], "ES256", header), set, &all),
+                 BAD_SIGNATURE);
+
+    for (i = 0; i < 17; i++) {
+        EVP_PKEY_free(pkeys[i]);
+    }
+
+    k8s_sa_keyset_free(set);
+}
+
+
 static void
 no_keys_at_all(void **state)
 {
@@ -714,6 +751,7 @@ main(void)
         cmocka_unit_test_teardown(alg_not_in_the_policy, test_release),
         cmocka_unit_test_teardown(alg_of_the_jwk, test_release),
         cmocka_unit_test_teardown(keys_tried_without_kid, test_release),
+        cmocka_unit_test_teardown(keys_tried_of_one_kid, test_release),
         cmocka_unit_test_teardown(no_keys_at_all, test_release),
         cmocka_unit_test_teardown(one_character_changed, test_release),
         cmocka_unit_test_teardown(signature_of_another_token, test_release),
