@@ -37,6 +37,8 @@ my %location = (
     explicit => 'k8s_sa_auth made; '
                 . 'proxy_set_header X-Copy "$http_authorization";',
     mirrored => 'mirror /private;',
+    redirected => 'k8s_sa_auth made; try_files /none /plain;',
+    'redirected-forward' => 'k8s_sa_auth made; try_files /none /forward;',
 );
 
 my $private = dir() . '/private';
@@ -130,6 +132,14 @@ is_deeply(seen("argument?token=$token", 'X-A: 1'), [ 'X-A: 1', $identity ],
 is_deeply(seen('plain', "Authorization: Bearer $token", "X-Copy: $token",
                'X-A: 1', "X-Copy: <$token>"), [ 'X-A: 1', $identity ],
           'withheld from other headers, too');
+is_deeply(seen('redirected', "Authorization: Bearer $token",
+               "X-Copy: $token", 'X-A: 1'), [ 'X-A: 1', $identity ],
+          'after an internal redirect, too');
+is_deeply(seen('redirected-forward', "Authorization: Bearer $token",
+               "X-Copy: $token", 'X-A: 1'),
+          [ 'X-A: 1', "Authorization: Bearer $token", "X-Copy: $token",
+            $identity ],
+          'or forwarded, all of them');
 
 
 # What is withheld is the token, and not what a client calls so: a header that

@@ -107,7 +107,8 @@ typedef struct {
 
 typedef struct {
     ngx_str_t                  token;      /* as the client sent it */
-    ngx_table_elt_t            detached;   /* header withheld from upstream */
+    ngx_array_t               *detached;   /* ngx_table_elt_t: headers withheld
+                                              from upstream, or NULL */
     ngx_table_elt_t           *challenge;  /* WWW-Authenticate sent, or NULL */
 
     k8s_sa_verdict_e           verdict;    /* valid if decided */
@@ -129,7 +130,6 @@ typedef struct {
 
     unsigned                   prepared:1;     /* headers are cleaned */
     unsigned                   refused:1;      /* not even as "optional" */
-    unsigned                   has_detached:1;
     unsigned                   decided:1;      /* verdict is there */
     unsigned                   looked_up:1;    /* in the token cache */
     unsigned                   hit:1;          /* found there */

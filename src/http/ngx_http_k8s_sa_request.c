@@ -14,6 +14,7 @@ typedef struct {
     ngx_http_k8s_sa_main_conf_t  *mcf;
     ngx_http_k8s_sa_ctx_t        *ctx;
     ngx_uint_t                    withhold;   /* headers that hold the token */
+    ngx_uint_t                    failed;     /* no memory for one of them */
 } ngx_http_k8s_sa_drop_t;
 
 
@@ -26,6 +27,12 @@ static ngx_int_t ngx_http_k8s_sa_strip_scheme(ngx_str_t *value);
 static ngx_uint_t ngx_http_k8s_sa_holds(ngx_str_t *value, ngx_str_t *token);
 static ngx_int_t ngx_http_k8s_sa_prepare(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
+static ngx_int_t ngx_http_k8s_sa_attach(ngx_http_request_t *r,
+    ngx_http_k8s_sa_ctx_t *ctx);
+static ngx_int_t ngx_http_k8s_sa_clean(ngx_http_request_t *r,
+    ngx_http_k8s_sa_drop_t *drop);
+static ngx_uint_t ngx_http_k8s_sa_withheld(ngx_http_k8s_sa_drop_t *drop,
+    ngx_table_elt_t *h);
 static ngx_uint_t ngx_http_k8s_sa_drop(ngx_http_request_t *r,
     ngx_table_elt_t *h, void *data);
 
@@ -207,27 +214,56 @@ ngx_http_k8s_sa_preaccess_handler(ngx_http_request_t *r)
     drop.ctx = ctx;
     drop.withhold = ctx && ctx->prepared && !lcf->forward_token
                     && ctx->token.len;
+    drop.failed = 0;
 
     for (part = &r->headers_in.headers.part; part; part = part->next) {
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (!ngx_http_k8s_sa_drop(r, &h[i], &drop)) {
-                continue;
-            }
-
-            if (ngx_http_k8s_sa_drop_headers(r, ngx_http_k8s_sa_drop, &drop)
-                != NGX_OK)
+            if (ngx_http_k8s_sa_is_protected(drop.mcf, &h[i].key)
+                || ngx_http_k8s_sa_withheld(&drop, &h[i]))
             {
-                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+                return ngx_http_k8s_sa_clean(r, &drop) == NGX_OK
+                       ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
             }
-
-            return NGX_DECLINED;
         }
     }
 
     return NGX_DECLINED;
+}
+
+
+/* takes away what must not reach the upstream, and keeps what is withheld */
+
+static ngx_int_t
+ngx_http_k8s_sa_clean(ngx_http_request_t *r, ngx_http_k8s_sa_drop_t *drop)
+{
+    ngx_http_k8s_sa_ctx_t  *ctx;
+
+    ctx = drop->ctx;
+
+    if (drop->withhold && ctx->detached == NULL) {
+        ctx->detached = ngx_array_create(r->pool, 1, sizeof(ngx_table_elt_t));
+        if (ctx->detached == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ngx_http_k8s_sa_drop_headers(r, ngx_http_k8s_sa_drop, drop) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return drop->failed ? NGX_ERROR : NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_k8s_sa_withheld(ngx_http_k8s_sa_drop_t *drop, ngx_table_elt_t *h)
+{
+    return drop->withhold
+           && ngx_http_k8s_sa_holds(&h->value, &drop->ctx->token);
 }
 
 
@@ -236,18 +272,24 @@ ngx_http_k8s_sa_drop(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
 {
     ngx_http_k8s_sa_drop_t *drop = data;
 
+    ngx_table_elt_t  *detached;
+
     if (ngx_http_k8s_sa_is_protected(drop->mcf, &h->key)) {
         return 1;
     }
 
-    if (!drop->withhold
-        || !ngx_http_k8s_sa_holds(&h->value, &drop->ctx->token))
-    {
+    if (!ngx_http_k8s_sa_withheld(drop, h)) {
         return 0;
     }
 
-    drop->ctx->detached = *h;
-    drop->ctx->has_detached = 1;
+    detached = ngx_array_push(drop->ctx->detached);
+
+    if (detached) {
+        *detached = *h;
+
+    } else {
+        drop->failed = 1;
+    }
 
     if (r->headers_in.authorization
         && r->headers_in.authorization->value.data == h->value.data)
@@ -291,7 +333,6 @@ static ngx_int_t
 ngx_http_k8s_sa_prepare(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     ngx_http_k8s_sa_ctx_t *ctx)
 {
-    ngx_table_elt_t     *h;
     ngx_pool_cleanup_t  *cln;
 
     /*
@@ -300,23 +341,10 @@ ngx_http_k8s_sa_prepare(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
      * upstream, unless that one asks for tokens, too.
      */
 
-    if (ctx->has_detached && (lcf->auth || lcf->forward_token)) {
-
-        h = ngx_list_push(&r->headers_in.headers);
-        if (h == NULL) {
-            return NGX_ERROR;
-        }
-
-        *h = ctx->detached;
-        ctx->has_detached = 0;
-
-        if (h->key.len == sizeof("Authorization") - 1
-            && ngx_strncasecmp(h->key.data, (u_char *) "Authorization",
-                               h->key.len)
-               == 0)
-        {
-            r->headers_in.authorization = h;
-        }
+    if (ctx->detached && (lcf->auth || lcf->forward_token)
+        && ngx_http_k8s_sa_attach(r, ctx) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     ctx->prepared = 0;
@@ -354,6 +382,40 @@ ngx_http_k8s_sa_prepare(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     ctx->reviewed = NULL;
 
     return ngx_http_k8s_sa_find_token(r, lcf, ctx);
+}
+
+
+/* the headers that were withheld are there again */
+
+static ngx_int_t
+ngx_http_k8s_sa_attach(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
+{
+    ngx_uint_t        i;
+    ngx_table_elt_t  *h, *detached;
+
+    detached = ctx->detached->elts;
+
+    for (i = 0; i < ctx->detached->nelts; i++) {
+
+        h = ngx_list_push(&r->headers_in.headers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = detached[i];
+
+        if (h->key.len == sizeof("Authorization") - 1
+            && ngx_strncasecmp(h->key.data, (u_char *) "Authorization",
+                               h->key.len)
+               == 0)
+        {
+            r->headers_in.authorization = h;
+        }
+    }
+
+    ctx->detached->nelts = 0;
+
+    return NGX_OK;
 }
 
 
