@@ -45,6 +45,8 @@ my $pem = write_file('keys.pem', pem('a'));
 my $json = write_file('keys.json', jwks([ 'ec', 'a' ]));
 my $first = write_file('first.pem', pem('a'));
 my $second = write_file('second.pem', pem('b'));
+my $third = write_file('third.pem', pem('a'));
+my $fourth = write_file('fourth.pem', pem('b'));
 my $token_a = sign_token(key => [ 'ec', 'own-a' ]);
 my $own = write_file('own', "$token_a\n");
 
@@ -54,6 +56,7 @@ my %files = (
     'volume-pem'  => "public_key $volume/keys.pem;",
     'volume-jwks' => "jwks_file $volume/keys.json;",
     both     => "public_key $first; public_key $second;",
+    together => "public_key $third; public_key $fourth;",
 );
 
 my $nginx = K8sSa::Nginx->new(level => 'notice', workers => 2, http => <<"_");
@@ -133,6 +136,7 @@ sub refused {
 
 accepts($_, 'a', 'b', "$_: at first") for qw(pem jwks volume-pem volume-jwks);
 is(status('both', $_), 200, "both: $_") for 'a', 'b';
+is(status('together', $_), 200, "together: $_") for 'a', 'b';
 new_log();
 
 
@@ -142,6 +146,8 @@ write_file($pem, pem('b'));
 write_file($json, jwks([ 'ec', 'b' ]));
 publish(2, 'keys.pem' => pem('b'), 'keys.json' => jwks([ 'ec', 'b' ]));
 write_file($first, pem('c'));
+write_file($third, pem('b'));
+write_file($fourth, pem('c'));
 my $token_b = sign_token(key => [ 'ec', 'own-b' ]);
 spew($own, "  $token_b  \n\n");
 
@@ -151,6 +157,7 @@ accepts('volume-pem', 'b', 'a', 'ConfigMap volume');
 accepts('volume-jwks', 'b', 'a', 'ConfigMap volume, JWK set');
 accepts('both', 'c', 'a', 'one of two files');
 is(status('both', 'b'), 200, 'the other file\'s key stays');
+accepts('together', 'c', 'a', 'both files at the same time');
 
 my $log = new_log();
 like($log, qr/\[notice\].*k8s_sa: issuer "$_" has new keys from /,
@@ -183,6 +190,7 @@ write_file($pem, "hello\n");
 write_file($json, '{"keys":[');
 publish(3, 'keys.pem' => '', 'keys.json' => '{"keys":[]}');
 unlink $first;
+write_file($_, "hello\n") for $third, $fourth;
 write_file($own, "two words\n");
 
 refused($pem, 'pem', 'no PEM block', 'broken');
@@ -190,6 +198,8 @@ refused($json, 'jwks', 'JSON', 'broken JWK set');
 refused("$volume/keys.pem", 'volume-pem', 'no PEM block', 'empty');
 refused("$volume/keys.json", 'volume-jwks', 'no usable key', 'empty set');
 refused($first, 'both', 'No such file', 'deleted');
+refused($third, 'together', 'no PEM block', 'both broken');
+refused($fourth, 'together', 'no PEM block', 'both broken, the other one');
 my $line = quotemeta(qq{"$own" changed and cannot be used, the old token is }
                      . "kept");
 ok($nginx->wait_log(qr/\[error\].*$line/, $limit, $read),
@@ -199,6 +209,7 @@ accepts($_, 'b', 'a', "$_: broken, the old keys stay")
     for qw(pem jwks volume-pem volume-jwks);
 accepts('both', 'c', 'a', 'both: deleted, the old keys stay');
 is(status('both', 'b'), 200, 'both: all of them');
+accepts('together', 'c', 'a', 'together: broken, the old keys stay');
 carries($token_b, 'the old token stays');
 
 
@@ -216,6 +227,8 @@ write_file($pem, pem('c'));
 write_file($json, jwks([ 'ec', 'c' ]));
 publish(4, 'keys.pem' => pem('c'), 'keys.json' => jwks([ 'ec', 'c' ]));
 write_file($first, pem('a'));
+write_file($third, pem('a'));
+write_file($fourth, pem('b'));
 spew($own, $token_a);
 
 accepts('pem', 'c', 'b', 'good again');
@@ -223,6 +236,7 @@ accepts('jwks', 'c', 'b', 'good again, JWK set');
 accepts('volume-pem', 'c', 'b', 'good again, ConfigMap volume');
 accepts('volume-jwks', 'c', 'b', 'good again, ConfigMap volume, JWK set');
 accepts('both', 'a', 'c', 'back again');
+accepts('together', 'a', 'c', 'both good again');
 carries($token_a, 'requests carry a token that is good again');
 
 

@@ -42,7 +42,7 @@ ngx_k8s_sa_key_file_read(ngx_k8s_sa_key_file_t *file, k8s_sa_keyset_t *keys,
 void
 ngx_k8s_sa_issuer_reload(ngx_k8s_sa_watch_t *watch, ngx_log_t *log)
 {
-    ngx_uint_t               i, exposed;
+    ngx_uint_t               i, exposed, failed;
     k8s_sa_error_t           note, err;
     k8s_sa_keyset_t         *keys;
     ngx_k8s_sa_issuer_t     *issuer;
@@ -59,6 +59,10 @@ ngx_k8s_sa_issuer_reload(ngx_k8s_sa_watch_t *watch, ngx_log_t *log)
         return;
     }
 
+    failed = 0;
+
+    /* all, also behind a broken one: what was not read stays "changed" */
+
     for (i = 0; i < issuer->key_files.nelts; i++) {
 
         if (ngx_k8s_sa_key_file_read(file[i], keys, &exposed, &note, &err)
@@ -69,8 +73,8 @@ ngx_k8s_sa_issuer_reload(ngx_k8s_sa_watch_t *watch, ngx_log_t *log)
                           "issuer \"%V\" keeps its old keys: %s",
                           &file[i]->watch.path, &issuer->name, err.text);
 
-            k8s_sa_keyset_free(keys);
-            return;
+            failed = 1;
+            continue;
         }
 
         if (note.text[0] != '\0') {
@@ -78,6 +82,11 @@ ngx_k8s_sa_issuer_reload(ngx_k8s_sa_watch_t *watch, ngx_log_t *log)
                           "k8s_sa: key in \"%V\" passed over: %s",
                           &file[i]->watch.path, note.text);
         }
+    }
+
+    if (failed) {
+        k8s_sa_keyset_free(keys);
+        return;
     }
 
     k8s_sa_keyset_free(issuer->file_keys);
