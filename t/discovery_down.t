@@ -116,6 +116,7 @@ $nginx->stop;
 my $state = dir() . '/state';
 my @disk = qw(disk rotated changed damaged cut foreign text old open fifo huge
               stuck);
+push @disk, 'owned' if $> == 0;            # only root can give files away
 
 $mock->set($_, jwks => { body => $jwks }) for @disk;
 
@@ -171,6 +172,12 @@ write_file($file{cut}, substr $text, 0, 200);
 write_file($file{foreign}, slurp($file{disk}));
 write_file($file{text}, 'hello');
 chmod 0606, $file{open};
+
+if ($file{owned}) {
+    chmod 0644, $file{owned};
+    chown 1, -1, $file{owned} or die "chown: $!\n";
+}
+
 unlink $file{fifo};
 mkfifo($file{fifo}, 0666);
 write_file($file{huge}, $text . ' ' x (4 * 1024 * 1024));
@@ -199,6 +206,7 @@ my %why = (
     text => qr/not JSON/,
     old => qr/older than "stale"/,
     open => qr/anyone may write it/,
+    $file{owned} ? (owned => qr/belongs to another user/) : (),
     fifo => qr/not a regular file/,
     huge => qr/larger than/,
 );

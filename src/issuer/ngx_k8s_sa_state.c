@@ -50,6 +50,12 @@ ngx_k8s_sa_state_read(ngx_k8s_sa_issuer_t *issuer)
         if (watch.mode & S_IWOTH) {
             k8s_sa_error_set(&err, "anyone may write it");
 
+        } else if (watch.uid != geteuid() && watch.uid != 0) {
+
+            /* the digest is no secret: whoever wrote it chose the keys */
+
+            k8s_sa_error_set(&err, "it belongs to another user");
+
         } else if (state == NULL) {
             k8s_sa_error_set(&err, "not JSON");
 

@@ -177,6 +177,7 @@ static void
 ngx_k8s_sa_watch_note(ngx_k8s_sa_watch_t *watch, struct stat *st)
 {
     watch->mode = st->st_mode;
+    watch->uid = st->st_uid;
     watch->dev = st->st_dev;
     watch->ino = st->st_ino;
     watch->size = st->st_size;

@@ -35,6 +35,7 @@ struct ngx_k8s_sa_watch_s {
 
     /* what stat() said when the file was last read, zeroes: not there */
     mode_t                 mode;
+    uid_t                  uid;
     dev_t                  dev;
     ino_t                  ino;
     off_t                  size;
