@@ -39,6 +39,10 @@ my %location = (
     mirrored => 'mirror /private;',
     redirected => 'k8s_sa_auth made; try_files /none /plain;',
     'redirected-forward' => 'k8s_sa_auth made; try_files /none /forward;',
+    short    => 'satisfy any; allow all; k8s_sa_auth made; '
+                . 'k8s_sa_token $http_x_service_token;',
+    'short-cookie' => 'satisfy any; allow all; k8s_sa_auth made; '
+                      . 'k8s_sa_token ${cookie_token};',
 );
 
 my $private = dir() . '/private';
@@ -153,6 +157,17 @@ for my $value ('10.1.1.1', 'NONE', 'N', '1', '.', '10.1') {
     is_deeply(seen('any', @front, "Authorization: Bearer $value"), [ @front ],
               "satisfy any: nor does it from behind");
 }
+
+
+# A short one, as a bootstrap token, is withheld from where it was looked for
+
+my $short = 'abcdef.0123456789abcdef';
+
+is_deeply(seen('short', "X-Service-Token: $_", "X-A: $short"),
+          [ "X-A: $short" ], 'short: withheld from its header, and no other')
+    for $short, "Bearer $short";
+is_deeply(seen('short-cookie', "Cookie: a=b; token=$short", "X-A: $short"),
+          [ "X-A: $short" ], 'short: with its cookies, and no other header');
 
 
 # A mirror that requires a token, of a location that does not

@@ -77,11 +77,20 @@ typedef struct {
 } ngx_http_k8s_sa_header_t;
 
 
+/* of k8s_sa_token */
+
+typedef struct {
+    ngx_http_complex_value_t   value;
+    ngx_int_t                  index;      /* of the variable, if it is nothing
+                                              else, or NGX_DECLINED */
+} ngx_http_k8s_sa_source_t;
+
+
 typedef struct {
     ngx_http_k8s_sa_auth_t    *auth;       /* NULL: off */
     ngx_flag_t                 optional;
 
-    ngx_http_complex_value_t  *token;      /* NULL: Authorization */
+    ngx_http_k8s_sa_source_t  *token;      /* NULL: Authorization */
     ngx_flag_t                 token_in_args;
     u_char                    *token_file; /* where k8s_sa_token stands */
     ngx_uint_t                 token_line;

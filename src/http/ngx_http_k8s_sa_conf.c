@@ -8,6 +8,8 @@ static ngx_int_t ngx_http_k8s_sa_add_header(ngx_conf_t *cf,
     ngx_array_t *headers, ngx_str_t *name, ngx_str_t *value);
 static ngx_int_t ngx_http_k8s_sa_default_headers(ngx_conf_t *cf,
     ngx_http_k8s_sa_loc_conf_t *conf);
+static ngx_int_t ngx_http_k8s_sa_only_variable(ngx_conf_t *cf,
+    ngx_str_t *value);
 static ngx_uint_t ngx_http_k8s_sa_reads_args(ngx_str_t *value);
 static ngx_uint_t ngx_http_k8s_sa_is_token(ngx_str_t *s);
 
@@ -419,7 +421,7 @@ ngx_http_k8s_sa_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    lcf->token = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    lcf->token = ngx_palloc(cf->pool, sizeof(ngx_http_k8s_sa_source_t));
     if (lcf->token == NULL) {
         return NGX_CONF_ERROR;
     }
@@ -428,15 +430,58 @@ ngx_http_k8s_sa_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ccv.cf = cf;
     ccv.value = &value[1];
-    ccv.complex_value = lcf->token;
+    ccv.complex_value = &lcf->token->value;
 
     if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    lcf->token->index = ngx_http_k8s_sa_only_variable(cf, &value[1]);
+    if (lcf->token->index == NGX_ERROR) {
         return NGX_CONF_ERROR;
     }
 
     lcf->token_in_args = ngx_http_k8s_sa_reads_args(&value[1]);
 
     return NGX_CONF_OK;
+}
+
+
+/* the index of $NAME or ${NAME}; NGX_DECLINED if value is something else */
+
+static ngx_int_t
+ngx_http_k8s_sa_only_variable(ngx_conf_t *cf, ngx_str_t *value)
+{
+    u_char     ch;
+    size_t     i;
+    ngx_str_t  name;
+
+    name.data = value->data + 1;
+    name.len = value->len - 1;
+
+    if (name.len > 2 && name.data[0] == '{' && name.data[name.len - 1] == '}')
+    {
+        name.data++;
+        name.len -= 2;
+    }
+
+    for (i = 0; i < name.len; i++) {
+        ch = name.data[i];
+
+        /* $1 is no variable, but a capture */
+
+        if (!((ch | 0x20) >= 'a' && (ch | 0x20) <= 'z') && ch != '_'
+            && !(i && ch >= '0' && ch <= '9'))
+        {
+            return NGX_DECLINED;
+        }
+    }
+
+    if (value->data[0] != '$' || name.len == 0) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_get_variable_index(cf, &name);
 }
 
 

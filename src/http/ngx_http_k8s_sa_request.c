@@ -423,9 +423,24 @@ static ngx_int_t
 ngx_http_k8s_sa_find_token(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx)
 {
+    ngx_http_variable_value_t  *v;
+
     if (lcf->token) {
 
-        if (ngx_http_complex_value(r, lcf->token, &ctx->token) != NGX_OK) {
+        if (lcf->token->index != NGX_DECLINED) {
+
+            /* no copy: it is known again in the header that it comes from */
+
+            v = ngx_http_get_flushed_variable(r, lcf->token->index);
+
+            if (v && !v->not_found) {
+                ctx->token.len = v->len;
+                ctx->token.data = v->data;
+            }
+
+        } else if (ngx_http_complex_value(r, &lcf->token->value, &ctx->token)
+                   != NGX_OK)
+        {
             return NGX_ERROR;
         }
 
