@@ -291,6 +291,12 @@ is(answer('both', sign_token(claims => claims(aud => [ 'x', 'service3' ])))
 is_deeply(($api->reviews('both'))[1]{asked}, [ 'service3' ],
           'is the one asked for');
 
+$api->set('both', review => { groups => [ 'one', 'two,system:masters', 'dn,',
+                                          'three' ] });
+is(answer('both', sign_token(claims => claims(jti => 'x')))->{groups},
+   'one,three', 'one that could pass for two is left out');
+$api->set('both', review => {});
+
 my $n = $api->reviews('both');
 
 for my $bad (spoil($good), sign_token(claims => claims(exp => time() - 100)),

@@ -148,8 +148,7 @@ static ngx_int_t
 ngx_http_k8s_sa_groups_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    u_char                 *p;
-    size_t                  i, len;
+    u_char                 *p, *start, *name, *last, *end;
     k8s_sa_str_t           *groups;
     ngx_http_k8s_sa_ctx_t  *ctx;
 
@@ -159,21 +158,39 @@ ngx_http_k8s_sa_groups_variable(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    /* each is followed by "\n" there, they are separated by "," here */
-
     groups = &ctx->identity->groups;
-    len = groups->len - 1;
 
-    p = ngx_pnalloc(r->pool, len);
-    if (p == NULL) {
+    start = ngx_pnalloc(r->pool, groups->len);
+    if (start == NULL) {
         return NGX_ERROR;
     }
 
-    for (i = 0; i < len; i++) {
-        p[i] = groups->data[i] == '\n' ? ',' : groups->data[i];
+    p = start;
+    last = groups->data + groups->len;
+
+    /* each is followed by "\n" there, they are separated by "," here */
+
+    for (name = groups->data; name < last; name = end + 1) {
+
+        end = ngx_strlchr(name, last, '\n');
+        if (end == NULL) {
+            return NGX_ERROR;
+        }
+
+        /* it could pass for two */
+
+        if (ngx_strlchr(name, end, ',')) {
+            continue;
+        }
+
+        if (p != start) {
+            *p++ = ',';
+        }
+
+        p = ngx_cpymem(p, name, end - name);
     }
 
-    ngx_http_k8s_sa_set_value(v, p, len);
+    ngx_http_k8s_sa_set_value(v, start, p - start);
 
     return NGX_OK;
 }
