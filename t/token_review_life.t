@@ -22,6 +22,11 @@ use K8sSa::Nginx;
 my $api = K8sSa::MockApi->new;
 my $count = 0;
 
+# accepts, and never says anything
+
+my $mute = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 50,
+                                 Blocking => 0);
+
 sub opaque { return remember("opaque-token-" . ++$count
                              . '-0123456789abcdef0123') }
 
@@ -40,6 +45,11 @@ server {
     location = /any { satisfy any; deny all; k8s_sa_auth a; empty_gif; }
     location = /sub { auth_request /who; empty_gif; }
     location = /who { internal; k8s_sa_auth a; k8s_sa_whoami; }
+    location = /action { k8s_sa_auth a; post_action /after; empty_gif; }
+    location = /after {
+        proxy_pass http://127.0.0.1:@{[ $mute->sockport ]};
+        proxy_read_timeout 1s;
+    }
     location = /limit { k8s_sa_auth a; limit_req zone=z burst=1000 nodelay;
                         empty_gif; }
 }
@@ -86,6 +96,25 @@ is(get($port, '/a', bearer(opaque()))->{status}, 200,
    'clients go away, others come');
 is(get($port, $_, bearer(opaque()))->{status}, 200, "$_ is well")
     for qw(/any /sub /limit);
+
+
+# A post_action is a redirect of a request that waits: it waits no more
+
+$api->set('away', review => { delay => 0.4 });
+my @given_up = map {
+    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port);
+    print $s with_token('/action', opaque());
+    $s;
+} 1 .. 5;
+
+sleep 0.2;
+close $_ for @given_up;
+sleep 0.8;                                 # the reviews are answered
+is(scalar(() = map { $mute->accept || () } 1 .. 50), 5,
+   'post_action: each runs once');
+sleep 1;                                   # and the actions end
+is(get($port, '/action', bearer(opaque()))->{status}, 200,
+   'post_action: the worker is well');
 
 
 # A reload, and the old worker's end

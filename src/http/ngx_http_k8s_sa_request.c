@@ -335,6 +335,11 @@ ngx_http_k8s_sa_prepare(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
 {
     ngx_pool_cleanup_t  *cln;
 
+    /* with "post_action", a client that goes away redirects what waits */
+
+    ngx_k8s_sa_issuer_unwait(&ctx->waiter);
+    ngx_k8s_sa_review_cancel(&ctx->review);
+
     /*
      * An internal redirect starts anew, with what the client sent.  But a
      * token that was for the first location is not told to another one's
