@@ -49,6 +49,12 @@ server {
         k8s_sa_forward_token on;
         proxy_pass http://127.0.0.1:$up;
     }
+    location /argument {
+        k8s_sa_token \$arg_token;
+        k8s_sa_forward_token on;
+        access_log off;
+        proxy_pass http://127.0.0.1:$up/;
+    }
 }
 _
 
@@ -69,13 +75,19 @@ like($answer->{body}, qr/^$user\r$/m, 'HTTP/1.0: identity');
 $answer = request($port, "GET / HTTP/1.0\r\n\r\n");
 is($answer->{status}, 401, 'HTTP/1.0: no token');
 
-my $c = talk($port);
-print {$c->{socket}} "GET /\r\n";
-shutdown $c->{socket}, 1;
-local $/;
-my $body = readline $c->{socket};
+sub ancient {
+    my ($path) = @_;
+    my $c = talk($port);
+    print {$c->{socket}} "GET $path\r\n";
+    local $/;
+    return readline $c->{socket};
+}
+
+my $body = ancient('/');
 unlike($body, qr/Remote|HTTP\/1/, 'HTTP/0.9 has no headers');
 like($body, qr/401/, 'and no token');
+like(ancient("/argument?token=$token"), qr/^$user\r$/m,
+     'HTTP/0.9: a token in an argument, and the identity in a header');
 
 
 # HEAD and others
@@ -115,7 +127,7 @@ for my $path ('/', '/unbuffered') {
     like($answer->{body}, qr/hello/, "$path: chunked: body");
 
     # what follows a refused body is the next request
-    $c = talk($port);
+    my $c = talk($port);
     print {$c->{socket}} "$head$rest", "${head}Content-Length: 100000\r\n\r\n",
                          'x' x 100000, "GET / HTTP/1.1\r\nHost: a\r\n$bearer",
                          "\r\n\r\n";
@@ -132,7 +144,7 @@ is($answer->{status}, 401, 'Expect: refused before the body is asked for');
 
 # WebSocket
 
-$c = talk($port);
+my $c = talk($port);
 print {$c->{socket}} "GET /socket HTTP/1.1\r\nHost: a\r\nUpgrade: echo\r\n"
                      . "Connection: upgrade\r\n$bearer\r\n\r\n";
 $answer = receive($c);

@@ -35,6 +35,16 @@ ngx_http_k8s_sa_access_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    /* HTTP/0.9 has no headers, and nginx no list of them then */
+
+    if (r->headers_in.headers.part.elts == NULL
+        && ngx_list_init(&r->headers_in.headers, r->pool, 4,
+                         sizeof(ngx_table_elt_t))
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     rc = ngx_http_k8s_sa_pass(r, lcf, ctx, ngx_http_k8s_sa_resume);
 
     if (rc == NGX_ERROR) {
