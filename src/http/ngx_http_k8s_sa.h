@@ -28,8 +28,8 @@ typedef struct {
     ngx_k8s_sa_issuer_t       *issuer;     /* NULL until its block is read */
     ngx_k8s_sa_client_conf_t   client;     /* of the issuer */
 
-    u_char                    *file;       /* of its block; until that is read, */
-    ngx_uint_t                 line;       /* where it was named first */
+    u_char                    *file;       /* of its block, or of the first */
+    ngx_uint_t                 line;       /* k8s_sa_auth until that is read */
 } ngx_http_k8s_sa_issuer_ref_t;
 
 

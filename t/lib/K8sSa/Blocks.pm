@@ -7,7 +7,8 @@ package K8sSa::Blocks;
 #     old       those of the 1.20.2 cluster
 #     made      tokens from sign_token()
 #
-# To be loaded before Test::Nginx::Socket.  # Blocks without a request ask for /t.  No log may show a token.
+# To be loaded before Test::Nginx::Socket.  Blocks without a request ask for
+# /t.  No log may show a token.
 
 use strict;
 use warnings;
