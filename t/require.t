@@ -228,7 +228,7 @@ refused("require: $_->[0]", location("$_->[1] # HERE"), $_->[2])
 
 refused("require: error=$_", location("k8s_sa_require \$uri error=$_; # HERE"),
         qr/invalid value "error=\Q$_\E"/)
-    for '', 'x', '0', '-1', '40', '200', '302', '399', '444', '499', '600',
+    for '', 'x', '0', '-1', '40', '200', '302', '399', '408', '444', '499', '600',
         '4031', '403x';
 
 accepted("require: error=$_", location("k8s_sa_require \$uri error=$_;"))

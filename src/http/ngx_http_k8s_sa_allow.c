@@ -188,7 +188,10 @@ ngx_http_k8s_sa_require(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
             req->status = ngx_atoi(value[i].data + 6, value[i].len - 6);
 
+            /* to nginx these mean that there is nobody to answer */
+
             if (req->status < 400 || req->status > 599
+                || req->status == NGX_HTTP_REQUEST_TIME_OUT
                 || req->status == NGX_HTTP_CLOSE
                 || req->status == NGX_HTTP_CLIENT_CLOSED_REQUEST)
             {
