@@ -112,6 +112,11 @@ ngx_http_k8s_sa_check_keys(ngx_http_request_t *r,
     ctx->verdict = ngx_http_k8s_sa_decide(lcf, t, ctx, &id, &err);
 
     if (ctx->verdict != K8S_SA_VERDICT_OK) {
+
+        if (id.username.data) {
+            id.kid = *k8s_sa_key_kid(t->key);
+        }
+
         return ngx_http_k8s_sa_explain(r, ctx, &id, &err);
     }
 
