@@ -1,6 +1,5 @@
-# conf-examples/: each configuration is one that nginx takes, and those about
-# who may call do what they say.  Addresses, keys and tokens are put in their
-# places; the rest is as it stands there.
+# conf-examples/: each configuration is one that nginx takes, and they do what
+# they say.  (For those of external authorization see external_auth.t, too.)
 
 use strict;
 use warnings;
@@ -9,76 +8,15 @@ use JSON::PP;
 use Test::More;
 
 use K8sSa;
+use K8sSa::Example;
 use K8sSa::Http;
 use K8sSa::MockIssuer;
 use K8sSa::Nginx;
 use K8sSa::Upstream;
 
 
-my $root = fixture('..') . '/..';
 my $up = echo_http();
-my $pub = key_file('ec');
-my $token_file = write_file('service2', sign_token() . "\n");
 my %nginx;
-
-my $before = <<'_';
-daemon off;
-pid nginx.pid;
-error_log logs/error.log info;
-http {
-    client_body_temp_path body;
-    proxy_temp_path proxy;
-    fastcgi_temp_path fastcgi;
-    uwsgi_temp_path uwsgi;
-    scgi_temp_path scgi;
-_
-
-# Its ports become free ones; what listens on them: $ports->{8080}
-
-sub example {
-    my ($name) = @_;
-    my $text = slurp("$root/conf-examples/$name.conf");
-    my %port = (9000 => $up);
-    my $nginx = K8sSa::Nginx->new(http => '');
-
-    $text =~ s{modules/ngx_http_k8s_sa_module\.so}{$ENV{K8S_SA_MODULE}};
-    $text =~ s{\b(listen\s+)(?:127\.0\.0\.1:)?(\d+)}
-              {$1 . '127.0.0.1:' . ($port{$2} ||= free_port())}ge;
-    $text =~ s{\b127\.0\.0\.1:(\d+)(?!\d)}
-              {'127.0.0.1:' . ($port{$1} || $1)}ge;
-    $text =~ s{/etc/nginx/[\w-]+\.pub}{$pub}g;
-    $text =~ s{/var/run/secrets/tokens/\w+}{$token_file}g;
-
-    my $log = $text =~ /^\s*access_log logs/m ? ''
-                                              : 'access_log logs/access.log;';
-
-    $text =~ s/^http \{\n/$before$log\n/m;
-
-    $nginx->{http} = $text;
-    $nginx->{port} = \%port;
-    write_file("$nginx->{dir}/nginx.conf", $text);
-
-    return $nginx;
-}
-
-sub put {
-    my ($nginx, $from, $to) = @_;
-
-    $nginx->{http} =~ s/$from/$to/g or die "no $from\n";
-    write_file("$nginx->{dir}/nginx.conf", $nginx->{http});
-}
-
-sub account {
-    my ($namespace, $name, %over) = @_;
-
-    return bearer(sign_token(claims => claims(
-        sub => "system:serviceaccount:$namespace:$name", %over,
-        'kubernetes.io' => {
-            namespace => $namespace,
-            serviceaccount => { name => $name, uid => 'u' },
-            %{$over{'kubernetes.io'} || {}},
-        })));
-}
 
 sub status {
     my ($name, $path, @headers) = @_;
@@ -93,9 +31,9 @@ my $user = 'system:serviceaccount:mytest:service1';
 
 my $ca = authority('ca');
 
-for my $file (glob "$root/conf-examples/*.conf") {
+for my $file (examples('*.conf')) {
     my ($name) = $file =~ m{([^/]+)\.conf$};
-    my $nginx = example($name);
+    my $nginx = example("$name.conf", $up);
 
     $nginx->{http} =~ s{/etc/nginx/[\w-]+\.crt}{$ca}g;
     $nginx->{http} =~ s{state_path\s+\S+;}{state_path $nginx->{dir}/state;}g;
@@ -112,7 +50,7 @@ for my $file (glob "$root/conf-examples/*.conf") {
 
 # authorization.conf
 
-$nginx{authorization} = example('authorization')->start;
+$nginx{authorization} = example('authorization.conf', $up)->start;
 
 my $pod = account('mytest', 'service1', 'kubernetes.io' => {
     pod => { name => 'pod1', uid => 'u' } });
@@ -155,7 +93,7 @@ like($nginx{authorization}->log('access'),
 
 # external-auth-nginx.conf
 
-$nginx{'external-auth-nginx'} = example('external-auth-nginx')->start;
+$nginx{'external-auth-nginx'} = example('external-auth-nginx.conf', $up)->start;
 
 my $answer = get($nginx{'external-auth-nginx'}{port}{8080}, '/', $one,
                  'X-Remote-User: admin', 'X-Remote-Group: system:masters');
@@ -171,7 +109,7 @@ is(status('external-auth-nginx', '/', account('other', 'service1')), 403,
 
 # metrics.conf, and the dashboard
 
-$nginx{metrics} = example('metrics')->start;
+$nginx{metrics} = example('metrics.conf', $up)->start;
 
 my $scrape_port = $nginx{metrics}{port}{9145};
 my $prometheus = account('monitoring', 'prometheus', aud => [ 'metrics' ]);
@@ -190,8 +128,7 @@ is($metrics->{status}, 200, 'metrics.conf: Prometheus may');
 is(get($scrape_port, '/status')->{status}, 200, 'metrics.conf: from here');
 
 my %metric = map { $_ => 1 } $metrics->{body} =~ /^# TYPE (\S+) /mg;
-my $dashboard = decode_json(slurp(
-    "$root/conf-examples/grafana-dashboard.json"));
+my $dashboard = decode_json(slurp(example_file('grafana-dashboard.json')));
 my %used;
 
 for my $panel (@{$dashboard->{panels}}) {
@@ -219,7 +156,7 @@ SKIP: {
 
     # the alerts of the documentation, and each panel's expression as a rule
 
-    my ($alerts) = slurp("$root/docs/operations.md")
+    my ($alerts) = slurp(example_file('../docs/operations.md'))
                    =~ /^```yaml\n(groups:.*?)^```/ms;
     my @rules = map { $_->{expr} =~ s/\$__rate_interval/5m/gr
                                  =~ s/\$(?:instance|issuer)/.*/gr }
@@ -244,7 +181,7 @@ is(scalar(() = $metrics->{body} =~ /result="ok"\} 1$/mg), 2,
 
 # rate-limit.conf
 
-$nginx{'rate-limit'} = example('rate-limit')->start;
+$nginx{'rate-limit'} = example('rate-limit.conf', $up)->start;
 
 my @statuses = map { status('rate-limit', '/', $one) } 1 .. 12;
 
@@ -260,7 +197,7 @@ is(status('rate-limit', '/'), 401, 'rate-limit.conf: no token');
 
 # caller.conf: the service is that of authorization.conf
 
-my $caller = example('caller');
+my $caller = example('caller.conf', $up);
 put($caller, 'server     service2.mytest.svc:8080;',
     "server 127.0.0.1:$nginx{authorization}{port}{8080};");
 $caller->start;
@@ -292,7 +229,7 @@ sub from {
 
 sub fetching {
     my ($name, @change) = @_;
-    my $nginx = example($name);
+    my $nginx = example("$name.conf", $up);
 
     put($nginx, shift @change, shift @change) while @change;
 
@@ -308,7 +245,7 @@ sub verdicts {
     }
 }
 
-$nginx{'static-keys'} = example('static-keys')->start;
+$nginx{'static-keys'} = example('static-keys.conf', $up)->start;
 verdicts('static-keys', [ 200, '/', 'a token', $one ], [ 401, '/', 'none' ],
          [ 401, '/', 'another audience',
            from($cluster, undef, aud => [ 'service3' ]) ],

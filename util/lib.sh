@@ -36,6 +36,7 @@ TEST_PACKAGES=(
     perl                    # prove, and the tests that it runs
     libcrypt-jwt-perl       # tests sign tokens of their own
     libio-socket-ssl-perl   # mock issuers that speak TLS
+    libyaml-libyaml-perl    # examples are YAML
     openssl curl            # keys and certificates; requests
     procps                  # what a test has left running
     prometheus              # its promtool checks the metrics

@@ -1,0 +1,96 @@
+package K8sSa::Example;
+
+# Configurations of conf-examples/ as they stand there; only addresses, keys
+# and tokens are put in their places.
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+
+use K8sSa;
+use K8sSa::Nginx;
+
+our @EXPORT = qw(account example example_file examples put);
+
+my $root = fixture('..') . '/../conf-examples';
+
+my $before = <<'_';
+daemon off;
+pid nginx.pid;
+error_log logs/error.log info;
+http {
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+_
+
+
+sub example_file { return "$root/$_[0]" }
+
+sub examples { return glob "$root/$_[0]" }
+
+
+# example(FILE or TEXT, PORT of the service at 9000): nothing runs yet.  Its
+# ports become free ones; what listens on them: $nginx->{port}{8080}
+
+sub example {
+    my ($text, $up) = @_;
+    my %port = (9000 => $up);
+    my $nginx = K8sSa::Nginx->new(http => '');
+    my $pub = key_file('ec');
+    my $token_file = write_file('service2', sign_token() . "\n");
+
+    $text = slurp(example_file($text)) if $text !~ /\n/;
+
+    $text =~ s{modules/ngx_http_k8s_sa_module\.so}{$ENV{K8S_SA_MODULE}};
+    $text =~ s{\b(listen\s+)(?:127\.0\.0\.1:)?(\d+)}
+              {$1 . '127.0.0.1:' . ($port{$2} ||= free_port())}ge;
+    $text =~ s{\b127\.0\.0\.1:(\d+)(?!\d)}
+              {'127.0.0.1:' . ($port{$1} || $1)}ge;
+    $text =~ s{/etc/nginx/[\w-]+\.pub}{$pub}g;
+    $text =~ s{/var/run/secrets/tokens/\w+}{$token_file}g;
+
+    # what a container's configuration has of these
+
+    $text =~ s/^\s*(?:pid|error_log|\w+_temp_path)\s[^;]*;\n//mg;
+
+    my $log = $text =~ /^ {4}access_log /m ? ''
+                                           : 'access_log logs/access.log;';
+
+    $text =~ s/^http \{\n/$before$log\n/m;
+
+    $nginx->{http} = $text;
+    $nginx->{port} = \%port;
+    write_file("$nginx->{dir}/nginx.conf", $text);
+
+    return $nginx;
+}
+
+
+sub put {
+    my ($nginx, $from, $to) = @_;
+
+    $nginx->{http} =~ s/$from/$to/g or die "no $from\n";
+    write_file("$nginx->{dir}/nginx.conf", $nginx->{http});
+}
+
+
+# A header with a token of a service account.
+
+sub account {
+    my ($namespace, $name, %over) = @_;
+
+    return bearer(sign_token(claims => claims(
+        sub => "system:serviceaccount:$namespace:$name", %over,
+        'kubernetes.io' => {
+            namespace => $namespace,
+            serviceaccount => { name => $name, uid => 'u' },
+            %{$over{'kubernetes.io'} || {}},
+        })));
+}
+
+
+1;
