@@ -102,8 +102,9 @@ k8s_sa_verdict_e k8s_sa_token_verify(k8s_sa_token_t *t,
  * fills id, whose strings point into t, into the policy and (kid) into t->key.
  * If several things are wrong, the first of K8S_SA_BAD_CLAIMS,
  * K8S_SA_WRONG_ISSUER, K8S_SA_LEGACY_TOKEN, K8S_SA_EXPIRED,
- * K8S_SA_NOT_YET_VALID, K8S_SA_WRONG_AUDIENCE.  (A legacy token's own "iss" is never a wrong issuer:
- * legacy_tokens decides.)  *err (may be NULL) tells which claim and why.
+ * K8S_SA_NOT_YET_VALID, K8S_SA_WRONG_AUDIENCE.  (A legacy token's own "iss" is
+ * never a wrong issuer: legacy_tokens decides.)  *err (may be NULL) tells which
+ * claim and why.
  * id->username is filled with refusals, too, as soon as it is known and sound
  * (for the log), otherwise absent.
  */
