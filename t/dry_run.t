@@ -15,7 +15,7 @@ use K8sSa::Upstream;
 
 my $pub = key_file('ec');
 my $up = echo_http();
-my $port = free_port();
+my ($port, $server_port) = map { free_port() } 1 .. 2;
 my $mock = K8sSa::MockIssuer->new;
 
 $mock->set('down', doc => { status => 500 });
@@ -78,6 +78,12 @@ server {
         k8s_sa_log_level info;
         proxy_pass http://127.0.0.1:$up;
     }
+}
+server {
+    listen 127.0.0.1:$server_port;
+    k8s_sa_dry_run off;
+    location = /server { proxy_pass http://127.0.0.1:$up; }
+    location = /on { k8s_sa_dry_run on; proxy_pass http://127.0.0.1:$up; }
 }
 _
 
@@ -178,10 +184,43 @@ is((ask('/off'))[0]{status}, 401, 'off: no token');
 is((ask('/off', $good))[0]{status}, 403, 'off: not allowed');
 unlike((ask('/off', $good))[3], qr/dry run/, 'off: the log says it was real');
 is((ask('/outer/inner'))[0]{status}, 401, 'off is inherited');
+is(get($server_port, '/server')->{status}, 401, 'off in a server');
+is(get($server_port, '/on')->{status}, 200, 'and on again in a location');
 is((ask('/limit'))[0]{status}, 401, 'limit_except: GET is not dry');
 is(request($port, "POST /limit HTTP/1.0\r\n\r\n")->{status}, 200,
    'limit_except: POST is');
 like((ask('/quiet'))[3], qr/\[info\].*dry run/, 'k8s_sa_log_level is obeyed');
+
+
+# Taken away by a reload: in force at once, for a token that was known, too
+
+my $reload_port = free_port();
+my $text = <<"_";
+$issuer
+server {
+    listen 127.0.0.1:$reload_port;
+    add_header X-Cache \$k8s_sa_cache always;
+    location / {
+        k8s_sa_auth made; k8s_sa_allow mytest/service2; k8s_sa_dry_run DRY;
+        empty_gif;
+    }
+}
+_
+
+my $reload = K8sSa::Nginx->new(http => $text =~ s/DRY/on/r)->start;
+
+is(get($reload_port, '/', $good)->{status}, 200, 'before a reload') for 1, 2;
+$reload->configure($text =~ s/DRY/off/r);
+$reload->signal('HUP');
+
+for (1 .. 100) {
+    last if get($reload_port, '/', $good)->{status} == 403;
+    select undef, undef, undef, 0.05;
+}
+
+my $reloaded = get($reload_port, '/', $good);
+is($reloaded->{status}, 403, 'after it');
+like($reloaded->{head}, qr/^X-Cache: HIT\r$/m, 'although the token was known');
 
 
 refused("dry_run: $_->[0]", "$issuer\n$_->[1] # HERE", $_->[2])

@@ -14,7 +14,7 @@ use K8sSa::Upstream;
 
 my $pub = key_file('ec');
 my $up = echo_http();
-my ($port, $inherit_port) = map { free_port() } 1 .. 2;
+my ($port, $inherit_port, $http_port) = map { free_port() } 1 .. 3;
 my $issuer = "k8s_sa_issuer made { public_key $pub; audience service2; }\n";
 
 my %location = (
@@ -42,6 +42,8 @@ my %location = (
     off       => 'k8s_sa_auth off; k8s_sa_require 0;',
     any       => 'satisfy any; allow all; k8s_sa_require $may_call;',
     denied    => 'satisfy any; deny all; k8s_sa_require $may_call;',
+    all       => 'allow all; k8s_sa_require $may_call;',
+    neither   => 'deny all; k8s_sa_require $may_call error=404;',
     early     => 'set $seen "$volatile"; k8s_sa_require $volatile;',
     inherited => '',
     own       => 'k8s_sa_require $http_x_value;',
@@ -155,6 +157,9 @@ for (
         [ 200, 'any', $two ],
         [ 403, 'denied', $two ],
         [ 200, 'denied', $one ],
+        [ 200, 'all', $one ],
+        [ 403, 'all', $two ],
+        [ 403, 'neither', $one ],
         [ 200, 'early', $one ],
         [ 403, 'early', $two ],
         [ 409, 'inherited', $two ],
@@ -181,6 +186,43 @@ is(request($port, "POST /limit HTTP/1.0\r\n$one\r\n\r\n")->{status}, 200,
 
 unlike(get($port, '/any', $two)->{body}, qr/^X-Remote-User/m,
        'satisfy any: without the value there is no identity');
+
+
+# http, server, location; a reload looks at cached tokens again
+
+my $text = <<"_";
+$issuer
+map \$k8s_sa_name \$listed { service1 LISTED; }
+k8s_sa_auth made;
+k8s_sa_require \$listed error=404;
+server {
+    listen 127.0.0.1:$http_port;
+    add_header X-Cache \$k8s_sa_cache always;
+    location = /http { empty_gif; }
+    location = /own { k8s_sa_require \$k8s_sa_name; empty_gif; }
+}
+_
+
+my $http = K8sSa::Nginx->new(http => $text =~ s/LISTED/1/r)->start;
+
+sub http { return get($http_port, @_) }
+
+is(http('/http', $one)->{status}, 200, 'http: the value is there');
+is(http('/http', $two)->{status}, 404, 'http: it is not');
+is(http('/own', $two)->{status}, 200, 'http: a location replaces it');
+is(http('/http', $one)->{status}, 200, 'before a reload') for 1, 2;
+
+$http->configure($text =~ s/LISTED/0/r);
+$http->signal('HUP');
+
+for (1 .. 100) {
+    last if http('/http', $one)->{status} == 404;
+    select undef, undef, undef, 0.05;
+}
+
+my $reloaded = http('/http', $one);
+is($reloaded->{status}, 404, 'a reload takes it away');
+like($reloaded->{head}, qr/^X-Cache: HIT\r$/m, 'although the token was known');
 
 
 # What the caller is told

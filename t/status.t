@@ -316,6 +316,14 @@ sleep 0.5;
 is(json()->{issuers}{made}{decisions}{ok}, $expected{made}{ok},
    'a reload changes no number');
 
+my $asked = $mock->requests('good');
+my ($tested, $said) = $nginx->test;
+
+is($tested, 0, 'nginx -t, while it runs') or diag($said);
+is($mock->requests('good'), $asked, 'asks nobody');
+is(json()->{issuers}{made}{decisions}{ok}, $expected{made}{ok},
+   'and changes no number');
+
 
 # The text format
 
