@@ -422,7 +422,8 @@ for my $who (sort keys %token) {
 
 # The whole identity is in the body for those who read it
 
-my $json = decode_json(get($pod_port, $auth_path, bearer($token{good}))->{body});
+my $json = decode_json(get($pod_port, $auth_path, bearer($token{good}))
+                       ->{body});
 is_deeply([ @$json{qw(username issuer audiences)} ],
           [ $user, $mock->url('api'), [ 'service2' ] ], 'the body');
 
