@@ -135,6 +135,8 @@ for my $panel (@{$dashboard->{panels}}) {
     my @expr = map { $_->{expr} } @{$panel->{targets}};
 
     ok(@expr > 0, "dashboard: $panel->{title}");
+    ok($panel->{fieldConfig}{defaults}{unit},
+       "dashboard: $panel->{title} has a unit");
 
     for my $name (map { /\b(k8s_sa_\w+)/g } @expr) {
         my $of = $name =~ s/_(?:bucket|sum|count)$//r;
@@ -149,6 +151,37 @@ is_deeply([ grep { !$metric{$_} } sort keys %used ], [],
           'dashboard: its metrics are there');
 is_deeply([ grep { !$used{$_} } sort keys %metric ], [],
           'dashboard: it shows all metrics');
+
+# in a grid of 24 columns, each at a place of its own
+
+my %place;
+
+for my $pos (map { $_->{gridPos} } @{$dashboard->{panels}}) {
+    for my $x ($pos->{x} .. $pos->{x} + $pos->{w} - 1) {
+        $place{"$x,$_"}++ for $pos->{y} .. $pos->{y} + $pos->{h} - 1;
+        $place{"column $x"} = 2 if $x > 23;
+    }
+}
+
+is(scalar(grep { $_ > 1 } values %place), 0, 'dashboard: no panel on another');
+
+my %id = map { $_->{id} => 1 } @{$dashboard->{panels}};
+is(keys %id, @{$dashboard->{panels}}, 'dashboard: an id each');
+
+# the documentation lists them with their types
+
+my %type = $metrics->{body} =~ /^# TYPE (\S+) (\w+)$/mg;
+my $operations = slurp(example_file('../docs/operations.md'));
+my %told;
+
+while ($operations =~ /^\| ((?:`k8s_sa_\w+`(?:, )?)+) \| (\w+)/mg)
+{
+    my $type = $2;
+    $told{$_} = $type for $1 =~ /k8s_sa_\w+/g;
+}
+
+is_deeply(\%told, \%type, 'docs/operations.md: all metrics, and their types');
+
 SKIP: {
     my ($promtool) = grep { -x } map { "$_/promtool" } split /:/, $ENV{PATH};
 
@@ -156,8 +189,7 @@ SKIP: {
 
     # the alerts of the documentation, and each panel's expression as a rule
 
-    my ($alerts) = slurp(example_file('../docs/operations.md'))
-                   =~ /^```yaml\n(groups:.*?)^```/ms;
+    my ($alerts) = $operations =~ /^```yaml\n(groups:.*?)^```/ms;
     my @rules = map { $_->{expr} =~ s/\$__rate_interval/5m/gr
                                  =~ s/\$(?:instance|issuer)/.*/gr }
                 map { @{$_->{targets}} } @{$dashboard->{panels}};
