@@ -1,5 +1,6 @@
-# conf-examples/: each configuration is one that nginx takes, and they do what
-# they say.  (For those of external authorization see external_auth.t, too.)
+# conf-examples/: each configuration is one that nginx takes, lets a request
+# through that it should, and refuses others.  (For those of external
+# authorization see external_auth.t, too.)
 
 use strict;
 use warnings;
@@ -10,6 +11,7 @@ use Test::More;
 use K8sSa;
 use K8sSa::Example;
 use K8sSa::Http;
+use K8sSa::MockApi;
 use K8sSa::MockIssuer;
 use K8sSa::Nginx;
 use K8sSa::Upstream;
@@ -291,6 +293,48 @@ verdicts('discovery',
          [ 401, '/', 'none' ],
          [ 401, '/', 'another issuer', from($cluster, 'c') ],
          [ 200, '/healthz', 'no token' ]);
+
+# What the API server says of tokens: all of it, or behind the keys
+
+my $api = K8sSa::MockApi->new(tls => 'api');
+my $reviewing = 'ssl_trusted_certificate ' . "$ca; token_file " . dir()
+                . '/own;';
+my $legacy = bearer(token('1.36.2/legacy-manual') =~ s/.* //r);
+
+fetching('tokenreview',
+         qr/in_cluster;/, $api->base . "; $reviewing");
+verdicts('tokenreview', [ 401, '/', 'none' ], [ 200, '/', 'a token', $one ],
+         [ 200, '/', 'a legacy one', $legacy ]);
+
+my ($review) = $api->reviews('apis');
+is_deeply([ @$review{qw(auth token asked)} ],
+          [ 'Bearer own-token', $one =~ s/.* //r, [ 'service2' ] ],
+          'tokenreview.conf: what the API server is asked, and by whom');
+
+$api->set('apis', review => { refuse => '[invalid bearer token]' });
+verdicts('tokenreview',
+         [ 200, '/', 'one that it has just accepted', $one ],
+         [ 401, '/', 'one that it does not know',
+           account('mytest', 'stranger') ]);
+
+fetching('tokenreview-and-keys', qr/api_server +in_cluster;/, $in_cluster,
+         qr/token_review;/, 'token_review ' . $api->base . '/both/review;');
+
+my $known = from($mock->url('api'), 'c');
+
+verdicts('tokenreview-and-keys', [ 200, '/', 'a token', $known ],
+         [ 401, '/', 'none' ],
+         [ 401, '/', 'a forged one', bearer(spoil($known =~ s/.* //r)) ]);
+is(scalar $api->reviews('both'), 1,
+   'tokenreview-and-keys.conf: asked about the good one alone');
+
+$api->set('both', review => { refuse => 'Token has been invalidated' });
+verdicts('tokenreview-and-keys',
+         [ 401, '/', 'a deleted account\'s',
+           from($mock->url('api'), 'c', jti => 'deleted') ]);
+
+
+# Others
 
 my ($east, $west) = ($mock->url('east'), 'https://west.example.com');
 $mock->set('east', doc => {}, jwks => { body => $good });

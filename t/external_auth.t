@@ -210,11 +210,14 @@ is($status, 0, 'Deployment: its nginx.conf is one') or diag($out);
 $pod->start;
 
 my $container = $object{Deployment}{spec}{template}{spec}{containers}[0];
-my $pod_port = $pod->{port}{$object{Service}{spec}{ports}[0]{targetPort}};
+my ($listens) = @{$container->{ports}};
+my $pod_port = $pod->{port}{$listens->{containerPort}};
 
-ok($pod_port, 'Deployment: the Service\'s port is one of it');
-is($container->{ports}[0]{containerPort},
-   $object{Service}{spec}{ports}[0]{targetPort}, 'and the container\'s');
+ok($pod_port, 'Deployment: the container\'s port is one of nginx');
+is($object{Service}{spec}{ports}[0]{targetPort}, $listens->{name},
+   'which the Service is for');
+is($_->{httpGet}{port}, $listens->{name}, 'and the probes')
+    for @$container{qw(readinessProbe livenessProbe)};
 is(get($pod_port, $container->{readinessProbe}{httpGet}{path})->{status}, 204,
    'Deployment: it is ready');
 

@@ -45,7 +45,7 @@ sub example {
 
     $text = slurp(example_file($text)) if $text !~ /\n/;
 
-    $text =~ s{modules/ngx_http_k8s_sa_module\.so}{$ENV{K8S_SA_MODULE}};
+    $text =~ s{\S*modules/ngx_http_k8s_sa_module\.so}{$ENV{K8S_SA_MODULE}};
     $text =~ s{\b(listen\s+)(?:127\.0\.0\.1:)?(\d+)}
               {$1 . '127.0.0.1:' . ($port{$2} ||= free_port())}ge;
     $text =~ s{\b127\.0\.0\.1:(\d+)(?!\d)}
