@@ -39,6 +39,14 @@ build() {
 
 # In the second one: install and try
 
+stop_nginx() {
+    local pid
+
+    pid=$(cat /run/nginx.pid 2>/dev/null) || return 0
+    kill "$pid"
+    timeout 10 tail -f --pid="$pid" /dev/null
+}
+
 try() {
     local out=/cache/deb/$1 url=http://127.0.0.1:18080 status
 
@@ -69,7 +77,7 @@ server {
 END
     rm /etc/nginx/sites-enabled/default
     nginx
-    at_exit "nginx -s stop"
+    at_exit stop_nginx
 
     say "$(k8s-sa-client --count 1 "$url/" \
            --token-file t/fixtures/1.36.2/tokens/long-aud-service2.jwt \
@@ -81,12 +89,10 @@ END
     [ "$status" = 401 ] || fail "without a token: $status"
     say "without a token: $status"
 
-    nginx -s stop
-    AT_EXIT=()
+    stop_nginx
     step "removing the module" apt-get purge -y -q $MODULE_PACKAGE
     [ ! -e /etc/nginx/modules-enabled/50-mod-http-k8s-sa.conf ] \
         || fail "the module is still enabled"
-    sleep 1
 }
 
 
@@ -100,6 +106,7 @@ esac
 [ "$(id -u)" = 0 ] || fail "has to be root, for chroots"
 SUITE=${1:-bookworm}
 
+say "the Debian packages: built in a fresh $SUITE, tried in another one"
 util/chroot.sh "$SUITE" util/deb-test.sh build "$SUITE"
 util/chroot.sh "$SUITE" util/deb-test.sh try "$SUITE"
 say "passed: $K8S_SA_CACHE/deb/$SUITE"
