@@ -236,6 +236,11 @@ export PERL5LIB PERL5OPT TMPDIR BUILD K8S_SA_MODULE K8S_SA_CLIENT \
 
 at_exit stop_leftovers
 
+# t/token_review_load.t has more than a thousand connections
+if [ "$(ulimit -n)" != unlimited ] && [ "$(ulimit -n)" -lt 4096 ]; then
+    ulimit -n 4096 || fail "tests need 4096 open files: ulimit -n"
+fi
+
 for part in "$@"; do
     say "tests: $part"
     before=$((PASSED + FAILED + SKIPPED))
