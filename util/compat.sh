@@ -29,17 +29,35 @@ COMPAT_PACKAGES=(
 
 # What runs in the chroot
 
-# plain NAME OPTION...: nginx's own configure, in a fresh copy of its sources
+# plain TARGET OPTION...: nginx's own configure, in a fresh copy of its sources
 
 plain() {
-    local dir=$SCRATCH/plain.$1 configure=./configure
+    local dir=$SCRATCH/plain.$1 target=$1 configure=./configure
     shift
 
     cp -r "$SOURCES" "$dir"
     cd "$dir"
     [ -f $configure ] || configure=auto/configure
     $configure --with-http_ssl_module --with-http_v2_module "$@"
-    make -j"$(nproc)"
+    make -j"$(nproc)" -f objs/Makefile "$target"
+}
+
+# loads NGINX [MODULE]: the static one knows the directives, and Debian's takes
+# the dynamic one
+
+loads() {
+    local nginx=$1 dir=$SCRATCH/loads
+    shift
+
+    mkdir -p "$dir/logs"
+    cat >"$dir/nginx.conf" <<END
+${1:+load_module $1;}
+error_log  stderr;
+pid        nginx.pid;
+events { }
+http { access_log off; server { k8s_sa_realm test; } }
+END
+    "$nginx" -p "$dir" -c nginx.conf -t
 }
 
 # nginx as its authors publish it, without Debian's patches
@@ -74,7 +92,7 @@ http_versions() {
 }
 
 inside() {
-    local suite=$1 configuration http openssl
+    local suite=$1 http openssl
 
     install_packages "${COMPAT_PACKAGES[@]}"
     install_test_nginx
@@ -85,23 +103,11 @@ inside() {
     step "fetching nginx's sources" get_sources "$suite"
     SOURCES=$(echo "$SCRATCH"/nginx-*/)
     step "--with-compat --add-dynamic-module" \
-        plain dynamic --with-compat --add-dynamic-module="$PWD"
-    step "--add-module" plain static --add-module="$PWD"
-
-    # the static one knows the directives, the dynamic one loads
-    configuration='error_log stderr; events { } http {
-        access_log off; server { k8s_sa_realm test; } }'
-    for kind in static dynamic; do
-        (
-            cd "$SCRATCH/plain.$kind"
-            mkdir -p logs
-            : >module.conf
-            [ $kind = static ] || echo "load_module" \
-                "objs/ngx_http_k8s_sa_module.so;" >module.conf
-            echo "$configuration" | cat module.conf - >test.conf
-            objs/nginx -p "$PWD" -c test.conf -t
-        ) || fail "the $kind module does not load"
-    done
+        plain modules --with-compat --add-dynamic-module="$PWD"
+    step "which Debian's nginx loads" loads /usr/sbin/nginx \
+        "$SCRATCH/plain.modules/objs/ngx_http_k8s_sa_module.so"
+    step "--add-module" plain binary --add-module="$PWD"
+    step "which has the directives" loads "$SCRATCH/plain.binary/objs/nginx"
 
     util/test.sh unit nginx 2>&1 | tee "$SCRATCH/tests"
     http=$(http_versions "$SCRATCH/tests")
