@@ -102,7 +102,7 @@ $(NGINX_STAMP): config Makefile $(wildcard $(NGINX_SRC)/conf_flags) \
 
 $(MODULE): $(NGINX_STAMP) $(HEADERS) $(wildcard *.c src/*/*.c)
 	$(MAKE) -C $(NGINX_TREE) -f objs/Makefile modules
-	cp $(NGINX_TREE)/objs/ngx_http_k8s_sa_module.so $@
+	cp --remove-destination $(NGINX_TREE)/objs/ngx_http_k8s_sa_module.so $@
 
 
 install: all
