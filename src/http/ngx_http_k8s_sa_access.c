@@ -185,6 +185,12 @@ ngx_http_k8s_sa_suspend(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
         ngx_post_event(r->connection->read, &ngx_posted_events);
 
     } else if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+
+        /* it ends now, and must not be resumed meanwhile */
+
+        ngx_k8s_sa_issuer_unwait(&ctx->waiter);
+        ngx_k8s_sa_review_cancel(&ctx->review);
+
         return NGX_ERROR;
     }
 
