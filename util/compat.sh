@@ -63,10 +63,20 @@ END
 # nginx as its authors publish it, without Debian's patches
 
 get_sources() {
-    other_suite deb-src "$1"
-    cd "$SCRATCH"
-    apt_other apt-get source -q --tar-only nginx
-    tar -xf nginx_*.orig.tar.*z
+    other_suite deb-src "$1" \
+        && cd "$SCRATCH" \
+        && apt_other apt-get source -q --tar-only nginx \
+        && tar -xf nginx_*.orig.tar.*z
+}
+
+plain_builds() {
+    SOURCES=$(echo "$SCRATCH"/nginx-*/)
+    step "--with-compat --add-dynamic-module" \
+        plain modules --with-compat --add-dynamic-module="$PWD"
+    step "which Debian's nginx loads" loads /usr/sbin/nginx \
+        "$SCRATCH/plain.modules/objs/ngx_http_k8s_sa_module.so"
+    step "--add-module" plain binary --add-module="$PWD"
+    step "which has the directives" loads "$SCRATCH/plain.binary/objs/nginx"
 }
 
 version_of() {
@@ -92,7 +102,7 @@ http_versions() {
 }
 
 inside() {
-    local suite=$1 http openssl
+    local suite=$1 result http openssl
 
     install_packages "${COMPAT_PACKAGES[@]}"
     install_test_nginx
@@ -100,14 +110,16 @@ inside() {
     step "building with clang" make -j"$(nproc)" BUILD=build-clang CC=clang
     step "building with gcc" make -j"$(nproc)" BUILD=build CC=gcc
 
-    step "fetching nginx's sources" get_sources "$suite"
-    SOURCES=$(echo "$SCRATCH"/nginx-*/)
-    step "--with-compat --add-dynamic-module" \
-        plain modules --with-compat --add-dynamic-module="$PWD"
-    step "which Debian's nginx loads" loads /usr/sbin/nginx \
-        "$SCRATCH/plain.modules/objs/ngx_http_k8s_sa_module.so"
-    step "--add-module" plain binary --add-module="$PWD"
-    step "which has the directives" loads "$SCRATCH/plain.binary/objs/nginx"
+    # the list of the newest suite may be ahead of the files
+    say "fetching nginx's sources ..."
+    if (get_sources "$suite") >"$SCRATCH/sources.log" 2>&1; then
+        plain_builds
+        result=pass
+    else
+        grep '^E:' "$SCRATCH/sources.log" >&2 || true
+        say "  the archive has none: nginx's own configure is not tried"
+        result="pass; no sources for nginx's own configure"
+    fi
 
     util/test.sh unit nginx 2>&1 | tee "$SCRATCH/tests"
     http=$(http_versions "$SCRATCH/tests")
@@ -115,10 +127,11 @@ inside() {
 
     # shellcheck disable=SC1091
     . /etc/os-release
-    printf '| Debian %s (%s) | %s | %s | %s | %s | gcc %s, clang %s | pass |\n' \
+    printf '| Debian %s (%s) | %s | %s | %s | %s | gcc %s, clang %s | %s |\n' \
         "${VERSION_ID:-testing}" "$suite" "$(version_of nginx)" "$http" \
         "${openssl%.*}" "$(version_of libjansson-dev)" \
         "$(gcc -dumpversion)" "$(clang -dumpversion | sed 's/\..*//')" \
+        "$result" \
         >"/cache/compat/$suite"
 }
 
