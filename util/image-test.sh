@@ -6,7 +6,9 @@
 #
 # With Debian's buildah, without a container engine and without a registry: the
 # base image is a minimal Debian trixie that mmdebstrap makes (or BASE-TREE.tar,
-# such as util/chroot.sh keeps one).  Has to be root.
+# such as util/chroot.sh keeps one).  The sidecar runs as the manifests in
+# conf-examples/kubernetes/ want it: as another user than root, without
+# capabilities, on a file system that it cannot write to.  Has to be root.
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -44,7 +46,7 @@ import_base() {
 }
 
 build() {
-    images bud -q --pull-never --layers=false --target "$1" -t "k8s-sa-$1" .
+    images bud --pull-never --layers=false --target "$1" -t "k8s-sa-$1" .
 }
 
 size_of() {
@@ -57,6 +59,7 @@ if [ ! -e "$TREE" ]; then
     mv "$SCRATCH/cache/debian-trixie.tar" "$TREE"
 fi
 
+say "the images of the Dockerfile, by buildah; then one calls the other"
 mkdir -p "$SCRATCH/tmp"
 export TMPDIR=$SCRATCH/tmp
 step "importing the base image" import_base "$TREE"
@@ -111,23 +114,46 @@ chmod -R a+rX "$SCRATCH/nginx"
 mapfile -t SIDECAR < <(entrypoint sidecar)
 mapfile -t CLIENT < <(entrypoint client)
 
-stop_sidecar() {
-    local pid
+# What a container engine does for a pod's securityContext.  It also gives the
+# standard output to the image's user, for nginx opens /dev/stdout; buildah does
+# not.
 
-    # nginx's own, which the container and we see by the same number
-    pid=$(cat "${MOUNTED[sidecar]}/tmp/nginx.pid" 2>/dev/null) || return 0
-    if [ "$(readlink "/proc/$pid/root")" != / ]; then
-        kill -QUIT "$pid"
-    fi
-    wait
+run_locked() {
+    local root=$1 conf=$2
+    shift 2
+
+    # shellcheck disable=SC2016
+    exec unshare --mount bash -euc '
+        root=$1 conf=$2
+        shift 2
+        mkdir -p "$root/proc" "$root/dev"
+        mount --bind "$root" "$root"
+        mount -t proc proc "$root/proc"
+        mount -t tmpfs tmpfs "$root/dev"
+        : >"$root/dev/null"
+        mount --bind /dev/null "$root/dev/null"
+        ln -s /proc/self/fd/1 "$root/dev/stdout"
+        ln -s /proc/self/fd/2 "$root/dev/stderr"
+        mount -t tmpfs tmpfs "$root/tmp"
+        mount --bind "$conf" "$root/etc/nginx"
+        mount -o remount,bind,ro "$root"
+        exec setpriv --no-new-privs \
+            chroot --userspec=65532:65532 --groups=65532 "$root" "$@"
+        ' run_locked "$root" "$conf" "$@"
 }
 
-# a container engine gives the standard output to the image's user
 : >"$SCRATCH/sidecar.log"
 chown 65532 "$SCRATCH/sidecar.log"
 
-images run --isolation chroot -v "$SCRATCH/nginx:/etc/nginx:ro" \
-    "${CONTAINER[sidecar]}" -- "${SIDECAR[@]}" >>"$SCRATCH/sidecar.log" 2>&1 &
+run_locked "${MOUNTED[sidecar]}" "$SCRATCH/nginx" "${SIDECAR[@]}" \
+    >>"$SCRATCH/sidecar.log" 2>&1 &
+NGINX=$!
+
+stop_sidecar() {
+    kill -QUIT "$NGINX" 2>/dev/null || true
+    wait
+}
+
 at_exit stop_sidecar
 
 for _ in {1..100}; do
@@ -160,16 +186,19 @@ health() {
         /usr/bin/healthcheck "$@" && echo healthy
 }
 
-user_of_nginx() {
-    local pid
+rights_of_nginx() {
+    sed -n 's/^Uid:\t\([0-9]*\).*/uid \1/p; s/^CapPrm:\t/capabilities /p' \
+        "/proc/$NGINX/status" | paste -sd ' '
+}
 
-    pid=$(cat "${MOUNTED[sidecar]}/tmp/nginx.pid")
-    sed -n 's/^Uid:\t\([0-9]*\).*/uid \1/p' "/proc/$pid/status"
+write_into_image() {
+    touch "/proc/$NGINX/root/etc/new"
 }
 
 check "a health check" '^healthy' health "$PORT"
 check "one of a port where nobody listens" 'no connection' health 1
-check "nginx runs as" '^uid 65532$' user_of_nginx
+check "nginx runs as" '^uid 65532 capabilities 0+$' rights_of_nginx
+check "its file system" 'Read-only' write_into_image
 check "a genuine token" \
     "status=200, response: 'hello system:serviceaccount:mytest:service1'" \
     call long-aud-service2
@@ -180,4 +209,4 @@ check "the log on standard error" 'k8s_sa.*audience' \
     cat "$SCRATCH/sidecar.log"
 
 stop_sidecar
-say "passed"
+say "passed: k8s-sa-sidecar and k8s-sa-client"
