@@ -268,7 +268,7 @@ up() {
 
     say "starting etcd, kube-apiserver, kube-controller-manager ..."
     start_etcd
-    start_apiserver --signing-key "$PKI/sa.key"
+    start_apiserver --signing-key "$PKI/sa.key" --key-file "$PKI/sa.pub"
     start_controller_manager
     READY=yes
     say "ready: $KUBE_URL (its particulars: $DIR/env)"

@@ -10,18 +10,22 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 
 use JSON::PP;
+use MIME::Base64 qw(decode_base64);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
 use K8sSa;
+use K8sSa::Kube;
 use K8sSa::Nginx;
 
 
-my $root = "$FindBin::Bin/../..";
-my $manifests = "$root/conf-examples/kubernetes";
+my $root = fixture('..') . '/..';
+my $examples = "$root/conf-examples";
+my $manifests = "$examples/kubernetes";
 my $client = $ENV{K8S_SA_CLIENT} || "$root/build/k8s-sa-client";
 my $default = 'system:serviceaccount:mytest:default';
 my $service1 = 'system:serviceaccount:mytest:service1';
+my $tutorial = slurp("$root/docs/tutorial.md");
 
 
 # Output of a shell's command line; it has to succeed
@@ -33,12 +37,21 @@ sub sh {
     return $out;
 }
 
-sub kube { return sh("$root/util/kube.sh $_[0]") }
-sub kubectl { return kube("kubectl $_[0]") }
+sub kubectl {
+    my ($command) = @_;
+    return kube('kubectl', split ' ', $command);
+}
 
-sub cluster {
-    my $dir = $ENV{KUBE_DIR} || ($ENV{TMPDIR} || '/tmp') . "/k8s-sa-kube.$>";
-    return map { /^(\w+)=(.*)$/ } split /\n/, slurp("$dir/env");
+# A command as it stands in the tutorial
+
+sub step {
+    my ($command) = @_;
+
+    like($tutorial, qr/^ {4}kubectl \Q$command\E$/m,
+         "in the tutorial: kubectl $command");
+    $command =~ s{-f (\S)}{-f $manifests/$1}g;
+
+    return kubectl($command);
 }
 
 sub until_true {
@@ -54,46 +67,53 @@ sub until_true {
     return;
 }
 
-END {
-    my $status = $?;
-    system "$root/util/kube.sh down >/dev/null 2>&1";
-    $? = $status;
-}
-
-kube('up');
-
-my %kube = cluster();
+my %kube = %{kube_up()};
 my $port = free_port();
 
 $ENV{KUBERNETES_SERVICE_HOST} = '127.0.0.1';
 $ENV{KUBERNETES_SERVICE_PORT} = $kube{KUBE_PORT};
 
-ok(kubectl("apply -f $manifests/namespace.yaml"), 'namespace mytest');
+
+# 1. The scenario
+
+step('apply -f namespace.yaml -f service-accounts.yaml');
 
 # the whole of what a user may apply, as the API server sees it
 like(kubectl("apply --dry-run=server -f $manifests -f $manifests/tutorial"),
      qr/deployment\.apps\/service2 created/, 'all manifests are accepted');
-
-kubectl("apply -f $manifests/service-accounts.yaml");
+like(kubectl("apply -f $examples/external-auth-ingress.yaml"),
+     qr/ingress\.networking\.k8s\.io\/service2 created/,
+     'external-auth-ingress.yaml is accepted');
 
 
 # Tokens as they are in a pod: a file, by its path
 
 sub legacy_token {
-    my $token = until_true(20, sub {
-        my $encoded = kubectl('-n mytest get secret default-token'
-                              . " -o jsonpath='{.data.token}'");
-        return $encoded && sh("echo $encoded | base64 -d");
+    my $encoded = until_true(20, sub {
+        return kubectl('-n mytest get secret default-token'
+                       . ' -o jsonpath={.data.token}');
     }) or BAIL_OUT('no token in the secret');
 
-    return write_file('default', remember($token));
+    return write_file('default.jwt', remember(decode_base64($encoded)));
 }
 
 sub issued {
     my ($account, @audiences) = @_;
-    my $token = kube("token mytest $account @audiences");
-    $token =~ s/\s+\z//;
-    return remember($token);
+    return kube_token('mytest', $account, @audiences);
+}
+
+# The pod that a Deployment asks for, as the API server admits it
+
+sub pod {
+    my ($name, $deployment) = @_;
+    my $template = decode_json(kubectl(
+        "-n mytest get deployment $deployment -o json"))->{spec}{template};
+
+    my $file = write_file("$name.json", encode_json({
+        apiVersion => 'v1', kind => 'Pod', spec => $template->{spec},
+        metadata => { name => $name, namespace => 'mytest' } }));
+
+    return decode_json(kubectl("apply -f $file -o json"))->{spec};
 }
 
 
@@ -145,10 +165,9 @@ sub restart_sidecar {
 # Service 1: what it logs about one call
 
 sub call {
-    my ($token_file, $url) = @_;
-    my $out = qx{$client --count 1 --timeout 5s --token-file $token_file \\
-                 ${\ ($url || "http://127.0.0.1:$port/")} 2>&1};
-    return $out;
+    my ($token_file) = @_;
+    return scalar qx{$client --count 1 --timeout 5s --token-file $token_file \\
+                     http://127.0.0.1:$port/ 2>&1};
 }
 
 sub is_200 {
@@ -165,33 +184,79 @@ sub is_status {
 
 # 2. A token by hand
 
-kubectl("apply -f $manifests/tutorial/legacy-token.yaml");
+step('apply -f tutorial/legacy-token.yaml');
 my $old = legacy_token();
 my $inspected = sh("$client inspect $old");
 
 like($inspected, qr/"iss": *"kubernetes\/serviceaccount"/,
      'step 2: the issuer of a legacy token');
 like($inspected, qr/"sub": *"\Q$default\E"/, 'step 2: the subject');
+like($inspected, qr/serviceaccount\/namespace": *"mytest"/,
+     'step 2: the namespace');
 like($inspected, qr/serviceaccount\/secret.name": *"default-token"/,
      'step 2: the secret');
+like($inspected, qr/serviceaccount\/service-account.name": *"default"/,
+     'step 2: the account');
+like($inspected, qr/serviceaccount\/service-account.uid": *"[0-9a-f-]{36}"/,
+     'step 2: its uid');
 unlike($inspected, qr/"(?:exp|aud)":/, 'step 2: no end, no audience');
 
 
 # 3. Service 1 before Service 2
 
-like(call($old, 'http://service2.mytest.invalid/'),
-     qr/target=\S+, error: .*resolve/i, 'step 3: the name does not resolve');
+step('apply -f tutorial/service1-default-token.yaml');
+
+my ($container) = @{until_true(20, sub {
+    return eval { pod('service1-0', 'service1')->{containers} };
+}) || BAIL_OUT('no pod of Service 1')};
+
+is_deeply($container->{args}, [ 'http://service2/' ],
+          'step 3: Service 1 calls Service 2');
+
+# which is where the client looks for a token
+my $mounted = $container->{volumeMounts}[0]{mountPath};
+
+is($mounted, '/var/run/secrets/kubernetes.io/serviceaccount',
+   'step 2: the admission controller mounts a token');
+like(sh("$client --help"), qr/--token-file FILE.*\s\Q$mounted\E\/token$/ms,
+     'step 3: Service 1 takes it');
+
+my $url = 'http://service2.mytest.invalid/';
+my $out = qx{$client --count 2 --token-file $old $url 2>&1};
+
+like($out, qr/^[\d\/]{10} [\d:]{8} start client: \Q$url\E$/m,
+     'step 3: Service 1 starts');
+
+my @at = $out =~ /^\S+\ ((?:\d\d:?){3})\ target=\Q$url\E,
+               \ error:\ could\ not\ resolve\ host/mgx;
+is(scalar @at, 2, 'step 3: the name does not resolve') or diag($out);
+
+my ($first, $second) = map { my ($h, $m, $s) = split /:/;
+                             ($h * 60 + $m) * 60 + $s } @at;
+cmp_ok(abs(($second - $first) % 86400 - 5), '<=', 1,
+       'step 3: every five seconds');
 
 
 # 4. TokenReview by hand
 
 sub review {
     my ($token) = @_;
-    $token =~ s/\s+\z//;
-    return decode_json(kube('api POST /apis/authentication.k8s.io/v1/'
-        . "tokenreviews '" . encode_json({
-            apiVersion => 'authentication.k8s.io/v1', kind => 'TokenReview',
-            spec => { token => $token } }) . "'"))->{status};
+    my $file = write_file('review.json', encode_json({
+        apiVersion => 'authentication.k8s.io/v1', kind => 'TokenReview',
+        spec => { token => $token } }));
+
+    return decode_json(kubectl("create -o json -f $file"))->{status};
+}
+
+# the API server remembers its own verdicts for ten seconds
+
+sub refused {
+    my ($token) = @_;
+
+    return until_true(30, sub {
+        my $status = review($token);
+        return !$status->{authenticated} && $status;
+    });
 }
 
 my $status = review(slurp($old));
@@ -203,61 +268,66 @@ is_deeply($status->{user}{groups},
       'system:authenticated' ], 'step 4: groups');
 
 write_file('invalidated', slurp($old));
-kubectl('-n mytest delete serviceaccount default');
+step('-n mytest delete serviceaccount default');
 
-# the API server remembers its own verdicts for ten seconds
-$status = until_true(20, sub {
-    my $status = review(slurp($old));
-    return !$status->{authenticated} && $status;
-});
-like($status->{error}, qr/invalid bearer token.*invalidated/,
-     'step 4: the token is invalidated with its account');
+$status = refused(slurp($old));
+is($status->{error}, '[invalid bearer token, Token has been invalidated]',
+   'step 4: the token is invalidated with its account');
 
 
 # 5. Service 2 in TokenReview mode
 
 $kube{service2} = free_port();
 
-kubectl("apply -f $manifests/service2-config.yaml"
-        . " -f $manifests/tutorial/issuer-tokenreview.yaml"
-        . " -f $manifests/service2.yaml");
+step('apply -f service2-config.yaml -f tutorial/issuer-tokenreview.yaml'
+     . ' -f service2.yaml');
 
 container('service2.conf', %{config_map('service2-nginx')});
 restart_sidecar();
 
 is_status($old, 503, 'step 5: the sidecar may not ask yet');
+like($sidecar->log, qr/token review of issuer "cluster" failed: .* 403/,
+     'step 5: its log says so');
 
-kubectl("apply -f $manifests/tutorial/auth-delegator.yaml");
+step('apply -f tutorial/auth-delegator.yaml');
 
 until_true(20, sub { call($old) =~ /status=401/ });
 is_status($old, 401, 'step 5: the invalidated token');
 
 until_true(20, sub {
-    qx{$root/util/kube.sh kubectl -n mytest get sa default 2>&1};
-    return $? == 0;
+    return eval { kubectl('-n mytest get serviceaccount default') };
 });
-kubectl("apply -f $manifests/tutorial/legacy-token.yaml");
+step('apply -f tutorial/legacy-token.yaml');
 my $new = legacy_token();
 is_200($new, $default, 'step 5: after a restart, with the new token');
 
 
 # 6. A static key
 
-my $verified = sh("$client verify --legacy --pub-key $kube{KUBE_SA_PUB} $new");
+my ($ps) = $tutorial =~ /^    (ps -C kube-apiserver .*)$/m;
+my ($sa_pub) = sh($ps) =~ /^--service-account-key-file=(\Q$kube{KUBE_DIR}\E.*)$/m;
+ok($sa_pub, 'step 6: the API server names the file');
+
+my $verified = sh("$client verify --legacy --pub-key $sa_pub $new");
 like($verified, qr/^valid: \Q$default\E$/m, 'step 6: verified offline');
 
-sub static_key {
-    my ($conf) = @_;
-    sh("$root/util/kube.sh kubectl -n mytest create configmap service2-issuer"
-       . " --from-file=issuer.conf=$manifests/tutorial/$conf"
-       . " --from-file=sa.pub=$kube{KUBE_SA_PUB} --dry-run=client -o yaml"
-       . " >" . dir() . '/issuer.yaml');
-    kubectl('apply -f ' . dir() . '/issuer.yaml');
+# a ConfigMap with FILE as the issuer, and the key
+
+sub issuer {
+    my ($file) = @_;
+    my $map = kubectl('-n mytest create configmap service2-issuer'
+        . " --from-file=issuer.conf=$file --from-file=sa.pub=$sa_pub"
+        . ' --dry-run=client -o yaml');
+
+    kubectl('apply -f ' . write_file('issuer.yaml', $map));
     restart_sidecar();
 }
 
-static_key('static-key.conf');
+issuer("$manifests/tutorial/static-key.conf");
 is_200($new, $default, 'step 6: the same token by the static key');
+is(sh("curl -sS --noproxy '*' --max-time 10 -w ' %{http_code}'"
+      . " -H \"Authorization: Bearer \$(cat $new)\" http://127.0.0.1:$port/"),
+   "hello $default 200", 'step 6: by curl');
 
 
 # 7. Disadvantages
@@ -265,23 +335,28 @@ is_200($new, $default, 'step 6: the same token by the static key');
 is_200(dir() . '/invalidated', $default,
        'step 7: a static key does not know that the account is gone');
 
+kubectl("apply -f $manifests/tutorial/issuer-tokenreview.yaml");
+restart_sidecar();
+is_200($new, $default, 'step 7: TokenReview');
+write_file('another', issued('service1'));
+kube('stop-apiserver');
+is_status(dir() . '/another', 503, 'step 7: it needs the API server');
+kube('start-apiserver');
+
 
 # 8. A projected token
 
-kubectl("apply -f $manifests/service1.yaml");
+step('apply -f service1.yaml');
 
-my $template = decode_json(kubectl('-n mytest get deployment service1 -o json'))
-               ->{spec}{template};
-my $source = $template->{spec}{volumes}[0]{projected}{sources}[0]
-             ->{serviceAccountToken};
+my $spec = pod('service1-1', 'service1');
+my $source = $spec->{volumes}[0]{projected}{sources}[0]{serviceAccountToken};
 
 is($source->{audience}, 'service2', 'step 8: the volume has an audience');
 is($source->{expirationSeconds}, 600, 'step 8: and a life time');
-
-write_file('pod.json', encode_json({
-    apiVersion => 'v1', kind => 'Pod', spec => $template->{spec},
-    metadata => { name => 'service1-1', namespace => 'mytest' } }));
-kubectl('apply -f ' . dir() . '/pod.json');
+is_deeply($spec->{containers}[0]{args},
+          [ '--token-file',
+            "$spec->{containers}[0]{volumeMounts}[0]{mountPath}/$source->{path}",
+            'http://service2/' ], 'step 8: Service 1 reads that file');
 
 {
     local $ENV{KUBE_POD} = 'service1-1';
@@ -295,14 +370,38 @@ like($inspected, qr/"pod": *\{[^}]*"name": *"service1-1"/,
      'step 8: bound to the pod');
 like($inspected, qr/"exp":/, 'step 8: it expires');
 
-static_key('static-key-audience.conf');
+issuer("$manifests/tutorial/static-key-audience.conf");
 is_status($new, 401, 'step 8: the default token has no audience');
+like($sidecar->log('access'), qr/ 401 legacy_token /, 'step 8: the log says so');
 is_200($projected, $service1, 'step 8: the projected one');
+
+
+# What all of them may do: nothing but run
+
+for my $deployment (@{decode_json(kubectl('get deployments -A -o json'))
+                      ->{items}})
+{
+    my $name = $deployment->{metadata}{name};
+    my $spec = $deployment->{spec}{template}{spec};
+
+    ok($spec->{securityContext}{runAsNonRoot}, "$name: not as root");
+
+    for my $container (@{$spec->{containers}}) {
+        my $context = $container->{securityContext};
+
+        $name = "$deployment->{metadata}{name}, $container->{name}";
+        ok($context->{readOnlyRootFilesystem}, "$name: read-only");
+        is_deeply($context->{capabilities}, { drop => [ 'ALL' ] },
+                  "$name: no capabilities");
+        ok(!$context->{allowPrivilegeEscalation}, "$name: nor more of them");
+        ok($container->{resources}{limits}{memory}, "$name: limits");
+    }
+}
 
 
 # 9. Discovery
 
-kubectl("apply -f $manifests/service2-issuer.yaml -f $manifests/rbac.yaml");
+step('apply -f service2-issuer.yaml -f rbac.yaml');
 
 my $own = issued('service2');
 my $get = "curl -sSf --noproxy '*' --max-time 10 --cacert $kube{KUBE_CA}"
@@ -317,9 +416,38 @@ restart_sidecar();
 is_200($projected, $service1, 'step 9: the projected token');
 is_status($new, 401, 'step 9: the default token');
 
+# no API is asked: what it would say of the token is not known here
+
+kubectl('-n mytest delete pod service1-1 --grace-period=0 --force');
+ok(refused(slurp($projected)), 'step 9: the pod is gone, says the API server');
+is_200($projected, $service1, 'step 9: which discovery does not know');
+
+# "both checks together", as in the example
+
+my ($both) = slurp("$examples/tokenreview-and-keys.conf")
+             =~ /^ {4}(k8s_sa_issuer .*?^ {4}\})$/ms;
+issuer(write_file('both.conf', "$both\n"));
+write_file('another', issued('service1', 'service2'));
+is_status($projected, 401, 'step 9: both together do');
+is_200(dir() . '/another', $service1, 'step 9: another token passes both');
+
 # the keys are at hand, whatever becomes of the API server
+
+step('apply -f service2-issuer.yaml -f rbac.yaml');
+restart_sidecar();
+is_200($projected, $service1, 'step 9: discovery again');
 kube('stop-apiserver');
 is_200($projected, $service1, 'step 9: without the API server');
+kube('start-apiserver');
+
+
+# The end
+
+kubectl('delete namespace mytest');
+kubectl('delete clusterrolebinding mytest-service2-auth-delegator'
+        . ' mytest-service2-issuer-discovery');
+unlike(kubectl('get clusterrolebindings,namespaces'), qr/mytest/,
+       'nothing of it is left');
 
 
 K8sSa::Nginx::finish();
