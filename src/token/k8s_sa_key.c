@@ -3,9 +3,9 @@
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/param_build.h>
-#include <openssl/x509.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,8 +21,10 @@
 
 static int k8s_sa_ed25519_is_weak(const unsigned char *x);
 static int k8s_sa_key_create(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
-    k8s_sa_kty_e kty, EVP_PKEY *pkey, k8s_sa_error_t *err);
-static int k8s_sa_key_name(k8s_sa_key_t *key);
+    k8s_sa_kty_e kty, EVP_PKEY *pkey, const unsigned char *spki, size_t len,
+    k8s_sa_error_t *err);
+static int k8s_sa_key_name(k8s_sa_key_t *key, const unsigned char *spki,
+    size_t len);
 static int k8s_sa_key_order(k8s_sa_key_t *key, size_t len);
 static EVP_PKEY *k8s_sa_pkey_rsa(const unsigned char *n, size_t n_len,
     const unsigned char *e, size_t e_len);
@@ -33,10 +35,20 @@ static int k8s_sa_pkey_check(EVP_PKEY *pkey);
 static int k8s_sa_key_failed(const char *what, k8s_sa_error_t *err);
 
 
+/* RFC 5480 section 2.1.1: length, id-ecPublicKey, the curve's length and id */
+
+#define K8S_SA_EC_ALGORITHM(len, curve)                                       \
+    K8S_SA_EC_IDS("\x30" len "\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06" curve)
+
+#define K8S_SA_EC_IDS(der)  der, sizeof(der) - 1
+
 static const k8s_sa_curve_t  k8s_sa_curves[] = {
-    { "P-256", "prime256v1", K8S_SA_KTY_P256, 256, 32 },
-    { "P-384", "secp384r1",  K8S_SA_KTY_P384, 384, 48 },
-    { "P-521", "secp521r1",  K8S_SA_KTY_P521, 521, 66 }
+    { "P-256", "prime256v1", K8S_SA_KTY_P256, 256, 32,
+      K8S_SA_EC_ALGORITHM("\x13", "\x08\x2a\x86\x48\xce\x3d\x03\x01\x07") },
+    { "P-384", "secp384r1",  K8S_SA_KTY_P384, 384, 48,
+      K8S_SA_EC_ALGORITHM("\x10", "\x05\x2b\x81\x04\x00\x22") },
+    { "P-521", "secp521r1",  K8S_SA_KTY_P521, 521, 66,
+      K8S_SA_EC_ALGORITHM("\x10", "\x05\x2b\x81\x04\x00\x23") }
 };
 
 #define K8S_SA_CURVES  (sizeof(k8s_sa_curves) / sizeof(k8s_sa_curves[0]))
@@ -118,9 +130,10 @@ k8s_sa_key_rsa(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
     const unsigned char *n, size_t n_len, const unsigned char *e,
     size_t e_len, k8s_sa_error_t *err)
 {
-    int        rc;
-    size_t     bits;
-    EVP_PKEY  *pkey;
+    int             rc;
+    size_t          bits;
+    EVP_PKEY       *pkey;
+    unsigned char  *p, spki[K8S_SA_SPKI_MAX];
 
     if (n_len == 0 || n[0] == 0 || e_len == 0 || e[0] == 0) {
         k8s_sa_error_set(err, "RSA modulus or exponent is empty or begins "
@@ -165,7 +178,10 @@ k8s_sa_key_rsa(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
         return K8S_SA_ERROR;
     }
 
-    rc = k8s_sa_key_create(key, digests, K8S_SA_KTY_RSA, pkey, err);
+    p = k8s_sa_spki_rsa(spki + sizeof(spki), n, n_len, e, e_len);
+
+    rc = k8s_sa_key_create(key, digests, K8S_SA_KTY_RSA, pkey, p,
+                           spki + sizeof(spki) - p, err);
     if (rc != K8S_SA_OK) {
         return rc;
     }
@@ -182,15 +198,19 @@ k8s_sa_key_ec(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
     const k8s_sa_curve_t *curve, const unsigned char *x,
     const unsigned char *y, k8s_sa_error_t *err)
 {
-    int        rc;
-    EVP_PKEY  *pkey;
+    int             rc;
+    EVP_PKEY       *pkey;
+    unsigned char  *p, spki[K8S_SA_SPKI_MAX];
 
     pkey = k8s_sa_pkey_ec(curve, x, y);
     if (pkey == NULL) {
         return k8s_sa_key_failed("point is not on the curve", err);
     }
 
-    rc = k8s_sa_key_create(key, digests, curve->kty, pkey, err);
+    p = k8s_sa_spki_ec(spki + sizeof(spki), curve, x, y);
+
+    rc = k8s_sa_key_create(key, digests, curve->kty, pkey, p,
+                           spki + sizeof(spki) - p, err);
     if (rc != K8S_SA_OK) {
         return rc;
     }
@@ -214,8 +234,9 @@ int
 k8s_sa_key_ed25519(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
     const unsigned char *x, k8s_sa_error_t *err)
 {
-    int        rc;
-    EVP_PKEY  *pkey;
+    int             rc;
+    EVP_PKEY       *pkey;
+    unsigned char  *p, spki[K8S_SA_SPKI_MAX];
 
     if (k8s_sa_ed25519_is_weak(x)) {
         k8s_sa_error_set(err, "Ed25519 key is a point of small order");
@@ -228,7 +249,10 @@ k8s_sa_key_ed25519(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
         return k8s_sa_key_failed("Ed25519 key is invalid", err);
     }
 
-    rc = k8s_sa_key_create(key, digests, K8S_SA_KTY_ED25519, pkey, err);
+    p = k8s_sa_spki_ed25519(spki + sizeof(spki), x);
+
+    rc = k8s_sa_key_create(key, digests, K8S_SA_KTY_ED25519, pkey, p,
+                           spki + sizeof(spki) - p, err);
     if (rc != K8S_SA_OK) {
         return rc;
     }
@@ -263,7 +287,8 @@ k8s_sa_ed25519_is_weak(const unsigned char *x)
 
 static int
 k8s_sa_key_create(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
-    k8s_sa_kty_e kty, EVP_PKEY *pkey, k8s_sa_error_t *err)
+    k8s_sa_kty_e kty, EVP_PKEY *pkey, const unsigned char *spki, size_t len,
+    k8s_sa_error_t *err)
 {
     size_t               i, n;
     k8s_sa_key_t        *k;
@@ -288,7 +313,7 @@ k8s_sa_key_create(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
         }
     }
 
-    if (k8s_sa_key_name(k) != K8S_SA_OK) {
+    if (k8s_sa_key_name(k, spki, len) != K8S_SA_OK) {
         k8s_sa_key_free(k);
         (void) k8s_sa_openssl_no_memory();
         k8s_sa_error_set(err, "cannot compute the id of a key");
@@ -304,23 +329,12 @@ k8s_sa_key_create(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
 /* The id, and the kid that Kubernetes makes of it. */
 
 static int
-k8s_sa_key_name(k8s_sa_key_t *key)
+k8s_sa_key_name(k8s_sa_key_t *key, const unsigned char *spki, size_t len)
 {
-    int             rc, len;
-    unsigned char  *der, kid[k8s_sa_base64url_encoded_len(K8S_SA_KEY_ID_LEN)];
+    unsigned char  kid[k8s_sa_base64url_encoded_len(K8S_SA_KEY_ID_LEN)];
 
-    der = NULL;
-
-    len = i2d_PUBKEY(key->pkey, &der);
-    if (len <= 0) {
-        return K8S_SA_ERROR;
-    }
-
-    rc = EVP_Digest(der, len, key->id, NULL, key->digests->sha256, NULL);
-
-    OPENSSL_free(der);
-
-    if (rc != 1) {
+    if (EVP_Digest(spki, len, key->id, NULL, key->digests->sha256, NULL) != 1)
+    {
         return K8S_SA_ERROR;
     }
 

@@ -50,6 +50,8 @@ typedef struct {
     k8s_sa_kty_e         kty;
     unsigned             bits;
     size_t               octets;   /* of a coordinate, and of R and S */
+    const char          *algorithm;    /* DER AlgorithmIdentifier */
+    size_t               algorithm_len;
 } k8s_sa_curve_t;
 
 
@@ -96,6 +98,22 @@ int k8s_sa_key_ec(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
     const unsigned char *y, k8s_sa_error_t *err);
 int k8s_sa_key_ed25519(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
     const unsigned char *x, k8s_sa_error_t *err);
+
+/*
+ * The same numbers as DER SubjectPublicKeyInfo (RFC 5280 section 4.1), which
+ * begins where the functions return and ends at end, in front of which there
+ * must be room for K8S_SA_SPKI_MAX bytes.
+ */
+
+#define K8S_SA_SPKI_MAX  (K8S_SA_RSA_MAX_BITS / 8 + 64)
+
+unsigned char *k8s_sa_spki_rsa(unsigned char *end, const unsigned char *n,
+    size_t n_len, const unsigned char *e, size_t e_len);
+unsigned char *k8s_sa_spki_ec(unsigned char *end,
+    const k8s_sa_curve_t *curve, const unsigned char *x,
+    const unsigned char *y);
+unsigned char *k8s_sa_spki_ed25519(unsigned char *end,
+    const unsigned char *x);
 
 /* Takes another kid instead of Kubernetes' one.  K8S_SA_OK or K8S_SA_ERROR. */
 

@@ -6,11 +6,13 @@
 #include "k8s_sa_test.h"
 
 #include "token/k8s_sa_discovery.h"
+#include "token/k8s_sa_key.h"
 
 
 static EVP_PKEY  *rsa, *p256;
 
 
+static void same_id(k8s_sa_key_t *key);
 static int setup(void **state);
 static int teardown(void **state);
 
@@ -33,12 +35,15 @@ jwk_usable(const char *jwk, const char *reason)
 
     assert_int_equal(k8s_sa_keyset_count(set), rc == K8S_SA_OK);
     assert_int_equal(ERR_peek_error(), 0);
-    k8s_sa_keyset_free(set);
 
     if (rc == K8S_SA_OK) {
+        same_id(k8s_sa_keyset_key(set, 0));
+        k8s_sa_keyset_free(set);
         assert_string_equal(note.text, "");
         return 1;
     }
+
+    k8s_sa_keyset_free(set);
 
     if (strstr(note.text, reason) == NULL
         || (reason[0] == '\0' && note.text[0] != '\0'))
@@ -49,6 +54,21 @@ jwk_usable(const char *jwk, const char *reason)
     assert_non_null(strstr(err.text, reason));
 
     return 0;
+}
+
+
+/* The DER that a key is named by is ours; OpenSSL's has to be the same. */
+
+static void
+same_id(k8s_sa_key_t *key)
+{
+    size_t          n;
+    unsigned char  *id;
+
+    id = test_unb64(test_kid(key->pkey), 43, &n);
+
+    assert_int_equal(n, K8S_SA_KEY_ID_LEN);
+    assert_memory_equal(k8s_sa_key_id(key), id, n);
 }
 
 
