@@ -40,6 +40,7 @@ TEST_PACKAGES=(
     openssl curl            # keys and certificates; requests
     procps                  # what a test has left running
     prometheus              # its promtool checks the metrics
+    valgrind                # counts instructions: t/bench
 )
 
 KUBE_PACKAGES=(

@@ -2,9 +2,11 @@
 #include "shared/ngx_k8s_sa_cache.h"
 
 
+static ngx_int_t ngx_http_k8s_sa_check_cache(ngx_http_request_t *r,
+    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx, u_char *key);
 static ngx_int_t ngx_http_k8s_sa_check_keys(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
-    k8s_sa_token_t *t);
+    k8s_sa_token_t *t, u_char *key);
 static k8s_sa_verdict_e ngx_http_k8s_sa_decide(
     ngx_http_k8s_sa_loc_conf_t *lcf, k8s_sa_token_t *t,
     ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_identity_t *id, k8s_sa_error_t *err);
@@ -32,6 +34,7 @@ ngx_int_t
 ngx_http_k8s_sa_check(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     ngx_http_k8s_sa_ctx_t *ctx)
 {
+    u_char                        key[NGX_K8S_SA_CACHE_KEY_LEN];
     ngx_int_t                     rc;
     ngx_http_k8s_sa_main_conf_t  *mcf;
 
@@ -48,14 +51,16 @@ ngx_http_k8s_sa_check(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
         return ngx_http_k8s_sa_known(ctx);
     }
 
-    /* nothing is hashed that cannot be a token */
+    rc = ngx_http_k8s_sa_check_cache(r, lcf, ctx, key);
 
-    ctx->verdict = k8s_sa_token_parse(&t, ctx->token.data, ctx->token.len);
+    if (rc == NGX_DECLINED) {
+        ctx->verdict = k8s_sa_token_parse(&t, ctx->token.data,
+                                          ctx->token.len);
+        rc = NGX_OK;
 
-    rc = NGX_OK;
-
-    if (ctx->verdict == K8S_SA_VERDICT_OK) {
-        rc = ngx_http_k8s_sa_check_keys(r, lcf, ctx, &t);
+        if (ctx->verdict == K8S_SA_VERDICT_OK) {
+            rc = ngx_http_k8s_sa_check_keys(r, lcf, ctx, &t, key);
+        }
     }
 
     if (rc == NGX_OK && ctx->verdict == K8S_SA_VERDICT_OK) {
@@ -80,19 +85,22 @@ ngx_http_k8s_sa_check(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
 }
 
 
+/*
+ * Before the token is parsed, which costs more than all of this.  NGX_OK: it
+ * is known; NGX_DECLINED: it is not, and key is what to keep it by.
+ */
+
 static ngx_int_t
-ngx_http_k8s_sa_check_keys(ngx_http_request_t *r,
-    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
-    k8s_sa_token_t *t)
+ngx_http_k8s_sa_check_cache(ngx_http_request_t *r,
+    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx, u_char *key)
 {
-    u_char                        key[NGX_K8S_SA_CACHE_KEY_LEN];
-    k8s_sa_error_t                err;
-    k8s_sa_identity_t             id;
     ngx_http_k8s_sa_main_conf_t  *mcf;
 
-    mcf = ngx_http_get_module_main_conf(r, ngx_http_k8s_sa_module);
+    if (ctx->token.len > K8S_SA_TOKEN_MAX) {
+        return NGX_DECLINED;
+    }
 
-    ctx->looked_up = 1;
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_k8s_sa_module);
 
     if (ngx_http_k8s_sa_cache_key(lcf->auth->digest, &ctx->token, key)
         != NGX_OK)
@@ -102,9 +110,22 @@ ngx_http_k8s_sa_check_keys(ngx_http_request_t *r,
 
     ctx->entry = ngx_http_k8s_sa_cache_load(mcf, lcf->auth, &ctx->token, key);
 
-    if (ctx->entry) {
-        return ngx_http_k8s_sa_known(ctx);
-    }
+    return ctx->entry ? ngx_http_k8s_sa_known(ctx) : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_check_keys(ngx_http_request_t *r,
+    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
+    k8s_sa_token_t *t, u_char *key)
+{
+    k8s_sa_error_t                err;
+    k8s_sa_identity_t             id;
+    ngx_http_k8s_sa_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_k8s_sa_module);
+
+    ctx->looked_up = 1;
 
     ngx_memzero(&id, sizeof(k8s_sa_identity_t));
     err.text[0] = '\0';

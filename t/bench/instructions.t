@@ -1,0 +1,60 @@
+# What a request costs, in instructions: this figure is the same on a busy
+# machine, so that a change that slows the common case down fails here.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+
+use Test::More;
+
+use K8sSa;
+use K8sSa::Callgrind;
+use K8sSa::Load;
+
+plan skip_all => 'no valgrind' if system('valgrind --version >/dev/null 2>&1');
+
+my $location = 'try_files /small =404;';
+my $issuer = <<"_";
+k8s_sa_issuer made {
+    issuer @{[ claims()->{iss} ]};
+    public_key @{[ key_file('ec') ]};
+    audience service2;
+}
+_
+
+# a worker's own table has one place for a token, which /a and /b take from
+# each other: so they find it in the zone
+
+my $without = K8sSa::Callgrind->new(locations => "location / { $location }");
+my $with = K8sSa::Callgrind->new(module => 1, http => $issuer,
+    locations => join "\n", map { "location $_ { k8s_sa_auth made; $location }" }
+                            qw(/ /a /b));
+
+my @tokens = map { sign_token(claims => claims(jti => "id-$_")) } 0 .. 19;
+my @requests = map { with_token('/', $_, 1) } @tokens;
+my @same = ($requests[0]) x 100;
+my @zone = map { with_token($_, $tokens[0], 1) } ('/a', '/b') x 50;
+
+$_->each_costs(200, @same[0 .. 9]) for $without, $with;
+
+my $plain = $without->each_costs(200, @same);
+my $known = $with->each_costs(200, @same) - $plain;
+
+cmp_ok($plain, '>', 10_000, "a request without the module: $plain");
+cmp_ok($known, '<=', 4000, "what a known token adds: $known");
+cmp_ok($known, '>', 500, '... and it was looked at');
+
+$with->each_costs(200, @zone[0 .. 9]);
+
+my $zone = $with->each_costs(200, @zone) - $plain;
+
+cmp_ok($zone, '<=', 25_000, "what one of another worker's adds: $zone");
+cmp_ok($zone, '>', $known, '... and it was not in the own table');
+
+my $new = $with->each_costs(200, @requests[1 .. 19]) - $plain;
+
+cmp_ok($new, '>', 20 * $known, "what a new token adds: $new");
+
+done_testing();
