@@ -1,0 +1,250 @@
+# What the token cache may never do.  There are two tables: a worker's own one,
+# with one place for a token, and the zone.  /own and /zone have the same issuer
+# in a k8s_sa_auth each, so that they take that place from each other: the
+# second of two requests to /own is answered from the own table, the first to
+# /zone behind it from the zone.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use K8sSa;
+use K8sSa::Http;
+use K8sSa::Nginx;
+
+
+my $port = free_port();
+
+sub file {
+    return spew('keys.json', jwks(map { [ 'ec', $_, kid => $_ ] } @_));
+}
+
+my $answers = 'add_header X-Answer "$k8s_sa_result $k8s_sa_cache $k8s_sa_uid" '
+              . 'always; empty_gif;';
+my $audience = 'service2';
+
+sub text {
+    return <<"_";
+k8s_sa_issuer made {
+    issuer https://kubernetes.default.svc;
+    jwks_file @{[ dir() ]}/keys.json;
+    audience $audience;
+    leeway 0s;
+}
+k8s_sa_issuer else {
+    issuer https://kubernetes.default.svc;
+    jwks_file @{[ dir() ]}/keys.json;
+    audience service3;
+}
+k8s_sa_issuer other {
+    issuer https://other.example;
+    jwks_file @{[ dir() ]}/keys.json;
+    audience service2;
+}
+server {
+    listen 127.0.0.1:$port;
+    location = /own   { k8s_sa_auth made; $answers }
+    location = /zone  { k8s_sa_auth made; $answers }
+    location = /else  { k8s_sa_auth else; $answers }
+    location = /other { k8s_sa_auth other; $answers }
+    location /allow {
+        k8s_sa_auth made;
+        location = /allow/all { $answers }
+        location = /allow/one { k8s_sa_allow mytest/service9; $answers }
+    }
+    location = /status { k8s_sa_status; }
+}
+_
+}
+
+file('first');
+my $nginx = K8sSa::Nginx->new(http => text())->start;
+
+sub answer {
+    my ($path, $token) = @_;
+    my ($answer) = header_values(get($port, $path, bearer($token))->{head},
+                                 'X-Answer');
+    return $answer;
+}
+
+sub made {
+    my ($uid, %claims) = @_;
+
+    return sign_token(key => [ 'ec', 'first' ], header => { kid => 'first' },
+        claims => claims(%claims, 'kubernetes.io' => {
+            namespace => 'mytest',
+            serviceaccount => { name => 'service1', uid => $uid } }));
+}
+
+sub tokens {
+    my ($n) = get($port, '/status')->{body} =~ /"tokens":\s*(\d+)/;
+    return $n;
+}
+
+# in both tables, and last in the own one as what /own asks for
+
+sub known {
+    my ($token, $uid) = @_;
+
+    is(answer('/own', $token), "ok MISS $uid", "$uid: new");
+    is(answer('/own', $token), "ok HIT $uid", "$uid: known to the worker");
+    is(answer('/zone', $token), "ok HIT $uid", "$uid: known to the zone");
+    is(answer('/own', $token), "ok HIT $uid", "$uid: and back");
+}
+
+# neither table has it
+
+sub refused {
+    my ($token, $result, $what) = @_;
+
+    like(answer($_, $token), qr/^$result (?:MISS)? *\S*$/, "$what: $_")
+        for qw(/own /own /zone /zone);
+}
+
+
+# Another audience, another issuer
+
+my $token = made('uid-1');
+known($token, 'uid-1');
+
+for (1, 2) {
+    like(answer('/else', $token), qr/^wrong_audience MISS/, 'another audience');
+    like(answer('/other', $token), qr/^wrong_issuer MISS/, 'another issuer');
+    is(answer('/own', $token), 'ok HIT uid-1', '... and still its own');
+}
+
+
+# k8s_sa_allow is asked each time
+
+is(answer('/allow/all', $token), 'ok HIT uid-1', 'allowed') for 1, 2;
+is(answer('/allow/one', $token), 'not_allowed HIT uid-1', 'known, not allowed')
+    for 1, 2;
+
+
+# Tokens that have something in common with a known one.  A signature decides
+# about the place in the worker's own table; parts that are the same must not
+# do as the whole.
+
+my ($header, $payload, $signature) = split /\./, $token;
+my (undef, $payload2, $signature2) = split /\./, made('uid-2');
+
+refused("$header.$payload2.$signature", 'bad_signature', 'the same signature');
+refused("$header.$payload.$signature2", 'bad_signature', 'the same prefix');
+refused(spoil($token), 'bad_signature', 'one character of the signature');
+
+my $middle = $token;
+substr($middle, length($header) + 100, 1) =~ tr/A-Za-z0-9/B-ZAb-za1-90/;
+refused($middle, 'bad_signature|malformed', 'all but one character');
+
+refused(substr($token, 0, -1), 'malformed|bad_signature', 'without its end');
+refused("$token$signature", 'bad_signature', 'with more behind');
+
+# many, so that some have the same place
+
+my @many = map { made("uid-many-$_") } 1 .. 300;
+
+for my $round (1, 2) {
+    my $result = $round == 1 ? 'MISS' : 'HIT';
+    my @wrong = grep {
+        answer('/own', $many[$_]) ne "ok $result uid-many-" . ($_ + 1)
+    } 0 .. $#many;
+
+    is(scalar @wrong, 0, "300 tokens, each with its own identity: $result")
+        or diag("@wrong");
+}
+
+
+# a beginning of a known one that has the same place, by its last 8 bytes: see
+# ngx_http_k8s_sa_cache_slot()
+
+sub slot {
+    my $tail = unpack 'Q<', substr($_[0], -8);
+    my $golden = 0x9e3779b9 << 32 | 0x7f4a7c15;
+    my $product = do { use integer; $tail * $golden };
+    return ($product & ~0) >> (64 - 11);
+}
+
+my ($whole, $beginning);
+
+for my $many (@many) {
+    ($beginning) = grep { slot($_) == slot($many) }
+                   map { substr $many, 0, $_ } 8 .. length($many) - 1;
+    $whole = $many;
+    last if defined $beginning;
+}
+
+like(answer('/own', $whole), qr/^ok/, 'known') for 1, 2;
+is(answer('/own', $beginning) =~ s/ .*//r, 'malformed', 'its beginning');
+
+
+# Nothing enters that is not verified
+
+my $before = tokens();
+
+refused(spoil(made('uid-3')), 'bad_signature', 'forged');
+refused(made('uid-4', exp => int(time()) - 5), 'expired', 'expired');
+refused(made('uid-5', nbf => int(time()) + 50), 'not_yet_valid', 'not yet valid');
+refused(made('uid-6', aud => [ 'service4' ]), 'wrong_audience', 'for others');
+refused(made('uid-7', iss => 'https://x.example'), 'wrong_issuer', 'of others');
+refused(made('uid-8', sub => 'system:serviceaccount:mytest:service2'),
+        'bad_claims', 'contradicts itself');
+refused(sign_token(key => [ 'ec', 'second' ], header => { kid => 'second' }),
+        'unknown_key', 'by a stranger');
+
+is(tokens(), $before, 'the zone has as many tokens as before');
+
+
+# exp
+
+my $exp = int(time()) + 3;
+my $short = made('uid-short', exp => $exp);
+
+known($short, 'uid-short');
+sleep 0.05 while time() < $exp;
+sleep 1.1;    # nginx' clock, which is of whole seconds
+refused($short, 'expired', 'known before it expired');
+
+
+# A reload with another audience, and back
+
+sub reload {
+    ($audience) = @_;
+    my $from = length $nginx->log;
+
+    $nginx->configure(text());
+    $nginx->signal('HUP');
+    $nginx->wait_log(qr/worker process \d+ exited/, 10, $from)
+        or BAIL_OUT('the old worker does not end');
+}
+
+is(answer('/own', $token), 'ok HIT uid-1', 'known before the reload');
+
+reload('service9');
+refused($token, 'wrong_audience', 'known under another audience');
+like(answer('/else', made('uid-9', aud => [ 'service3' ])), qr/^ok MISS/,
+     'its audience has not changed');
+
+reload('service2');
+is(answer('/own', $token), 'ok HIT uid-1', 'a reload back: it is known again');
+
+
+# The removal of its key, of which nobody is told
+
+is(answer($_, $token), 'ok HIT uid-1', "known before the removal: $_")
+    for qw(/zone /own);
+
+file('second');
+my $next = sign_token(key => [ 'ec', 'second' ], header => { kid => 'second' });
+my $until = time() + 10;
+sleep 0.1 while answer('/zone', $next) !~ /^ok/ && time() < $until;
+
+refused($token, 'unknown_key', 'its key is gone');
+refused($many[0], 'unknown_key', 'its key is gone, another token');
+
+K8sSa::Nginx->finish;
+
