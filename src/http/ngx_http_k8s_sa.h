@@ -54,6 +54,7 @@ typedef struct {
     ngx_array_t                issuers;    /* ngx_http_k8s_sa_issuer_ref_t * */
     ngx_array_t                auths;      /* ngx_http_k8s_sa_auth_t * */
     ngx_http_k8s_sa_entry_t  **front;      /* this worker's token cache */
+    ngx_uint_t                 front_misses;   /* for tokens of the zone */
     ngx_array_t                watches;    /* ngx_k8s_sa_watch_t * */
 
     /* names of all identity headers, wherever configured */

@@ -7,12 +7,16 @@
 
 /*
  * The worker's own table compares whole tokens, and so spares the digest and
- * the lock that the zone costs.  One slot, one token: the next one that
- * belongs there takes its place.
+ * the lock that the zone costs.  One slot, one token: the next new one that
+ * belongs there takes its place, and of those that come from the zone one in
+ * several.  With many more tokens than slots each would otherwise be copied,
+ * and drive out another, for nothing.
  */
 
 #define NGX_HTTP_K8S_SA_FRONT_BITS  11
 #define NGX_HTTP_K8S_SA_FRONT_SIZE  (1 << NGX_HTTP_K8S_SA_FRONT_BITS)
+
+#define NGX_HTTP_K8S_SA_FRONT_TAKE  8
 
 /* longer ones are kept in the zone only, which bounds a worker's memory */
 
@@ -30,6 +34,8 @@ typedef struct {
 
 static ngx_uint_t ngx_http_k8s_sa_cache_valid(ngx_http_k8s_sa_entry_t *entry);
 static ngx_uint_t ngx_http_k8s_sa_cache_begun(ngx_http_k8s_sa_entry_t *entry);
+static ngx_uint_t ngx_http_k8s_sa_cache_takes(
+    ngx_http_k8s_sa_main_conf_t *mcf, ngx_str_t *token);
 static ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_entry(
     ngx_http_k8s_sa_facts_t *facts, size_t strings);
 static void ngx_http_k8s_sa_cache_put(ngx_http_k8s_sa_main_conf_t *mcf,
@@ -204,6 +210,7 @@ ngx_http_k8s_sa_cache_load(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_k8s_sa_cache_entry_t        e;
     ngx_http_k8s_sa_issuer_ref_t  **ref;
 
+    static ngx_str_t                none;
     static u_char                   buf[NGX_K8S_SA_CACHE_DATA_MAX];
 
     if (ngx_k8s_sa_cache_lookup(mcf->zone, key, ngx_time(), &e, buf,
@@ -224,8 +231,9 @@ ngx_http_k8s_sa_cache_load(ngx_http_k8s_sa_main_conf_t *mcf,
     ref = auth->issuers.elts;
 
     facts.auth = auth;
-    facts.token = token;
     facts.issuer = ref[e.fresh]->issuer;
+    facts.token = facts.issuer->reviews == NULL
+                  && ngx_http_k8s_sa_cache_takes(mcf, token) ? token : &none;
     facts.key_id = e.key_id;
     facts.expires = e.expires;
 
@@ -259,7 +267,7 @@ ngx_http_k8s_sa_cache_load(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_memcpy(strings + size, k8s_sa_key_kid(k)->data,
                k8s_sa_key_kid(k)->len);
 
-    if (facts.issuer->reviews == NULL) {
+    if (facts.token == token) {
         ngx_http_k8s_sa_cache_put(mcf, entry);
     }
 
@@ -373,10 +381,20 @@ ngx_http_k8s_sa_cache_store(ngx_http_k8s_sa_main_conf_t *mcf,
 }
 
 
+static ngx_uint_t
+ngx_http_k8s_sa_cache_takes(ngx_http_k8s_sa_main_conf_t *mcf,
+    ngx_str_t *token)
+{
+    return mcf->front[ngx_http_k8s_sa_cache_slot(token)] == NULL
+           || ++mcf->front_misses % NGX_HTTP_K8S_SA_FRONT_TAKE == 0;
+}
+
+
 /*
- * One block: the entry, the token, room for the identity's strings.  Nothing
- * here may take over new keys, as ngx_k8s_sa_issuer_version() does: the facts
- * and the identity point into those that verified the token.
+ * One block: the entry, the token (empty if it stays out of the worker's own
+ * table), room for the identity's strings.  Nothing here may take over new
+ * keys, as ngx_k8s_sa_issuer_version() does: the facts and the identity point
+ * into those that verified the token.
  */
 
 static ngx_http_k8s_sa_entry_t *
