@@ -1,8 +1,7 @@
 # What the token cache may never do.  There are two tables: a worker's own one,
 # with one place for a token, and the zone.  /own and /zone have the same issuer
-# in a k8s_sa_auth each, so that they take that place from each other: the
-# second of two requests to /own is answered from the own table, the first to
-# /zone behind it from the zone.
+# in a k8s_sa_auth each: what one of them has put into that place is not for the
+# other, which finds the token in the zone.
 
 use strict;
 use warnings;
@@ -86,7 +85,7 @@ sub tokens {
     return $n;
 }
 
-# in both tables, and last in the own one as what /own asks for
+# in both tables
 
 sub known {
     my ($token, $uid) = @_;
@@ -97,7 +96,7 @@ sub known {
     is(answer('/own', $token), "ok HIT $uid", "$uid: and back");
 }
 
-# neither table has it
+# by neither table
 
 sub refused {
     my ($token, $result, $what) = @_;
@@ -179,7 +178,8 @@ for my $many (@many) {
 }
 
 like(answer('/own', $whole), qr/^ok/, 'known') for 1, 2;
-is(answer('/own', $beginning) =~ s/ .*//r, 'malformed', 'its beginning');
+like(answer('/own', $beginning), qr/^(?:malformed|bad_signature) /,
+     'its beginning');
 
 
 # Nothing enters that is not verified
