@@ -40,6 +40,36 @@ k8s_sa_str_eq(const k8s_sa_str_t *a, const k8s_sa_str_t *b)
 }
 
 
+int
+k8s_sa_secret_eq(const k8s_sa_str_t *a, const k8s_sa_str_t *b)
+{
+    size_t                n;
+    uint64_t              x, y, diff;
+    const unsigned char  *p, *q;
+
+    if (a->len != b->len) {
+        return 0;
+    }
+
+    diff = 0;
+    p = a->data;
+    q = b->data;
+
+    for (n = a->len; n >= 8; n -= 8, p += 8, q += 8) {
+        memcpy(&x, p, 8);
+        memcpy(&y, q, 8);
+
+        diff |= x ^ y;
+    }
+
+    for ( /* void */ ; n; n--, p++, q++) {
+        diff |= *p ^ *q;
+    }
+
+    return diff == 0;
+}
+
+
 /*
  * Every identity comes through here, so eight bytes at a time.  x - n borrows
  * into the upper bit of the lowest byte that is below n, and "& ~x" keeps out

@@ -52,6 +52,10 @@ void k8s_sa_error_set(k8s_sa_error_t *err, const char *fmt, ...)
 
 int k8s_sa_str_eq(const k8s_sa_str_t *a, const k8s_sa_str_t *b);
 
+/* The same, in a time that does not tell where they differ. */
+
+int k8s_sa_secret_eq(const k8s_sa_str_t *a, const k8s_sa_str_t *b);
+
 /* 1 if no byte is a control character (0x00-0x1f, 0x7f), otherwise 0. */
 
 int k8s_sa_str_is_clean(const k8s_sa_str_t *s);

@@ -1,0 +1,96 @@
+/*
+ * Strings, and secrets, that are the same.
+ */
+
+#include "k8s_sa_test.h"
+
+
+#define LEN  40
+
+
+/* No byte is left out, at whatever distance from an end. */
+
+static void
+each_byte_counts(void **state)
+{
+    size_t         len, i;
+    unsigned       bit;
+    k8s_sa_str_t   a, b;
+    unsigned char  bytes[LEN];
+
+    (void) state;
+
+    memset(bytes, 'x', LEN);
+
+    for (len = 0; len <= LEN; len++) {
+        a.len = b.len = len;
+        a.data = test_copy(bytes, len);
+        b.data = test_copy(bytes, len);
+
+        assert_true(k8s_sa_str_eq(&a, &b));
+        assert_true(k8s_sa_secret_eq(&a, &b));
+
+        for (i = 0; i < len; i++) {
+            for (bit = 0; bit < 8; bit++) {
+                b.data[i] ^= 1 << bit;
+
+                assert_false(k8s_sa_str_eq(&a, &b));
+                assert_false(k8s_sa_secret_eq(&a, &b));
+
+                b.data[i] ^= 1 << bit;
+            }
+        }
+    }
+}
+
+
+static void
+lengths_count(void **state)
+{
+    k8s_sa_str_t   a, b;
+    unsigned char  bytes[LEN];
+
+    (void) state;
+
+    memset(bytes, 0, LEN);
+
+    a.data = b.data = bytes;
+
+    for (a.len = 0; a.len <= LEN; a.len++) {
+        for (b.len = 0; b.len <= LEN; b.len++) {
+            assert_int_equal(k8s_sa_str_eq(&a, &b), a.len == b.len);
+            assert_int_equal(k8s_sa_secret_eq(&a, &b), a.len == b.len);
+        }
+    }
+}
+
+
+/* Nothing is compared with the NULL of a string that is absent. */
+
+static void
+absent(void **state)
+{
+    k8s_sa_str_t  a, b;
+
+    (void) state;
+
+    a.len = b.len = 0;
+    a.data = NULL;
+    b.data = (unsigned char *) "";
+
+    assert_true(k8s_sa_str_eq(&a, &b));
+    assert_true(k8s_sa_secret_eq(&a, &b));
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test_teardown(each_byte_counts, test_release),
+        cmocka_unit_test(lengths_count),
+        cmocka_unit_test(absent)
+    };
+
+    return cmocka_run_group_tests_name("base", tests, NULL, NULL);
+}
