@@ -2,12 +2,12 @@
 #
 # Builds the fuzzers of t/fuzz/ and runs each for SECONDS:
 #
-#     util/fuzz.sh SECONDS [NAME...]
+#     util/fuzz.sh [--tap] SECONDS [NAME...]
 #
 # They begin with what t/fuzz/corpus/ keeps and what t/fuzz/seeds.pl makes of
 # t/fixtures/; what they find goes to build/fuzz/corpus/, what makes one fail
-# to build/fuzz/findings/.  Two run at a time (JOBS).  Prints a table; the exit
-# status is not 0 if there is a finding.
+# to build/fuzz/findings/.  Two run at a time (JOBS).  Prints a table, or TAP;
+# the exit status is not 0 if there is a finding.
 #
 #     util/fuzz.sh keep [NAME...]
 #
@@ -19,14 +19,6 @@ cd "$(dirname "$0")/.."
 
 BUILD=${BUILD:-build}/fuzz
 JOBS=${JOBS:-$(($(nproc) < 2 ? 1 : 2))}
-
-FUZZ_PACKAGES=(
-    gcc make libc6-dev      # what clang needs of them; make
-    clang libclang-rt-dev   # libFuzzer and the sanitizers
-    llvm                    # names in their reports
-    libssl-dev libjansson-dev
-    openssl perl            # seeds
-)
 
 # bytes: a little more than what each is given in earnest, or enough to see all
 
@@ -74,7 +66,7 @@ stat_of() {
     sed -n "s/^stat::$2: *//p" "$BUILD/$1.log" | tail -n 1
 }
 
-# row NAME: its line of the table; 1 if there is a finding
+# row NAME: its line of the table, or of TAP; 1 if there is a finding
 
 row() {
     local name=$1 result=ok runs
@@ -88,9 +80,14 @@ row() {
         result="FAILED: ran nothing (see $BUILD/$name.log)"
     fi
 
-    printf '%-10s %12s %8s %9s  %s\n' "$name" "${runs:--}" \
-        "$(stat_of "$name" average_exec_per_sec)" \
-        "$(stat_of "$name" new_units_added)" "$result"
+    if [ -n "$TAP" ]; then
+        [ "$result" = ok ] || printf 'not '
+        printf 'ok - %s: %s executions, %s\n' "$name" "${runs:-no}" "$result"
+    else
+        printf '%-10s %12s %8s %9s  %s\n' "$name" "${runs:--}" \
+            "$(stat_of "$name" average_exec_per_sec)" \
+            "$(stat_of "$name" new_units_added)" "$result"
+    fi
 
     [ "$result" = ok ]
 }
@@ -127,6 +124,12 @@ keep() {
     done
 }
 
+
+TAP=
+if [ "${1:-}" = --tap ]; then
+    TAP=1
+    shift
+fi
 
 [ $# != 0 ] || usage
 WHAT=$1
@@ -174,7 +177,7 @@ done
 
 wait
 
-printf '\n%-10s %12s %8s %9s  %s\n' \
+[ -n "$TAP" ] || printf '\n%-10s %12s %8s %9s  %s\n' \
     fuzzer executions exec/s "new units" result
 
 findings=0

@@ -43,6 +43,14 @@ TEST_PACKAGES=(
     valgrind                # counts instructions: t/bench
 )
 
+FUZZ_PACKAGES=(
+    gcc make libc6-dev      # what clang needs of them; make
+    clang libclang-rt-dev   # libFuzzer and the sanitizers
+    llvm                    # names in their reports
+    libssl-dev libjansson-dev
+    openssl perl            # seeds
+)
+
 KUBE_PACKAGES=(
     dpkg-dev xz-utils       # unpack Debian's source package
     openssl curl            # its certificates; talking to it

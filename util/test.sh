@@ -4,9 +4,10 @@
 #
 #     util/test.sh [PART...]
 #
-# PART: layers, unit, nginx (t/*.t), or a folder of t/ that has *.t files:
-# client, net, kube ...  The first suite that fails ends the run; the last line
-# says how many tests passed, failed and were skipped.
+# PART: layers, unit, nginx (t/*.t), fuzz (each fuzzer for FUZZ_SECONDS, 20), or
+# a folder of t/ that has *.t files: client, net, kube ...  The first suite that
+# fails ends the run; the last line says how many tests passed, failed and were
+# skipped.
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -14,6 +15,7 @@ cd "$(dirname "$0")/.."
 
 BUILD=${BUILD:-build}
 SUITE_TIMEOUT=${SUITE_TIMEOUT:-900}
+FUZZ_SECONDS=${FUZZ_SECONDS:-20}
 
 PASSED=0
 FAILED=0
@@ -153,6 +155,13 @@ net_suites() {
     perl_suites t/net/*.t
 }
 
+fuzz_suites() {
+    install_packages "${FUZZ_PACKAGES[@]}"
+    step "building the fuzzers" \
+        make -f t/fuzz/Makefile -j"$(nproc)" BUILD="$BUILD/fuzz"
+    suite util/fuzz.sh util/fuzz.sh --tap "$FUZZ_SECONDS"
+}
+
 kube_suites() {
     local rc=0
 
@@ -180,7 +189,7 @@ for folder in t/*/; do
         PARTS+=("$folder")
     fi
 done
-PARTS+=(nginx)
+PARTS+=(nginx fuzz)
 if compgen -G 't/kube/*.t' >/dev/null; then
     PARTS+=(kube)
 fi
@@ -249,6 +258,7 @@ for part in "$@"; do
     layers) suite util/check-layers.sh util/check-layers.sh ;;
     unit)   unit_suites ;;
     net)    net_suites ;;
+    fuzz)   fuzz_suites ;;
     kube)   kube_suites ;;
     nginx)  perl_suites t/*.t ;;
     *)      perl_suites t/"$part"/*.t ;;
