@@ -147,9 +147,9 @@ echo
 
 # secrets
 
-mutate "eight bytes of a secret only" k8s_sa_base.c \
+mutate "sixteen bytes of a secret only" k8s_sa_base.c \
     's/diff \|= x \^ y/diff = x ^ y/'
-mutate "end of a secret" k8s_sa_base.c 's/diff \|= \*p \^ \*q/diff |= 0/'
+mutate "end of a secret" k8s_sa_base.c 's/rest \|= \*p \^ \*q/rest |= 0/'
 
 
 # spelling

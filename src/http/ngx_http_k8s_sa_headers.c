@@ -227,11 +227,18 @@ ngx_http_k8s_sa_push(ngx_http_request_t *r, ngx_list_t *list, ngx_str_t *name,
 static ngx_uint_t
 ngx_http_k8s_sa_fits(u_char *data, size_t len)
 {
-    size_t  i;
+    size_t        i;
+    k8s_sa_str_t  value;
 
-    for (i = 0; i < len; i++) {
-        if ((data[i] < 0x20 && data[i] != '\t') || data[i] == 0x7f) {
-            return 0;
+    value.data = data;
+    value.len = len;
+
+    if (!k8s_sa_str_is_clean(&value)) {
+
+        for (i = 0; i < len; i++) {
+            if ((data[i] < 0x20 && data[i] != '\t') || data[i] == 0x7f) {
+                return 0;
+            }
         }
     }
 
