@@ -69,7 +69,7 @@ $(BUILD)/bench/%: bench/%.c $(BUILD)/libk8s_sa_token.a Makefile
 	    -o $@ $< $(BUILD)/libk8s_sa_token.a $(LIBS)
 
 bench: module $(BUILD)/bench/tokens $(BUILD)/bench/verify
-	BENCH_MODULE=$(abspath $(MODULE)) BENCH_BIN=$(abspath $(BUILD))/bench \
+	K8S_SA_MODULE=$(abspath $(MODULE)) BENCH_BIN=$(abspath $(BUILD))/bench \
 	    bench/bench.pl
 
 

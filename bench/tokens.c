@@ -5,8 +5,8 @@
  *
  *     tokens rs256|es256 COUNT KEYS DIR
  *
- * writes DIR/jwks.json, DIR/key.pem (public), DIR/tokens, and of a tenth of
- * the tokens forged, expired, and otherwise wrong ones.
+ * writes DIR/jwks.json, DIR/key.pem (public), DIR/tokens, and files of tokens
+ * that have to be refused, each for another reason.
  */
 
 #include "token/k8s_sa_base64url.h"
@@ -16,6 +16,7 @@
 #include <openssl/evp.h>
 #include <openssl/core_names.h>
 #include <openssl/pem.h>
+#include <openssl/rand.h>
 #include <openssl/rsa.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,10 @@
 
 #define ALIVE    3600
 #define EXPIRED  (-3600)
+
+/* longer than any token may be */
+
+#define TOO_LARGE  17000
 
 
 static EVP_PKEY  *key;
@@ -143,9 +148,11 @@ sign(const char *text, size_t len, unsigned char *sig)
 }
 
 
+/* Of one that is not signed, the signature is random. */
+
 static void
 print_token(FILE *f, unsigned number, const char *kid, const char *iss,
-    int life, int damage)
+    int life, int is_signed)
 {
     int            len;
     char           text[4096], json[2048];
@@ -180,10 +187,17 @@ print_token(FILE *f, unsigned number, const char *kid, const char *iss,
                             (unsigned char *) json, len);
     n += k8s_sa_base64url_encoded_len(len);
 
-    sig_len = sign(text, n, sig);
+    if (is_signed) {
+        sig_len = sign(text, n, sig);
 
-    if (damage) {
-        sig[sig_len / 2] ^= 1;
+    } else {
+        sig_len = rsa ? 256 : 64;
+        RAND_bytes(sig, sig_len);
+
+        /* numbers as they can be: below the modulus, or the curve's order */
+
+        sig[0] &= 0x7f;
+        sig[32] &= 0x7f;
     }
 
     fwrite(text, 1, n, f);
@@ -207,16 +221,59 @@ generate(void)
 }
 
 
+/* Another key, with which nothing is verified: any odd number will do. */
+
+static void
+print_other_jwk(FILE *f, const char *kid)
+{
+    EVP_PKEY       *k;
+    unsigned char   n[256];
+
+    if (rsa) {
+        RAND_bytes(n, sizeof(n));
+        n[0] |= 0x80;
+        n[sizeof(n) - 1] |= 1;
+
+        fprintf(f, "{\"use\":\"sig\",\"kty\":\"RSA\",\"kid\":\"%s\","
+                "\"alg\":\"RS256\",\"e\":\"AQAB\",\"n\":\"", kid);
+        print_base64url(f, n, sizeof(n));
+        fprintf(f, "\"}");
+        return;
+    }
+
+    k = generate();
+    print_jwk(f, k, kid);
+    EVP_PKEY_free(k);
+}
+
+
+static void
+print_tokens(const char *dir, const char *name, int count, const char *kid,
+    const char *iss, int life, int is_signed)
+{
+    int    i;
+    FILE  *f;
+
+    f = create(dir, name);
+
+    for (i = 0; i < count; i++) {
+        print_token(f, i, kid, iss, life, is_signed);
+    }
+
+    fclose(f);
+}
+
+
 int
 main(int argc, char **argv)
 {
     int          i, count, keys;
     char         kid[32];
     FILE        *f;
-    EVP_PKEY    *other;
     const char  *dir;
 
     static const char  iss[] = "https://kubernetes.default.svc";
+    static const char  name[] = "signing-key";
 
     if (argc != 5) {
         die("usage: tokens rs256|es256 COUNT KEYS DIR");
@@ -229,20 +286,16 @@ main(int argc, char **argv)
 
     key = generate();
 
-    /* one other key many times: the cost of making 1,000 is not measured */
-
-    other = generate();
-
     f = create(dir, "jwks.json");
     fprintf(f, "{\"keys\":[");
 
     for (i = 1; i < keys; i++) {
         snprintf(kid, sizeof(kid), "other-%d", i);
-        print_jwk(f, other, kid);
+        print_other_jwk(f, kid);
         fprintf(f, ",");
     }
 
-    print_jwk(f, key, "signing-key");
+    print_jwk(f, key, name);
     fprintf(f, "]}");
     fclose(f);
 
@@ -250,50 +303,33 @@ main(int argc, char **argv)
     PEM_write_PUBKEY(f, key);
     fclose(f);
 
-    f = create(dir, "tokens");
+    print_tokens(dir, "tokens", count, name, iss, ALIVE, 1);
+    print_tokens(dir, "expired", count / 10, name, iss, EXPIRED, 1);
+    print_tokens(dir, "forged", count / 10, name, iss, ALIVE, 0);
+    print_tokens(dir, "unknown-key", count / 2, "no-such-key", iss, ALIVE, 0);
+    print_tokens(dir, "unknown-issuer", count / 2, "no-such-key",
+                 "https://elsewhere.example", ALIVE, 0);
 
-    for (i = 0; i < count; i++) {
-        print_token(f, i, "signing-key", iss, ALIVE, 0);
+    f = create(dir, "alg");
+
+    for (i = 0; i < count / 2; i++) {
+        fprintf(f, "eyJhbGciOiJub25lIn0.%0*d.AAAA\n", 1000, i);
     }
 
     fclose(f);
 
-    f = create(dir, "forged");
+    f = create(dir, "shape");
 
-    for (i = 0; i < count / 10; i++) {
-        print_token(f, i, "signing-key", iss, ALIVE, 1);
+    for (i = 0; i < count / 2; i++) {
+        fprintf(f, "eyJhbGciOiJSUzI1NiJ9.%0*d\n", 1000, i);
     }
 
     fclose(f);
 
-    f = create(dir, "expired");
+    f = create(dir, "size");
 
-    for (i = 0; i < count / 10; i++) {
-        print_token(f, i, "signing-key", iss, EXPIRED, 0);
-    }
-
-    fclose(f);
-
-    f = create(dir, "unknown-key");
-
-    for (i = 0; i < count / 10; i++) {
-        print_token(f, i, "no-such-key", iss, ALIVE, 0);
-    }
-
-    fclose(f);
-
-    f = create(dir, "unknown-issuer");
-
-    for (i = 0; i < count / 10; i++) {
-        print_token(f, i, "no-such-key", "https://elsewhere.example", ALIVE, 0);
-    }
-
-    fclose(f);
-
-    f = create(dir, "garbage");
-
-    for (i = 0; i < count / 10; i++) {
-        fprintf(f, "eyJhbGciOiJub25lIn0.%0*d.AAAA\n", 900, i);
+    for (i = 0; i < count / 20; i++) {
+        fprintf(f, "eyJhbGciOiJSUzI1NiJ9.%0*d.AAAA\n", TOO_LARGE, i);
     }
 
     fclose(f);

@@ -7,6 +7,6 @@ set -eu
 cd "$(dirname "$0")/.."
 . util/lib.sh
 
-install_packages "${BUILD_PACKAGES[@]}" wrk haproxy valgrind curl procps
-make
+install_packages "${BUILD_PACKAGES[@]}" "${BENCH_PACKAGES[@]}"
+step "building the module" make -j"$(nproc)" module
 make bench

@@ -51,6 +51,13 @@ FUZZ_PACKAGES=(
     openssl perl            # seeds
 )
 
+BENCH_PACKAGES=(
+    perl libcrypt-jwt-perl  # what drives it, with the tests' helpers
+    wrk valgrind            # makes load; counts instructions
+    haproxy libnginx-mod-http-js    # measured beside the module
+    libnginx-mod-http-lua lua-luaossl lua-cjson
+)
+
 KUBE_PACKAGES=(
     dpkg-dev xz-utils       # unpack Debian's source package
     openssl curl            # its certificates; talking to it

@@ -1,0 +1,288 @@
+package Bench;
+
+# What bench.pl measures with: servers on core 0, wrk on core 1, CPU time of
+# the workers from the kernel.  Everything listens on loopback.
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use IO::Socket::INET;
+use List::Util qw(min);
+use POSIX qw(WNOHANG);
+use Time::HiRes qw(sleep time);
+
+use K8sSa;
+use K8sSa::Http;
+
+our @EXPORT = qw(compare $dir keep_awake median nginx port quartile rounds rss run
+                 start stop zone);
+
+our $dir = dir();
+
+my $seconds = $ENV{BENCH_SECONDS} || 1;
+my $rounds = $ENV{BENCH_ROUNDS} || 9;
+my $script = "$FindBin::Bin/wrk.lua";
+my (%port, %pid);
+
+mkdir "$dir/www" or die "$dir/www: $!\n";
+write_file('www/small', "hello\n");
+
+END {
+    my $status = $?;
+    stop($_) for keys %pid;
+    $? = $status;
+}
+
+$SIG{$_} = sub { exit 1 } for qw(HUP INT TERM);
+
+
+# Something that runs on core 1 whenever nothing else does there.  An idle core
+# is expensive to wake up, in a virtual machine above all: the kernel would
+# charge that to the server, and the more of it the slower a server is.
+
+sub keep_awake {
+    $pid{awake} = fork;
+    die "fork: $!\n" unless defined $pid{awake};
+
+    exec 'taskset', '-c', '1', 'chrt', '-i', '0',
+         $^X, '-e', "1 while getppid() == $$" or POSIX::_exit(127)
+        if $pid{awake} == 0;
+}
+
+
+# BENCH_ROUNDS, of another measurement's usual number
+
+sub rounds {
+    my ($usual) = @_;
+    return $ENV{BENCH_ROUNDS} || $usual;
+}
+
+sub median {
+    my @s = sort { $a <=> $b } @_;
+    return ($s[$#s / 2] + $s[@s / 2]) / 2;
+}
+
+# the lower one: what disturbs a measurement only adds to it
+
+sub quartile {
+    my @s = sort { $a <=> $b } @_;
+    return $s[@s / 4];
+}
+
+sub port { return $port{$_[0]} ||= free_port() }
+
+
+# start(NAME, CPUS, COMMAND...): until it listens on port(NAME)
+
+sub start {
+    my ($name, $cpus, @command) = @_;
+
+    stop($name);
+
+    my $pid = $pid{$name} = fork;
+    die "fork: $!\n" unless defined $pid;
+
+    if ($pid == 0) {
+        open STDOUT, '>', "$dir/$name.out";
+        open STDERR, '>&', \*STDOUT;
+        exec 'taskset', '-c', $cpus, @command or POSIX::_exit(127);
+    }
+
+    for (1 .. 200) {
+        return if IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                        PeerPort => port($name));
+        die "$name does not start: " . slurp("$dir/$name.out")
+            if waitpid($pid, WNOHANG) == $pid;
+        sleep 0.05;
+    }
+
+    die "$name does not listen\n";
+}
+
+sub stop {
+    my ($name) = @_;
+    my $pid = delete $pid{$name} or return;
+
+    kill 'TERM', $pid;
+
+    for (1 .. 100) {
+        return if waitpid($pid, WNOHANG);
+        sleep 0.05;
+    }
+
+    kill 'KILL', $pid;
+    waitpid $pid, 0;
+}
+
+
+# nginx(NAME, ...): the same configuration for all, and what is given.
+#
+#     main, http, locations    text at these levels
+#     auth                     text in /local and /proxy
+#     workers, cpus, listen    how many, where, listen's parameters
+
+sub nginx {
+    my ($name, %o) = @_;
+    my $port = port($name);
+    my $backend = port('backend');
+
+    %o = (main => '', http => '', locations => '', auth => '', workers => 1,
+          cpus => '0', listen => '', %o);
+
+    write_file("$name.conf", <<"_");
+$o{main}
+daemon off;
+worker_processes $o{workers};
+pid $name.pid;
+error_log $name.log error;
+events { worker_connections 1024; }
+http {
+    access_log off;
+    client_body_temp_path body; proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+    $o{http}
+    upstream backend { server 127.0.0.1:$backend; keepalive 64; }
+    server {
+        listen 127.0.0.1:$port $o{listen};
+        root www;
+        location /local { $o{auth} try_files /small =404; }
+        location /proxy {
+            $o{auth}
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_pass http://backend;
+        }
+        $o{locations}
+    }
+}
+_
+    start($name, $o{cpus}, $ENV{TEST_NGINX_BINARY}, '-p', $dir,
+          '-c', "$name.conf", '-e', "$name.start");
+}
+
+sub workers {
+    my ($name) = @_;
+    my @pids = split ' ', slurp("/proc/$pid{$name}/task/$pid{$name}/children");
+    return @pids ? @pids : $pid{$name};
+}
+
+
+# CPU time of each worker so far, ns
+
+sub cpu {
+    my ($name) = @_;
+    return map { (split ' ', slurp("/proc/$_/schedstat"))[0] } workers($name);
+}
+
+
+# Memory of its own, not the shared zone, kB
+
+sub rss {
+    my ($name) = @_;
+    my $sum = 0;
+    slurp("/proc/$_/status") =~ /^RssAnon:\s+(\d+)/m and $sum += $1
+        for workers($name);
+    return $sum;
+}
+
+sub zone {
+    my ($name) = @_;
+    my $status = request(port($name), "GET /status HTTP/1.0\r\n\r\n")->{body};
+    return { $status =~ /"(\w+)":\s*(\d+)/g };
+}
+
+
+# run(NAME, PATH, FILE, ...): one run of the load generator with FILE's tokens.
+# CPU of the workers a request in ns, p99 in us, requests and their rate, how
+# busy the workers were, and the share of the one that did least.
+#
+#     seconds, connections, cpus
+#     once     each token once, instead of for some time
+#     refused  all have to be, instead of none
+
+sub run {
+    my ($name, $path, $file, %o) = @_;
+    %o = (seconds => $seconds, connections => 32, cpus => '1', once => 0,
+          refused => 0, %o);
+
+    local $ENV{TOKENS} = $file;
+    local $ENV{ONCE} = $o{once};
+
+    my @before = cpu($name);
+    my $out = `taskset -c $o{cpus} wrk -t1 -c$o{connections} \\
+        -d$o{seconds}s -s $script http://127.0.0.1:$port{$name}$path 2>&1`;
+    my @after = cpu($name);
+
+    my ($n, $us, $status, $socket, $p99) = $out =~ /^RESULT (.*)$/m
+        ? split ' ', $1 : die "wrk: $out";
+
+    die "$name$path: $status of $n requests refused, $socket errors\n"
+        if $socket || $n == 0 || $status != ($o{refused} ? $n : 0);
+
+    my @used = map { $after[$_] - $before[$_] } 0 .. $#after;
+    my $used = 0;
+    $used += $_ for @used;
+
+    return { rps => $n / $us * 1e6, ns => $used / $n, p99 => $p99, n => $n,
+             busy => $used / 1e3 / $us / @used, least => min(@used) / $used };
+}
+
+
+# compare(ROUNDS, NAME => CODE...): all at the same time, on the same core, so
+# that whatever else the machine does is the same for each; in ROUNDS rounds.
+# Of each the medians of what CODE returned, and "ratio", of CPU time, to the
+# first one of the same round.  What a worker does on its own core in a second
+# is the inverse of it.
+
+sub compare {
+    my ($rounds, @runs) = @_;
+    my (%seen, %result);
+
+    for my $round (1 .. $rounds) {
+        my @got = together(map { $runs[2 * $_ + 1] } 0 .. $#runs / 2);
+
+        for my $i (0 .. $#got) {
+            my $name = $runs[2 * $i];
+
+            push @{$seen{$name}{$_}}, $got[$i]{$_} for keys %{$got[$i]};
+            push @{$seen{$name}{ratio}}, $got[$i]{ns} / $got[0]{ns};
+        }
+    }
+
+    for my $name (keys %seen) {
+        $result{$name}{$_} = median(@{$seen{$name}{$_}})
+            for keys %{$seen{$name}};
+    }
+
+    return \%result;
+}
+
+sub together {
+    my @code = @_;
+    my @fh;
+
+    for my $code (@code) {
+        my $pid = open my $fh, '-|';
+        die "fork: $!\n" unless defined $pid;
+
+        if ($pid == 0) {
+            my $got = eval { $code->() } || { error => $@ };
+            print join "\t", %$got;
+            close STDOUT;
+            POSIX::_exit(0);
+        }
+
+        push @fh, $fh;
+    }
+
+    return map {
+        my $fh = $_;
+        my %got = split /\t/, do { local $/; <$fh> };
+        close $fh;
+        die $got{error} if exists $got{error} || !%got;
+        \%got;
+    } @fh;
+}
+
+1;
