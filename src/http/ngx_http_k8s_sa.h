@@ -302,6 +302,7 @@ struct ngx_http_k8s_sa_entry_s {
     ngx_msec_t                 fresh;      /* if reviewed: ngx_current_msec
                                               until which that counts */
     unsigned                   reviewed:1;
+    unsigned                   pooled:1;   /* of one request: nothing to free */
 };
 
 /*
@@ -315,7 +316,8 @@ ngx_int_t ngx_http_k8s_sa_cache_key(const u_char *digest, ngx_str_t *token,
 
 /*
  * Finds a token that was verified for auth and is valid still: in this worker
- * (find), in the zone (load).  Returns a new reference, or NULL.
+ * (find), in the zone (load).  Returns a new reference, or NULL.  What is
+ * not taken into this worker's table is from pool, the request's.
  */
 
 ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_find(
@@ -323,7 +325,7 @@ ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_find(
     ngx_str_t *token);
 ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_load(
     ngx_http_k8s_sa_main_conf_t *mcf, ngx_http_k8s_sa_auth_t *auth,
-    ngx_str_t *token, u_char *key);
+    ngx_str_t *token, u_char *key, ngx_pool_t *pool);
 
 /*
  * Puts a verified token into both.  Returns a reference to its entry, or NULL

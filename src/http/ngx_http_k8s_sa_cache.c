@@ -40,7 +40,7 @@ static ngx_uint_t ngx_http_k8s_sa_cache_begun(ngx_http_k8s_sa_entry_t *entry);
 static ngx_uint_t ngx_http_k8s_sa_cache_takes(
     ngx_http_k8s_sa_main_conf_t *mcf, ngx_str_t *token);
 static ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_entry(
-    ngx_http_k8s_sa_facts_t *facts, size_t strings);
+    ngx_http_k8s_sa_facts_t *facts, size_t strings, ngx_pool_t *pool);
 static void ngx_http_k8s_sa_cache_put(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_http_k8s_sa_entry_t *entry);
 static ngx_uint_t ngx_http_k8s_sa_cache_slot(ngx_str_t *token);
@@ -210,7 +210,8 @@ ngx_http_k8s_sa_cache_begun(ngx_http_k8s_sa_entry_t *entry)
 
 ngx_http_k8s_sa_entry_t *
 ngx_http_k8s_sa_cache_load(ngx_http_k8s_sa_main_conf_t *mcf,
-    ngx_http_k8s_sa_auth_t *auth, ngx_str_t *token, u_char *key)
+    ngx_http_k8s_sa_auth_t *auth, ngx_str_t *token, u_char *key,
+    ngx_pool_t *pool)
 {
     size_t                          size;
     u_char                         *strings;
@@ -220,7 +221,6 @@ ngx_http_k8s_sa_cache_load(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_k8s_sa_cache_entry_t        e;
     ngx_http_k8s_sa_issuer_ref_t  **ref;
 
-    static ngx_str_t                none;
     static u_char                   buf[NGX_K8S_SA_CACHE_DATA_MAX];
 
     if (ngx_k8s_sa_cache_lookup(mcf->zone, key, ngx_time(), &e, buf,
@@ -241,9 +241,8 @@ ngx_http_k8s_sa_cache_load(ngx_http_k8s_sa_main_conf_t *mcf,
     ref = auth->issuers.elts;
 
     facts.auth = auth;
+    facts.token = token;
     facts.issuer = ref[e.fresh]->issuer;
-    facts.token = facts.issuer->reviews == NULL
-                  && ngx_http_k8s_sa_cache_takes(mcf, token) ? token : &none;
     facts.key_id = e.key_id;
     facts.expires = e.expires;
 
@@ -254,8 +253,14 @@ ngx_http_k8s_sa_cache_load(ngx_http_k8s_sa_main_conf_t *mcf,
         return NULL;
     }
 
+    if (facts.issuer->reviews == NULL
+        && ngx_http_k8s_sa_cache_takes(mcf, token))
+    {
+        pool = NULL;
+    }
+
     entry = ngx_http_k8s_sa_cache_entry(&facts,
-                                        size + k8s_sa_key_kid(k)->len);
+                                        size + k8s_sa_key_kid(k)->len, pool);
     if (entry == NULL) {
         return NULL;
     }
@@ -277,7 +282,7 @@ ngx_http_k8s_sa_cache_load(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_memcpy(strings + size, k8s_sa_key_kid(k)->data,
                k8s_sa_key_kid(k)->len);
 
-    if (facts.token == token) {
+    if (pool == NULL) {
         ngx_http_k8s_sa_cache_put(mcf, entry);
     }
 
@@ -310,7 +315,7 @@ ngx_http_k8s_sa_cache_add(ngx_http_k8s_sa_main_conf_t *mcf,
     }
 
     entry = ngx_http_k8s_sa_cache_entry(&facts,
-                                        k8s_sa_identity_size(identity));
+                                        k8s_sa_identity_size(identity), NULL);
     if (entry == NULL) {
         return NULL;
     }
@@ -346,7 +351,7 @@ ngx_http_k8s_sa_cache_reviewed(ngx_http_k8s_sa_main_conf_t *mcf,
     facts.expires = local ? ngx_min(local->expires, not_after) : not_after;
 
     entry = ngx_http_k8s_sa_cache_entry(&facts,
-                                        k8s_sa_identity_size(identity));
+                                        k8s_sa_identity_size(identity), NULL);
     if (entry == NULL) {
         return NULL;
     }
@@ -401,19 +406,24 @@ ngx_http_k8s_sa_cache_takes(ngx_http_k8s_sa_main_conf_t *mcf,
 
 
 /*
- * One block: the entry, the token (empty if it stays out of the worker's own
- * table), room for the identity's strings.  Nothing here may take over new
- * keys, as ngx_k8s_sa_issuer_version() does: the facts and the identity point
- * into those that verified the token.
+ * One block: the entry, the token, room for the identity's strings.  With a
+ * pool it is for one request, and has no token.  Nothing here may take over
+ * new keys, as ngx_k8s_sa_issuer_version() does: the facts and the identity
+ * point into those that verified the token.
  */
 
 static ngx_http_k8s_sa_entry_t *
-ngx_http_k8s_sa_cache_entry(ngx_http_k8s_sa_facts_t *facts, size_t strings)
+ngx_http_k8s_sa_cache_entry(ngx_http_k8s_sa_facts_t *facts, size_t strings,
+    ngx_pool_t *pool)
 {
+    size_t                    size;
     ngx_http_k8s_sa_entry_t  *entry;
 
-    entry = ngx_alloc(sizeof(ngx_http_k8s_sa_entry_t) + facts->token->len
-                      + strings, ngx_cycle->log);
+    size = sizeof(ngx_http_k8s_sa_entry_t) + strings;
+
+    entry = pool ? ngx_palloc(pool, size)
+                 : ngx_alloc(size + facts->token->len, ngx_cycle->log);
+
     if (entry == NULL) {
         return NULL;
     }
@@ -425,12 +435,13 @@ ngx_http_k8s_sa_cache_entry(ngx_http_k8s_sa_facts_t *facts, size_t strings)
     entry->expires = facts->expires;
     entry->fresh = 0;
     entry->reviewed = 0;
+    entry->pooled = (pool != NULL);
 
     ngx_memcpy(entry->key_id, facts->key_id, K8S_SA_KEY_ID_LEN);
 
-    entry->token.len = facts->token->len;
+    entry->token.len = pool ? 0 : facts->token->len;
     entry->token.data = (u_char *) entry + sizeof(ngx_http_k8s_sa_entry_t);
-    ngx_memcpy(entry->token.data, facts->token->data, facts->token->len);
+    ngx_memcpy(entry->token.data, facts->token->data, entry->token.len);
 
     return entry;
 }
@@ -460,7 +471,7 @@ ngx_http_k8s_sa_cache_put(ngx_http_k8s_sa_main_conf_t *mcf,
 void
 ngx_http_k8s_sa_cache_release(ngx_http_k8s_sa_entry_t *entry)
 {
-    if (--entry->refs == 0) {
+    if (--entry->refs == 0 && !entry->pooled) {
         ngx_free(entry);
     }
 }

@@ -108,7 +108,8 @@ ngx_http_k8s_sa_check_cache(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    ctx->entry = ngx_http_k8s_sa_cache_load(mcf, lcf->auth, &ctx->token, key);
+    ctx->entry = ngx_http_k8s_sa_cache_load(mcf, lcf->auth, &ctx->token, key,
+                                            r->pool);
 
     return ctx->entry ? ngx_http_k8s_sa_known(ctx) : NGX_DECLINED;
 }
