@@ -288,7 +288,7 @@ ngx_http_k8s_sa_push_front_proxy(ngx_http_request_t *r, k8s_sa_identity_t *id,
     }
 
     hash = ngx_hash_key(group_lowcase.data, group_lowcase.len);
-    last = id->groups.data + id->groups.len;
+    last = k8s_sa_str_end(&id->groups);
 
     for (p = id->groups.data; p < last; p = end + 1) {
 
@@ -304,7 +304,7 @@ ngx_http_k8s_sa_push_front_proxy(ngx_http_request_t *r, k8s_sa_identity_t *id,
         }
     }
 
-    last = id->extra.data + id->extra.len;
+    last = k8s_sa_str_end(&id->extra);
 
     for (p = id->extra.data; p < last; p = end + 1) {
 

@@ -286,7 +286,7 @@ ngx_http_k8s_sa_whoami_groups(const k8s_sa_str_t *groups)
     json_t  *list;
 
     list = json_array();
-    last = groups->data + groups->len;
+    last = k8s_sa_str_end(groups);
 
     for (p = groups->data; p < last; p = end + 1) {
 
@@ -311,7 +311,7 @@ ngx_http_k8s_sa_whoami_extra(const k8s_sa_str_t *extra)
     json_t  *obj, *list;
 
     obj = json_object();
-    last = extra->data + extra->len;
+    last = k8s_sa_str_end(extra);
 
     for (p = extra->data; p < last; p = end + 1) {
 

@@ -77,6 +77,13 @@ k8s_sa_secret_eq(const k8s_sa_str_t *a, const k8s_sa_str_t *b)
 }
 
 
+unsigned char *
+k8s_sa_str_end(const k8s_sa_str_t *s)
+{
+    return s->len ? s->data + s->len : s->data;
+}
+
+
 /*
  * Every identity comes through here, so eight bytes at a time.  x - n borrows
  * into the upper bit of the lowest byte that is below n, and "& ~x" keeps out

@@ -56,6 +56,10 @@ int k8s_sa_str_eq(const k8s_sa_str_t *a, const k8s_sa_str_t *b);
 
 int k8s_sa_secret_eq(const k8s_sa_str_t *a, const k8s_sa_str_t *b);
 
+/* Behind its last byte; NULL if it is absent: C has no NULL + 0. */
+
+unsigned char *k8s_sa_str_end(const k8s_sa_str_t *s);
+
 /* 1 if no byte is a control character (0x00-0x1f, 0x7f), otherwise 0. */
 
 int k8s_sa_str_is_clean(const k8s_sa_str_t *s);

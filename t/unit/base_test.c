@@ -1,5 +1,5 @@
 /*
- * Strings, and secrets, that are the same.
+ * Strings, and secrets, that are the same; where they end.
  */
 
 #include "k8s_sa_test.h"
@@ -83,13 +83,34 @@ absent(void **state)
 }
 
 
+static void
+ends(void **state)
+{
+    k8s_sa_str_t  s;
+
+    (void) state;
+
+    s.data = (unsigned char *) "ab";
+
+    for (s.len = 0; s.len <= 2; s.len++) {
+        assert_ptr_equal(k8s_sa_str_end(&s), s.data + s.len);
+    }
+
+    s.len = 0;
+    s.data = NULL;
+
+    assert_null(k8s_sa_str_end(&s));
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test_teardown(each_byte_counts, test_release),
         cmocka_unit_test(lengths_count),
-        cmocka_unit_test(absent)
+        cmocka_unit_test(absent),
+        cmocka_unit_test(ends)
     };
 
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
