@@ -110,7 +110,7 @@ sub known {
                                       : "$tokens tokens in turn";
 
             for my $path (qw(/local /proxy)) {
-                my $c = compare(rounds(15), map {
+                my $c = compare(rounds(11), map {
                     my $name = $_;
                     $name => sub { run($name, $path, "$keys/$file") }
                 } qw(plain module));
@@ -145,7 +145,7 @@ sub latency {
 
     module($keys);
 
-    for my $round (1 .. rounds(21)) {
+    for my $round (1 .. rounds(15)) {
         my @names = qw(plain module);
         @names = reverse @names if $round % 2;
         push @{$p99{$_}}, run($_, '/local', "$keys/one")->{p99} for @names;
@@ -171,7 +171,7 @@ sub new_ones {
         system("head -n 5000 $keys/tokens >$few/tokens "
                . "&& cp $keys/key.pem $few") == 0 or die;
 
-        for (1 .. rounds(11)) {
+        for (1 .. rounds(7)) {
             module($keys, name => $_) for qw(module forged expired);
 
             my $c = compare(1,
@@ -226,7 +226,7 @@ sub refused {
             } ['plain2', '/refused'], ['module', '/local']);
 
             $c->{module}{ns} - $c->{plain2}{ns};
-        } 1 .. rounds(7);
+        } 1 .. rounds(5);
 
         demand(4, "fails by its $kind: CPU beyond none, us", '%.1f',
                median(@extra) / 1000, '< 5');
@@ -275,6 +275,8 @@ sub instructions {
     demand(4, "RS256, $_: instructions, to those of a new one", '%.3f',
            $cost{$_} / $cost{new}, '<= 1') for qw(forged expired);
 
+    new_instructions($with, $plain, $_) for qw(rs256 es256);
+
     my %unknown;
 
     for my $n (1, 1000) {
@@ -292,6 +294,37 @@ sub instructions {
            '<= 1.02');
 
     $_->stop for $without, $m;
+}
+
+# 3: what a new token adds, to the bare verification of as many
+
+sub new_instructions {
+    my ($with, $plain, $alg) = @_;
+    my $keys = keys_of($alg);
+    my $m = $with->($keys);
+    my @t = requests("$keys/tokens", 200);
+
+    $m->each_costs(200, @t[0 .. 99]);
+    my $new = $m->each_costs(200, @t[100 .. 199]) - $plain;
+    $m->stop;
+
+    my ($few, $many) = map {
+        my $some = keys_of("$alg-$_");
+
+        mkdir $some or die "$some: $!\n";
+        system("head -n $_ $keys/tokens >$some/tokens "
+               . "&& cp $keys/key.pem $some") == 0 or die;
+
+        my $out = `valgrind --tool=callgrind --callgrind-out-file=/dev/null \\
+                   $bin/verify $some 2>&1`;
+        $out =~ /Collected : (\d+)/ ? $1 : die "verify: $out";
+    } 100, 200;
+
+    demand(3, sprintf('%s, each token new: instructions beyond none, to those '
+                      . 'of the bare verification (%d)', uc $alg,
+                      ($many - $few) / 100),
+           '%.2f', $new / (($many - $few) / 100),
+           '<= ' . ($alg eq 'rs256' ? 1.5 : 1.2));
 }
 
 sub requests {
@@ -333,7 +366,7 @@ sub two_workers {
         };
     }
 
-    my $c = compare(rounds(11), @runs);
+    my $c = compare(rounds(7), @runs);
 
     demand(6, 'two workers: CPU a request, to that of one worker', '%.3f',
            $c->{'module-2'}{ratio}, '<= 1.05');
@@ -350,7 +383,7 @@ sub many_keys {
     my %ratio;
     my @n = (1, 10, 100, 1000);
 
-    for (1 .. rounds(11)) {
+    for (1 .. rounds(7)) {
         module(keys_of("keys$_"), name => "keys$_") for @n;
 
         my $c = compare(1, map {
@@ -396,24 +429,24 @@ sub full_zone {
 }
 
 
-# ---- 9: memory
+# ---- 9: memory, when all tokens and as many connections have been seen
 
 sub memory {
     my $keys = keys_of('rs256');
     my $n = 0;
 
     module($keys);
-    system("head -n 10000 $keys/tokens >$keys/first") == 0 or die;
+    system("head -n 1000 $keys/tokens >$keys/first") == 0 or die;
 
-    $n += run('module', '/local', "$keys/first", once => 1)->{n};
+    $n += run('module', '/local', "$keys/first", once => 1)->{n} for 1 .. 10;
     my $first = rss('module');
 
     while ($n < 1_000_000) {
-        $n += run('module', '/local', "$keys/tokens", seconds => 3)->{n};
+        $n += run('module', '/local', "$keys/first", seconds => 3)->{n};
     }
 
-    demand(9, sprintf("memory after %.2f million requests with $tokens tokens"
-                      . ', to that after 10,000 (%d kB)', $n / 1e6, $first),
+    demand(9, sprintf('memory after %.2f million requests with 1,000 tokens, '
+                      . 'to that after 10,000 (%d kB)', $n / 1e6, $first),
            '%.3f', rss('module') / $first, '<= 1.02');
 }
 

@@ -74,10 +74,6 @@ ngx_http_k8s_sa_review_any(ngx_http_request_t *r,
     ngx_k8s_sa_review_result_t      result, refusal;
     ngx_http_k8s_sa_issuer_ref_t  **ref;
 
-    if (!ngx_http_k8s_sa_review_possible(&ctx->token)) {
-        return NGX_OK;
-    }
-
     refused = NULL;
     ngx_memzero(&refusal, sizeof(ngx_k8s_sa_review_result_t));
 
@@ -88,6 +84,10 @@ ngx_http_k8s_sa_review_any(ngx_http_request_t *r,
 
         if (ngx_k8s_sa_issuer_has_keys(issuer)) {
             continue;
+        }
+
+        if (!ngx_http_k8s_sa_review_possible(&ctx->token)) {
+            return NGX_OK;
         }
 
         ctx->question.audience = NULL;
