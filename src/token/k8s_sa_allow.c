@@ -240,7 +240,7 @@ k8s_sa_allow_has_account(const k8s_sa_allow_t *allow,
     account.len = id->namespace.len + 1 + id->name.len;
     account.data = text;
 
-    if (id->namespace.len > sizeof(text) || id->name.len > sizeof(text)
+    if (id->namespace.len >= sizeof(text) || id->name.len >= sizeof(text)
         || account.len > sizeof(text))
     {
         return 0;
