@@ -332,7 +332,7 @@ $reload->start;
 
 sub workers {
     my ($nginx) = @_;
-    return map { /^(\d+) \(nginx\) \S $nginx->{pid} / ? $1 : () }
+    return map { /^(\d+) \(.*?\) \S $nginx->{pid} / ? $1 : () }
            map { eval { slurp($_) } || '' } glob '/proc/[0-9]*/stat';
 }
 

@@ -7,9 +7,9 @@
 #     util/sanitize.sh [SUITE...]              all of t/*.t, t/net, t/shared
 #     util/sanitize.sh --valgrind [SUITE...]   without sanitizers, in valgrind
 #
-# Fails if there is any report, or if a suite fails, twice if without a report:
-# everything is several times slower here, and some look at the time.  What
-# nginx itself never frees is suppressed by the name of its function.
+# Fails if there is any report.  What nginx itself never frees is suppressed by
+# the name of its function.  Fails, too, if a suite does so twice; in valgrind,
+# which is too slow for those that look at the time, that is only told.
 #
 # nginx's sources are NGINX_SRC, or those of Debian's source package.
 # Environment: BUILD, SUITE_TIMEOUT.
@@ -140,7 +140,7 @@ COMMAND="exec $SERVER"
 
 if [ $TOOL = valgrind ]; then
     COMMAND="exec valgrind --quiet --leak-check=full --num-callers=30
-        --show-leak-kinds=definite,possible --keep-debuginfo=yes
+        --show-leak-kinds=definite --keep-debuginfo=yes --vgdb=no
         --trace-children=yes --log-file=$REPORTS/report.%p
         --suppressions=$BUILD/valgrind.supp $SERVER"
 fi
@@ -264,5 +264,10 @@ for suite in "${SUITES[@]}"; do
 done
 
 [ $FOUND = 0 ] || fail "reports in $FOUND of ${#SUITES[@]} suites"
-[ ${#FAILED[@]} = 0 ] || fail "no report, but failed tests in: ${FAILED[*]}"
+
+if [ ${#FAILED[@]} != 0 ]; then
+    say "no report, but failed tests in: ${FAILED[*]}"
+    [ $TOOL = valgrind ] || exit 1
+fi
+
 say "no report in ${#SUITES[@]} suites"

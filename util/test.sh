@@ -8,6 +8,9 @@
 # a folder of t/ that has *.t files: client, net, kube ...  The first suite that
 # fails ends the run; the last line says how many tests passed, failed and were
 # skipped.
+#
+# Not in here, for the minutes that they take, and because what they say depends
+# on the tools' versions: util/sanitize.sh (11), util/analyze.sh (7).
 
 set -eu
 cd "$(dirname "$0")/.."
