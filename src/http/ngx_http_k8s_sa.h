@@ -54,7 +54,6 @@ typedef struct {
     ngx_array_t                issuers;    /* ngx_http_k8s_sa_issuer_ref_t * */
     ngx_array_t                auths;      /* ngx_http_k8s_sa_auth_t * */
     ngx_http_k8s_sa_entry_t  **front;      /* this worker's token cache */
-    size_t                     front_size;     /* of its entries */
     ngx_uint_t                 front_misses;   /* for tokens of the zone */
     ngx_array_t                watches;    /* ngx_k8s_sa_watch_t * */
 
@@ -292,7 +291,6 @@ void ngx_http_k8s_sa_forget(ngx_http_k8s_sa_ctx_t *ctx);
 
 struct ngx_http_k8s_sa_entry_s {
     ngx_uint_t                 refs;
-    size_t                     size;       /* of its block */
     ngx_http_k8s_sa_auth_t    *auth;
     ngx_k8s_sa_issuer_t       *issuer;
     ngx_uint_t                 version;    /* of the issuer's keys, when the

@@ -16,15 +16,14 @@
  * whatever part of it is right.
  */
 
-#define NGX_HTTP_K8S_SA_FRONT_BITS  14
+#define NGX_HTTP_K8S_SA_FRONT_BITS  11
 #define NGX_HTTP_K8S_SA_FRONT_SIZE  (1 << NGX_HTTP_K8S_SA_FRONT_BITS)
 
 #define NGX_HTTP_K8S_SA_FRONT_TAKE  8
 
-/* bounds a worker's memory; longer tokens are kept in the zone only */
+/* longer ones are kept in the zone only, which bounds a worker's memory */
 
-#define NGX_HTTP_K8S_SA_FRONT_MEMORY  (24 * 1024 * 1024)
-#define NGX_HTTP_K8S_SA_FRONT_TOKEN   4096
+#define NGX_HTTP_K8S_SA_FRONT_TOKEN  4096
 
 
 typedef struct {
@@ -420,17 +419,16 @@ ngx_http_k8s_sa_cache_entry(ngx_http_k8s_sa_facts_t *facts, size_t strings,
     size_t                    size;
     ngx_http_k8s_sa_entry_t  *entry;
 
-    size = sizeof(ngx_http_k8s_sa_entry_t) + strings
-           + (pool ? 0 : facts->token->len);
+    size = sizeof(ngx_http_k8s_sa_entry_t) + strings;
 
-    entry = pool ? ngx_palloc(pool, size) : ngx_alloc(size, ngx_cycle->log);
+    entry = pool ? ngx_palloc(pool, size)
+                 : ngx_alloc(size + facts->token->len, ngx_cycle->log);
 
     if (entry == NULL) {
         return NULL;
     }
 
     entry->refs = 1;
-    entry->size = size;
     entry->auth = facts->auth;
     entry->issuer = facts->issuer;
     entry->version = facts->issuer->version;
@@ -453,7 +451,6 @@ static void
 ngx_http_k8s_sa_cache_put(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_http_k8s_sa_entry_t *entry)
 {
-    size_t                     size;
     ngx_http_k8s_sa_entry_t  **slot;
 
     if (entry->token.len > NGX_HTTP_K8S_SA_FRONT_TOKEN) {
@@ -462,17 +459,9 @@ ngx_http_k8s_sa_cache_put(ngx_http_k8s_sa_main_conf_t *mcf,
 
     slot = &mcf->front[ngx_http_k8s_sa_cache_slot(&entry->token)];
 
-    size = mcf->front_size + entry->size - (*slot ? (*slot)->size : 0);
-
-    if (size > NGX_HTTP_K8S_SA_FRONT_MEMORY) {
-        return;
-    }
-
     if (*slot) {
         ngx_http_k8s_sa_cache_release(*slot);
     }
-
-    mcf->front_size = size;
 
     entry->refs++;
     *slot = entry;
