@@ -156,16 +156,33 @@ sub hup_refused {
 }
 
 
+# Children that listen: one that shuts down does not.  Not by their titles, which
+# nginx cannot set in valgrind.
 sub workers {
     return () unless $master;
     open my $fh, '<', "/proc/$master/task/$master/children" or return ();
-    return grep { is_worker($_) } split ' ', <$fh> // '';
+    my $sockets = listening();
+    return grep { listens($_, $sockets) } split ' ', <$fh> // '';
 }
 
-sub is_worker {
-    open my $fh, '<', "/proc/$_[0]/cmdline" or return 0;
-    my $line = <$fh> // '';
-    return $line =~ /^nginx: worker process(?! is shutting)/;
+sub listens {
+    my ($pid, $sockets) = @_;
+    return grep { $sockets->{readlink($_) // ''} } glob "/proc/$pid/fd/*";
+}
+
+# proc(5): the fourth field of /proc/net/tcp is a socket's state, 0A if it listens
+sub listening {
+    my $local = sprintf '0100007F:%04X', $port;
+    my %sockets;
+
+    open my $fh, '<', '/proc/net/tcp' or die "/proc/net/tcp: $!\n";
+    while (<$fh>) {
+        my (undef, $address, undef, $state, @more) = split;
+        $sockets{"socket:[$more[5]]"} = 1
+            if $address eq $local && $state eq '0A';
+    }
+
+    return \%sockets;
 }
 
 
