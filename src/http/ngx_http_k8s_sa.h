@@ -43,6 +43,7 @@ typedef struct {
 
 
 typedef struct ngx_http_k8s_sa_entry_s  ngx_http_k8s_sa_entry_t;
+typedef struct ngx_http_k8s_sa_front_s  ngx_http_k8s_sa_front_t;
 typedef struct ngx_http_k8s_sa_reviewed_s  ngx_http_k8s_sa_reviewed_t;
 
 
@@ -53,8 +54,7 @@ typedef struct {
 
     ngx_array_t                issuers;    /* ngx_http_k8s_sa_issuer_ref_t * */
     ngx_array_t                auths;      /* ngx_http_k8s_sa_auth_t * */
-    ngx_http_k8s_sa_entry_t  **front;      /* this worker's token cache */
-    ngx_uint_t                 front_misses;   /* for tokens of the zone */
+    ngx_http_k8s_sa_front_t   *front;      /* this worker's token cache */
     ngx_array_t                watches;    /* ngx_k8s_sa_watch_t * */
 
     /* names of all identity headers, wherever configured */
@@ -291,6 +291,7 @@ void ngx_http_k8s_sa_forget(ngx_http_k8s_sa_ctx_t *ctx);
 
 struct ngx_http_k8s_sa_entry_s {
     ngx_uint_t                 refs;
+    ngx_http_k8s_sa_front_t   *front;      /* NULL: it is the request's own */
     ngx_http_k8s_sa_auth_t    *auth;
     ngx_k8s_sa_issuer_t       *issuer;
     ngx_uint_t                 version;    /* of the issuer's keys, when the
@@ -302,7 +303,6 @@ struct ngx_http_k8s_sa_entry_s {
     ngx_msec_t                 fresh;      /* if reviewed: ngx_current_msec
                                               until which that counts */
     unsigned                   reviewed:1;
-    unsigned                   pooled:1;   /* of one request: nothing to free */
 };
 
 /*
@@ -316,8 +316,8 @@ ngx_int_t ngx_http_k8s_sa_cache_key(const u_char *digest, ngx_str_t *token,
 
 /*
  * Finds a token that was verified for auth and is valid still: in this worker
- * (find), in the zone (load).  Returns a new reference, or NULL.  What is
- * not taken into this worker's table is from pool, the request's.
+ * (find), in the zone (load).  Returns a new reference, or NULL.  An entry that
+ * is not taken into this worker's table is from pool, the request's.
  */
 
 ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_find(
@@ -336,7 +336,8 @@ ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_load(
 ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_add(
     ngx_http_k8s_sa_main_conf_t *mcf, ngx_http_k8s_sa_auth_t *auth,
     ngx_str_t *token, u_char *key, ngx_k8s_sa_issuer_t *issuer,
-    const u_char *key_id, const k8s_sa_identity_t *identity);
+    const u_char *key_id, const k8s_sa_identity_t *identity,
+    ngx_pool_t *pool);
 
 /*
  * Puts a reviewed token into the worker's table: the review itself is in the
@@ -348,7 +349,7 @@ ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_reviewed(
     ngx_http_k8s_sa_main_conf_t *mcf, ngx_http_k8s_sa_auth_t *auth,
     ngx_str_t *token, ngx_k8s_sa_issuer_t *issuer,
     ngx_http_k8s_sa_entry_t *local, const k8s_sa_identity_t *identity,
-    ngx_msec_t fresh, int64_t not_after);
+    ngx_msec_t fresh, int64_t not_after, ngx_pool_t *pool);
 
 void ngx_http_k8s_sa_cache_release(ngx_http_k8s_sa_entry_t *entry);
 

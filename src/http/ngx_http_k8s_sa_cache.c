@@ -16,14 +16,48 @@
  * whatever part of it is right.
  */
 
-#define NGX_HTTP_K8S_SA_FRONT_BITS  11
-#define NGX_HTTP_K8S_SA_FRONT_SIZE  (1 << NGX_HTTP_K8S_SA_FRONT_BITS)
+#define NGX_HTTP_K8S_SA_FRONT_BITS   11
+#define NGX_HTTP_K8S_SA_FRONT_SLOTS  (1 << NGX_HTTP_K8S_SA_FRONT_BITS)
 
-#define NGX_HTTP_K8S_SA_FRONT_TAKE  8
+#define NGX_HTTP_K8S_SA_FRONT_TAKE   8
 
-/* longer ones are kept in the zone only, which bounds a worker's memory */
+/*
+ * Entries have cells of one size in one block: a worker's memory is bounded,
+ * and its heap has no holes that every request would be led around.  Larger
+ * ones are kept in the zone only.  An odd number of cache lines, so that
+ * entries do not all begin in the same few sets; more of them than slots, since
+ * requests may hold what has left the table.
+ */
 
-#define NGX_HTTP_K8S_SA_FRONT_TOKEN  4096
+#define NGX_HTTP_K8S_SA_CELL_SIZE    (47 * 64)    /* entry, token, strings */
+#define NGX_HTTP_K8S_SA_CELLS        (NGX_HTTP_K8S_SA_FRONT_SLOTS + 64)
+
+
+/* The tail of a token tells it from most others without a look at the entry. */
+
+typedef struct {
+    uint64_t                    tail;
+    ngx_http_k8s_sa_entry_t    *entry;
+} ngx_http_k8s_sa_slot_t;
+
+
+typedef union ngx_http_k8s_sa_cell_u  ngx_http_k8s_sa_cell_t;
+
+union ngx_http_k8s_sa_cell_u {
+    ngx_http_k8s_sa_cell_t     *next;      /* of a free one */
+    ngx_http_k8s_sa_entry_t     entry;
+    u_char                      bytes[NGX_HTTP_K8S_SA_CELL_SIZE];
+};
+
+
+struct ngx_http_k8s_sa_front_s {
+    ngx_http_k8s_sa_slot_t      slots[NGX_HTTP_K8S_SA_FRONT_SLOTS];
+    ngx_uint_t                  misses;    /* for tokens of the zone */
+
+    ngx_http_k8s_sa_cell_t     *cells;
+    ngx_uint_t                  untouched; /* from here on, all are free */
+    ngx_http_k8s_sa_cell_t     *free;      /* and these */
+};
 
 
 typedef struct {
@@ -37,13 +71,19 @@ typedef struct {
 
 static ngx_uint_t ngx_http_k8s_sa_cache_valid(ngx_http_k8s_sa_entry_t *entry);
 static ngx_uint_t ngx_http_k8s_sa_cache_begun(ngx_http_k8s_sa_entry_t *entry);
-static ngx_uint_t ngx_http_k8s_sa_cache_takes(
-    ngx_http_k8s_sa_main_conf_t *mcf, ngx_str_t *token);
+static ngx_http_k8s_sa_front_t *ngx_http_k8s_sa_cache_takes(
+    ngx_http_k8s_sa_front_t *front, ngx_str_t *token);
 static ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_entry(
-    ngx_http_k8s_sa_facts_t *facts, size_t strings, ngx_pool_t *pool);
-static void ngx_http_k8s_sa_cache_put(ngx_http_k8s_sa_main_conf_t *mcf,
-    ngx_http_k8s_sa_entry_t *entry);
-static ngx_uint_t ngx_http_k8s_sa_cache_slot(ngx_str_t *token);
+    ngx_http_k8s_sa_facts_t *facts, size_t strings,
+    ngx_http_k8s_sa_front_t *front, ngx_pool_t *pool);
+static ngx_http_k8s_sa_cell_t *ngx_http_k8s_sa_cell_alloc(
+    ngx_http_k8s_sa_front_t *front, size_t size);
+static void ngx_http_k8s_sa_cell_free(ngx_http_k8s_sa_front_t *front,
+    ngx_http_k8s_sa_cell_t *cell);
+static void ngx_http_k8s_sa_cache_put(ngx_http_k8s_sa_entry_t *entry);
+static uint64_t ngx_http_k8s_sa_cache_tail(ngx_str_t *token);
+static ngx_http_k8s_sa_slot_t *ngx_http_k8s_sa_cache_slot(
+    ngx_http_k8s_sa_front_t *front, uint64_t tail);
 static void ngx_http_k8s_sa_cache_store(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_http_k8s_sa_entry_t *entry, u_char *key);
 static void ngx_http_k8s_sa_cache_cleanup(void *data);
@@ -57,15 +97,25 @@ static ngx_uint_t   ngx_http_k8s_sa_sha256_users;
 ngx_int_t
 ngx_http_k8s_sa_cache_init(ngx_conf_t *cf, ngx_http_k8s_sa_main_conf_t *mcf)
 {
-    ngx_pool_cleanup_t  *cln;
+    ngx_pool_cleanup_t       *cln;
+    ngx_http_k8s_sa_front_t  *front;
 
-    mcf->front = ngx_pcalloc(cf->pool, NGX_HTTP_K8S_SA_FRONT_SIZE
-                                       * sizeof(ngx_http_k8s_sa_entry_t *));
     cln = ngx_pool_cleanup_add(cf->pool, 0);
+    front = ngx_pcalloc(cf->pool, sizeof(ngx_http_k8s_sa_front_t));
 
-    if (mcf->front == NULL || cln == NULL) {
+    if (cln == NULL || front == NULL) {
         return NGX_ERROR;
     }
+
+    /* not written to before they are needed */
+
+    front->cells = ngx_palloc(cf->pool, NGX_HTTP_K8S_SA_CELLS
+                                        * sizeof(ngx_http_k8s_sa_cell_t));
+    if (front->cells == NULL) {
+        return NGX_ERROR;
+    }
+
+    mcf->front = front;
 
     cln->handler = ngx_http_k8s_sa_cache_cleanup;
     cln->data = mcf;
@@ -94,9 +144,9 @@ ngx_http_k8s_sa_cache_cleanup(void *data)
 
     ngx_uint_t  i;
 
-    for (i = 0; i < NGX_HTTP_K8S_SA_FRONT_SIZE; i++) {
-        if (mcf->front[i]) {
-            ngx_http_k8s_sa_cache_release(mcf->front[i]);
+    for (i = 0; i < NGX_HTTP_K8S_SA_FRONT_SLOTS; i++) {
+        if (mcf->front->slots[i].entry) {
+            ngx_http_k8s_sa_cache_release(mcf->front->slots[i].entry);
         }
     }
 
@@ -130,12 +180,16 @@ ngx_http_k8s_sa_entry_t *
 ngx_http_k8s_sa_cache_find(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_http_k8s_sa_auth_t *auth, ngx_str_t *token)
 {
+    uint64_t                  tail;
     k8s_sa_str_t              known, given;
+    ngx_http_k8s_sa_slot_t   *slot;
     ngx_http_k8s_sa_entry_t  *entry;
 
-    entry = mcf->front[ngx_http_k8s_sa_cache_slot(token)];
+    tail = ngx_http_k8s_sa_cache_tail(token);
+    slot = ngx_http_k8s_sa_cache_slot(mcf->front, tail);
+    entry = slot->entry;
 
-    if (entry == NULL || entry->auth != auth) {
+    if (entry == NULL || slot->tail != tail || entry->auth != auth) {
         return NULL;
     }
 
@@ -218,6 +272,7 @@ ngx_http_k8s_sa_cache_load(ngx_http_k8s_sa_main_conf_t *mcf,
     k8s_sa_key_t                   *k;
     ngx_http_k8s_sa_entry_t        *entry;
     ngx_http_k8s_sa_facts_t         facts;
+    ngx_http_k8s_sa_front_t        *front;
     ngx_k8s_sa_cache_entry_t        e;
     ngx_http_k8s_sa_issuer_ref_t  **ref;
 
@@ -253,14 +308,11 @@ ngx_http_k8s_sa_cache_load(ngx_http_k8s_sa_main_conf_t *mcf,
         return NULL;
     }
 
-    if (facts.issuer->reviews == NULL
-        && ngx_http_k8s_sa_cache_takes(mcf, token))
-    {
-        pool = NULL;
-    }
+    front = facts.issuer->reviews
+            ? NULL : ngx_http_k8s_sa_cache_takes(mcf->front, token);
 
-    entry = ngx_http_k8s_sa_cache_entry(&facts,
-                                        size + k8s_sa_key_kid(k)->len, pool);
+    entry = ngx_http_k8s_sa_cache_entry(&facts, size + k8s_sa_key_kid(k)->len,
+                                        front, pool);
     if (entry == NULL) {
         return NULL;
     }
@@ -282,9 +334,7 @@ ngx_http_k8s_sa_cache_load(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_memcpy(strings + size, k8s_sa_key_kid(k)->data,
                k8s_sa_key_kid(k)->len);
 
-    if (pool == NULL) {
-        ngx_http_k8s_sa_cache_put(mcf, entry);
-    }
+    ngx_http_k8s_sa_cache_put(entry);
 
     return entry;
 }
@@ -294,7 +344,7 @@ ngx_http_k8s_sa_entry_t *
 ngx_http_k8s_sa_cache_add(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_http_k8s_sa_auth_t *auth, ngx_str_t *token, u_char *key,
     ngx_k8s_sa_issuer_t *issuer, const u_char *key_id,
-    const k8s_sa_identity_t *identity)
+    const k8s_sa_identity_t *identity, ngx_pool_t *pool)
 {
     ngx_http_k8s_sa_entry_t  *entry;
     ngx_http_k8s_sa_facts_t   facts;
@@ -315,7 +365,9 @@ ngx_http_k8s_sa_cache_add(ngx_http_k8s_sa_main_conf_t *mcf,
     }
 
     entry = ngx_http_k8s_sa_cache_entry(&facts,
-                                        k8s_sa_identity_size(identity), NULL);
+                                        k8s_sa_identity_size(identity),
+                                        issuer->reviews ? NULL : mcf->front,
+                                        pool);
     if (entry == NULL) {
         return NULL;
     }
@@ -324,10 +376,7 @@ ngx_http_k8s_sa_cache_add(ngx_http_k8s_sa_main_conf_t *mcf,
                          entry->token.data + entry->token.len);
 
     ngx_http_k8s_sa_cache_store(mcf, entry, key);
-
-    if (issuer->reviews == NULL) {
-        ngx_http_k8s_sa_cache_put(mcf, entry);
-    }
+    ngx_http_k8s_sa_cache_put(entry);
 
     return entry;
 }
@@ -337,7 +386,8 @@ ngx_http_k8s_sa_entry_t *
 ngx_http_k8s_sa_cache_reviewed(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_http_k8s_sa_auth_t *auth, ngx_str_t *token,
     ngx_k8s_sa_issuer_t *issuer, ngx_http_k8s_sa_entry_t *local,
-    const k8s_sa_identity_t *identity, ngx_msec_t fresh, int64_t not_after)
+    const k8s_sa_identity_t *identity, ngx_msec_t fresh, int64_t not_after,
+    ngx_pool_t *pool)
 {
     ngx_http_k8s_sa_entry_t  *entry;
     ngx_http_k8s_sa_facts_t   facts;
@@ -351,7 +401,8 @@ ngx_http_k8s_sa_cache_reviewed(ngx_http_k8s_sa_main_conf_t *mcf,
     facts.expires = local ? ngx_min(local->expires, not_after) : not_after;
 
     entry = ngx_http_k8s_sa_cache_entry(&facts,
-                                        k8s_sa_identity_size(identity), NULL);
+                                        k8s_sa_identity_size(identity),
+                                        mcf->front, pool);
     if (entry == NULL) {
         return NULL;
     }
@@ -362,7 +413,7 @@ ngx_http_k8s_sa_cache_reviewed(ngx_http_k8s_sa_main_conf_t *mcf,
     entry->reviewed = 1;
     entry->fresh = fresh;
 
-    ngx_http_k8s_sa_cache_put(mcf, entry);
+    ngx_http_k8s_sa_cache_put(entry);
 
     return entry;
 }
@@ -396,50 +447,69 @@ ngx_http_k8s_sa_cache_store(ngx_http_k8s_sa_main_conf_t *mcf,
 }
 
 
-static ngx_uint_t
-ngx_http_k8s_sa_cache_takes(ngx_http_k8s_sa_main_conf_t *mcf,
-    ngx_str_t *token)
+static ngx_http_k8s_sa_front_t *
+ngx_http_k8s_sa_cache_takes(ngx_http_k8s_sa_front_t *front, ngx_str_t *token)
 {
-    return mcf->front[ngx_http_k8s_sa_cache_slot(token)] == NULL
-           || ++mcf->front_misses % NGX_HTTP_K8S_SA_FRONT_TAKE == 0;
+    uint64_t  tail;
+
+    tail = ngx_http_k8s_sa_cache_tail(token);
+
+    if (ngx_http_k8s_sa_cache_slot(front, tail)->entry
+        && ++front->misses % NGX_HTTP_K8S_SA_FRONT_TAKE)
+    {
+        return NULL;
+    }
+
+    return front;
 }
 
 
 /*
- * One block: the entry, the token, room for the identity's strings.  With a
- * pool it is for one request, and has no token.  Nothing here may take over
- * new keys, as ngx_k8s_sa_issuer_version() does: the facts and the identity
- * point into those that verified the token.
+ * One block: the entry, the token, room for the identity's strings.  In the
+ * worker's table if that has room, else for one request, without the token.
+ * Nothing here may take over new keys, as ngx_k8s_sa_issuer_version() does: the
+ * facts and the identity point into those that verified the token.
  */
 
 static ngx_http_k8s_sa_entry_t *
 ngx_http_k8s_sa_cache_entry(ngx_http_k8s_sa_facts_t *facts, size_t strings,
-    ngx_pool_t *pool)
+    ngx_http_k8s_sa_front_t *front, ngx_pool_t *pool)
 {
     size_t                    size;
+    ngx_http_k8s_sa_cell_t   *cell;
     ngx_http_k8s_sa_entry_t  *entry;
 
-    size = sizeof(ngx_http_k8s_sa_entry_t) + strings;
+    size = sizeof(ngx_http_k8s_sa_entry_t) + facts->token->len + strings;
+    cell = NULL;
 
-    entry = pool ? ngx_palloc(pool, size)
-                 : ngx_alloc(size + facts->token->len, ngx_cycle->log);
+    if (front && size <= NGX_HTTP_K8S_SA_CELL_SIZE) {
+        cell = ngx_http_k8s_sa_cell_alloc(front, size);
+    }
 
-    if (entry == NULL) {
-        return NULL;
+    if (cell) {
+        entry = &cell->entry;
+
+    } else {
+        front = NULL;
+
+        entry = ngx_palloc(pool, size - facts->token->len);
+        if (entry == NULL) {
+            return NULL;
+        }
     }
 
     entry->refs = 1;
+    entry->front = front;
     entry->auth = facts->auth;
     entry->issuer = facts->issuer;
     entry->version = facts->issuer->version;
     entry->expires = facts->expires;
     entry->fresh = 0;
     entry->reviewed = 0;
-    entry->pooled = (pool != NULL);
 
     ngx_memcpy(entry->key_id, facts->key_id, K8S_SA_KEY_ID_LEN);
 
-    entry->token.len = pool ? 0 : facts->token->len;
+    entry->token.len = front ? facts->token->len : 0;
     entry->token.data = (u_char *) entry + sizeof(ngx_http_k8s_sa_entry_t);
     ngx_memcpy(entry->token.data, facts->token->data, entry->token.len);
 
@@ -447,40 +517,95 @@ ngx_http_k8s_sa_cache_entry(ngx_http_k8s_sa_facts_t *facts, size_t strings,
 }
 
 
-static void
-ngx_http_k8s_sa_cache_put(ngx_http_k8s_sa_main_conf_t *mcf,
-    ngx_http_k8s_sa_entry_t *entry)
-{
-    ngx_http_k8s_sa_entry_t  **slot;
+#if (NGX_DEBUG_PALLOC)
 
-    if (entry->token.len > NGX_HTTP_K8S_SA_FRONT_TOKEN) {
+/* each is one that sanitizers see */
+
+static ngx_http_k8s_sa_cell_t *
+ngx_http_k8s_sa_cell_alloc(ngx_http_k8s_sa_front_t *front, size_t size)
+{
+    return ngx_alloc(size, ngx_cycle->log);
+}
+
+
+static void
+ngx_http_k8s_sa_cell_free(ngx_http_k8s_sa_front_t *front,
+    ngx_http_k8s_sa_cell_t *cell)
+{
+    ngx_free(cell);
+}
+
+#else
+
+static ngx_http_k8s_sa_cell_t *
+ngx_http_k8s_sa_cell_alloc(ngx_http_k8s_sa_front_t *front, size_t size)
+{
+    ngx_http_k8s_sa_cell_t  *cell;
+
+    cell = front->free;
+
+    if (cell) {
+        front->free = cell->next;
+
+    } else if (front->untouched < NGX_HTTP_K8S_SA_CELLS) {
+        cell = &front->cells[front->untouched++];
+    }
+
+    return cell;
+}
+
+
+static void
+ngx_http_k8s_sa_cell_free(ngx_http_k8s_sa_front_t *front,
+    ngx_http_k8s_sa_cell_t *cell)
+{
+    cell->next = front->free;
+    front->free = cell;
+}
+
+#endif
+
+
+/* an entry that is the request's own stays that */
+
+static void
+ngx_http_k8s_sa_cache_put(ngx_http_k8s_sa_entry_t *entry)
+{
+    uint64_t                 tail;
+    ngx_http_k8s_sa_slot_t  *slot;
+
+    if (entry->front == NULL) {
         return;
     }
 
-    slot = &mcf->front[ngx_http_k8s_sa_cache_slot(&entry->token)];
+    tail = ngx_http_k8s_sa_cache_tail(&entry->token);
+    slot = ngx_http_k8s_sa_cache_slot(entry->front, tail);
 
-    if (*slot) {
-        ngx_http_k8s_sa_cache_release(*slot);
+    if (slot->entry) {
+        ngx_http_k8s_sa_cache_release(slot->entry);
     }
 
     entry->refs++;
-    *slot = entry;
+
+    slot->tail = tail;
+    slot->entry = entry;
 }
 
 
 void
 ngx_http_k8s_sa_cache_release(ngx_http_k8s_sa_entry_t *entry)
 {
-    if (--entry->refs == 0 && !entry->pooled) {
-        ngx_free(entry);
+    if (--entry->refs == 0 && entry->front) {
+        ngx_http_k8s_sa_cell_free(entry->front,
+                                  (ngx_http_k8s_sa_cell_t *) entry);
     }
 }
 
 
-/* by the end of the token, which is the end of a signature: random enough */
+/* the end of a token is that of a signature: random enough */
 
-static ngx_uint_t
-ngx_http_k8s_sa_cache_slot(ngx_str_t *token)
+static uint64_t
+ngx_http_k8s_sa_cache_tail(ngx_str_t *token)
 {
     uint64_t  tail;
 
@@ -490,8 +615,15 @@ ngx_http_k8s_sa_cache_slot(ngx_str_t *token)
 
     ngx_memcpy(&tail, token->data + token->len - sizeof(tail), sizeof(tail));
 
-    /* Fibonacci hashing: 2^64 divided by the golden ratio */
+    return tail;
+}
 
-    return (tail * 0x9e3779b97f4a7c15ULL)
-           >> (64 - NGX_HTTP_K8S_SA_FRONT_BITS);
+
+/* Fibonacci hashing: 2^64 divided by the golden ratio */
+
+static ngx_http_k8s_sa_slot_t *
+ngx_http_k8s_sa_cache_slot(ngx_http_k8s_sa_front_t *front, uint64_t tail)
+{
+    return &front->slots[(tail * 0x9e3779b97f4a7c15ULL)
+                         >> (64 - NGX_HTTP_K8S_SA_FRONT_BITS)];
 }

@@ -144,7 +144,8 @@ ngx_http_k8s_sa_check_keys(ngx_http_request_t *r,
 
     ctx->entry = ngx_http_k8s_sa_cache_add(mcf, lcf->auth, &ctx->token, key,
                                            ctx->issuer,
-                                           k8s_sa_key_id(t->key), &id);
+                                           k8s_sa_key_id(t->key), &id,
+                                           r->pool);
     if (ctx->entry == NULL) {
         return NGX_ERROR;
     }

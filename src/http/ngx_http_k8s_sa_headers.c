@@ -4,6 +4,8 @@
 #define NGX_HTTP_K8S_SA_SPARE_HEADERS  8
 
 
+static ngx_int_t ngx_http_k8s_sa_keep_before(ngx_http_request_t *r,
+    ngx_list_t *kept, ngx_table_elt_t *end);
 static ngx_uint_t ngx_http_k8s_sa_same_name(u_char *data, ngx_str_t *name);
 static u_char ngx_http_k8s_sa_fold(u_char ch);
 static ngx_int_t ngx_http_k8s_sa_push(ngx_http_request_t *r, ngx_list_t *list,
@@ -21,23 +23,10 @@ ngx_int_t
 ngx_http_k8s_sa_drop_headers(ngx_http_request_t *r,
     ngx_http_k8s_sa_drop_pt drop, void *data)
 {
-    ngx_uint_t        i, n, dropped;
+    ngx_uint_t        i, dropped;
     ngx_list_t        kept;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h, *elt;
-
-    n = 0;
-
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        n += part->nelts;
-    }
-
-    if (ngx_list_init(&kept, r->pool, n + NGX_HTTP_K8S_SA_SPARE_HEADERS,
-                      sizeof(ngx_table_elt_t))
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
 
     dropped = 0;
 
@@ -47,7 +36,20 @@ ngx_http_k8s_sa_drop_headers(ngx_http_request_t *r,
         for (i = 0; i < part->nelts; i++) {
 
             if (drop(r, &h[i], data)) {
+
+                /* most requests have all of theirs kept, until here */
+
+                if (!dropped
+                    && ngx_http_k8s_sa_keep_before(r, &kept, &h[i]) != NGX_OK)
+                {
+                    return NGX_ERROR;
+                }
+
                 dropped = 1;
+                continue;
+            }
+
+            if (!dropped) {
                 continue;
             }
 
@@ -63,6 +65,48 @@ ngx_http_k8s_sa_drop_headers(ngx_http_request_t *r,
     if (dropped) {
         r->headers_in.headers = kept;
         r->headers_in.headers.last = &r->headers_in.headers.part;
+    }
+
+    return NGX_OK;
+}
+
+
+/* begins a list that takes all headers and some more, with those before end */
+
+static ngx_int_t
+ngx_http_k8s_sa_keep_before(ngx_http_request_t *r, ngx_list_t *kept,
+    ngx_table_elt_t *end)
+{
+    ngx_uint_t        i, n;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h, *elt;
+
+    n = NGX_HTTP_K8S_SA_SPARE_HEADERS;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        n += part->nelts;
+    }
+
+    if (ngx_list_init(kept, r->pool, n, sizeof(ngx_table_elt_t)) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (&h[i] == end) {
+                return NGX_OK;
+            }
+
+            elt = ngx_list_push(kept);
+            if (elt == NULL) {
+                return NGX_ERROR;
+            }
+
+            *elt = h[i];
+        }
     }
 
     return NGX_OK;

@@ -29,10 +29,6 @@ static ngx_int_t ngx_http_k8s_sa_prepare(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
 static ngx_int_t ngx_http_k8s_sa_attach(ngx_http_request_t *r,
     ngx_http_k8s_sa_ctx_t *ctx);
-static ngx_int_t ngx_http_k8s_sa_clean(ngx_http_request_t *r,
-    ngx_http_k8s_sa_drop_t *drop);
-static ngx_uint_t ngx_http_k8s_sa_withheld(ngx_http_k8s_sa_drop_t *drop,
-    ngx_table_elt_t *h);
 static ngx_uint_t ngx_http_k8s_sa_drop(ngx_http_request_t *r,
     ngx_table_elt_t *h, void *data);
 
@@ -161,9 +157,6 @@ ngx_http_k8s_sa_entry_cleanup(void *data)
 ngx_int_t
 ngx_http_k8s_sa_preaccess_handler(ngx_http_request_t *r)
 {
-    ngx_uint_t                   i;
-    ngx_list_part_t             *part;
-    ngx_table_elt_t             *h;
     ngx_http_k8s_sa_ctx_t       *ctx;
     ngx_http_k8s_sa_drop_t       drop;
     ngx_http_k8s_sa_loc_conf_t  *lcf;
@@ -216,73 +209,41 @@ ngx_http_k8s_sa_preaccess_handler(ngx_http_request_t *r)
                     && ctx->token.len;
     drop.failed = 0;
 
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-
-            if (ngx_http_k8s_sa_is_protected(drop.mcf, &h[i].key)
-                || ngx_http_k8s_sa_withheld(&drop, &h[i]))
-            {
-                return ngx_http_k8s_sa_clean(r, &drop) == NGX_OK
-                       ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
-            }
-        }
+    if (ngx_http_k8s_sa_drop_headers(r, ngx_http_k8s_sa_drop, &drop) != NGX_OK
+        || drop.failed)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     return NGX_DECLINED;
 }
 
 
-/* takes away what must not reach the upstream, and keeps what is withheld */
-
-static ngx_int_t
-ngx_http_k8s_sa_clean(ngx_http_request_t *r, ngx_http_k8s_sa_drop_t *drop)
-{
-    ngx_http_k8s_sa_ctx_t  *ctx;
-
-    ctx = drop->ctx;
-
-    if (drop->withhold && ctx->detached == NULL) {
-        ctx->detached = ngx_array_create(r->pool, 1, sizeof(ngx_table_elt_t));
-        if (ctx->detached == NULL) {
-            return NGX_ERROR;
-        }
-    }
-
-    if (ngx_http_k8s_sa_drop_headers(r, ngx_http_k8s_sa_drop, drop) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return drop->failed ? NGX_ERROR : NGX_OK;
-}
-
-
-static ngx_uint_t
-ngx_http_k8s_sa_withheld(ngx_http_k8s_sa_drop_t *drop, ngx_table_elt_t *h)
-{
-    return drop->withhold
-           && ngx_http_k8s_sa_holds(&h->value, &drop->ctx->token);
-}
-
+/* a header that must not reach the upstream; what is withheld is kept */
 
 static ngx_uint_t
 ngx_http_k8s_sa_drop(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
 {
     ngx_http_k8s_sa_drop_t *drop = data;
 
-    ngx_table_elt_t  *detached;
+    ngx_table_elt_t        *detached;
+    ngx_http_k8s_sa_ctx_t  *ctx;
 
     if (ngx_http_k8s_sa_is_protected(drop->mcf, &h->key)) {
         return 1;
     }
 
-    if (!ngx_http_k8s_sa_withheld(drop, h)) {
+    ctx = drop->ctx;
+
+    if (!drop->withhold || !ngx_http_k8s_sa_holds(&h->value, &ctx->token)) {
         return 0;
     }
 
-    detached = ngx_array_push(drop->ctx->detached);
+    if (ctx->detached == NULL) {
+        ctx->detached = ngx_array_create(r->pool, 1, sizeof(ngx_table_elt_t));
+    }
+
+    detached = ctx->detached ? ngx_array_push(ctx->detached) : NULL;
 
     if (detached) {
         *detached = *h;

@@ -194,7 +194,7 @@ ngx_http_k8s_sa_review_accept(ngx_http_request_t *r,
 
     entry = ngx_http_k8s_sa_cache_reviewed(mcf, auth, &ctx->token,
                                            ctx->issuer, ctx->entry, id, fresh,
-                                           ctx->question.not_after);
+                                           ctx->question.not_after, r->pool);
     if (entry == NULL) {
         return NGX_ERROR;
     }
