@@ -68,7 +68,11 @@ $(BUILD)/bench/%: bench/%.c $(BUILD)/libk8s_sa_token.a Makefile
 	$(CC) -std=gnu11 -Isrc $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) \
 	    -o $@ $< $(BUILD)/libk8s_sa_token.a $(LIBS)
 
-bench: module $(BUILD)/bench/tokens $(BUILD)/bench/verify
+$(BUILD)/bench/spin.so: bench/spin.c Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(CFLAGS) $(WARNINGS) -shared -fPIC -o $@ $<
+
+bench: module $(addprefix $(BUILD)/bench/,tokens verify spin.so)
 	K8S_SA_MODULE=$(abspath $(MODULE)) BENCH_BIN=$(abspath $(BUILD))/bench \
 	    bench/bench.pl
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 
 # Measures the module and writes bench/README.md and bench/throughput.svg.
-# Installs what it needs; takes about a quarter of an hour.
+# Installs what it needs; takes less than ten minutes.
 
 set -eu
 cd "$(dirname "$0")/.."

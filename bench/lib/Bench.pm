@@ -15,14 +15,15 @@ use Time::HiRes qw(sleep time);
 use K8sSa;
 use K8sSa::Http;
 
-our @EXPORT = qw(compare $dir keep_awake median nginx port quartile rounds rss run
-                 start stop zone);
+our @EXPORT = qw(compare $dir fresh keep_awake median nginx port quartile rounds
+                 rss run start stop zone);
 
 our $dir = dir();
 
-my $seconds = $ENV{BENCH_SECONDS} || 1;
-my $rounds = $ENV{BENCH_ROUNDS} || 9;
+my $seconds = $ENV{BENCH_SECONDS} || 2;
+my $slice = 0.05;
 my $script = "$FindBin::Bin/wrk.lua";
+my $spin = ($ENV{BENCH_BIN} || "$FindBin::Bin/../build/bench") . '/spin.so';
 my (%port, %pid);
 
 mkdir "$dir/www" or die "$dir/www: $!\n";
@@ -168,6 +169,24 @@ sub workers {
 }
 
 
+# fresh(NAME...): new workers by a reload, which keeps shared memory.  Where in
+# memory a worker happens to lie can make a difference of a tenth.
+
+sub fresh {
+    for my $name (@_) {
+        my %old = map { $_ => 1 } workers($name);
+
+        kill 'HUP', $pid{$name};
+
+        for (1 .. 200) {
+            my @now = workers($name);
+            last if @now == keys %old && !grep { $old{$_} } @now;
+            sleep 0.02;
+        }
+    }
+}
+
+
 # CPU time of each worker so far, ns
 
 sub cpu {
@@ -200,14 +219,16 @@ sub zone {
 #     seconds, connections, cpus
 #     once     each token once, instead of for some time
 #     refused  all have to be, instead of none
+#     sleeps   wrk does while it has nothing to do, for others on its core
 
 sub run {
     my ($name, $path, $file, %o) = @_;
     %o = (seconds => $seconds, connections => 32, cpus => '1', once => 0,
-          refused => 0, %o);
+          refused => 0, sleeps => 0, %o);
 
     local $ENV{TOKENS} = $file;
     local $ENV{ONCE} = $o{once};
+    local $ENV{LD_PRELOAD} = $o{sleeps} ? '' : $spin;
 
     my @before = cpu($name);
     my $out = `taskset -c $o{cpus} wrk -t1 -c$o{connections} \\
@@ -229,7 +250,7 @@ sub run {
 }
 
 
-# compare(ROUNDS, NAME => CODE...): all at the same time, on the same core, so
+# compare(ROUNDS, NAME => CODE...): all by turns, a twentieth of a second each, so
 # that whatever else the machine does is the same for each; in ROUNDS rounds.
 # Of each the medians of what CODE returned, and "ratio", of CPU time, to the
 # first one of the same round.  What a worker does on its own core in a second
@@ -240,7 +261,7 @@ sub compare {
     my (%seen, %result);
 
     for my $round (1 .. $rounds) {
-        my @got = together(map { $runs[2 * $_ + 1] } 0 .. $#runs / 2);
+        my @got = by_turns(map { $runs[2 * $_ + 1] } 0 .. $#runs / 2);
 
         for my $i (0 .. $#got) {
             my $name = $runs[2 * $i];
@@ -258,29 +279,54 @@ sub compare {
     return \%result;
 }
 
-sub together {
+
+# The load generators are stopped and continued, each in a process group of its
+# own with the code that waits for it; servers have nothing to do meanwhile.
+
+sub by_turns {
     my @code = @_;
-    my @fh;
+    my (@fh, @group);
 
     for my $code (@code) {
         my $pid = open my $fh, '-|';
         die "fork: $!\n" unless defined $pid;
 
         if ($pid == 0) {
+            POSIX::setpgid(0, 0);
+
             my $got = eval { $code->() } || { error => $@ };
             print join "\t", %$got;
             close STDOUT;
             POSIX::_exit(0);
         }
 
+        POSIX::setpgid($pid, $pid);
         push @fh, $fh;
+        push @group, $pid;
     }
+
+    my @running = @group;
+    my $left = 120 / $slice;
+    kill 'STOP', -$_ for @running;
+
+    while (@running && $left--) {
+        my $pid = shift @running;
+
+        kill 'CONT', -$pid;
+        sleep $slice;
+        next if waitpid($pid, WNOHANG) == $pid;
+
+        kill 'STOP', -$pid if @running;
+        push @running, $pid;
+    }
+
+    kill 'KILL', -$_ for @running;
 
     return map {
         my $fh = $_;
-        my %got = split /\t/, do { local $/; <$fh> };
+        my %got = split /\t/, do { local $/; <$fh> } // '';
         close $fh;
-        die $got{error} if exists $got{error} || !%got;
+        die $got{error} // "no result\n" if exists $got{error} || !%got;
         \%got;
     } @fh;
 }
