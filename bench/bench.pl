@@ -133,7 +133,7 @@ sub known {
                                       : "$tokens tokens in turn";
 
             for my $path (qw(/local /proxy)) {
-                my ($ratio, $plain) = against_plain(9, 'module', $path,
+                my ($ratio, $plain) = against_plain(7, 'module', $path,
                                                     "$keys/$file");
 
                 demand($file eq 'one' ? 1 : 2,
@@ -150,7 +150,7 @@ sub known {
         push @chart, ['this module, ' . uc $alg, @ratio{qw(one tokens)}];
     }
 
-    my ($ratio) = against_plain(9, 'plain2', '/local',
+    my ($ratio) = against_plain(7, 'plain2', '/local',
                                 keys_of('rs256') . '/tokens');
     says(sprintf '| 2 | plain nginx to another plain nginx, local | %.3f | | |',
          $ratio);
@@ -165,7 +165,7 @@ sub latency {
 
     module($keys);
 
-    for my $round (1 .. rounds(15)) {
+    for my $round (1 .. rounds(11)) {
         my @names = qw(plain module);
         @names = reverse @names if $round % 2;
         push @{$p99{$_}}, run($_, '/local', "$keys/one", seconds => 1)->{p99}
@@ -241,8 +241,6 @@ sub refused {
 
     for my $kind (qw(size shape alg unknown-issuer unknown-key)) {
         my @extra = map {
-            fresh('plain2', 'module');
-
             my $c = compare(1, map {
                 my ($name, $path) = @$_;
                 $name => sub { run($name, $path, "$keys/$kind", refused => 1,
