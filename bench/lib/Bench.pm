@@ -195,11 +195,12 @@ sub cpu {
 }
 
 
-# Memory of its own, not the shared zone, kB
+# Memory of its own, not the shared zone, kB; when connections are closed
 
 sub rss {
     my ($name) = @_;
     my $sum = 0;
+    sleep 0.5;
     slurp("/proc/$_/status") =~ /^RssAnon:\s+(\d+)/m and $sum += $1
         for workers($name);
     return $sum;

@@ -12,8 +12,9 @@
  * several.  With many more tokens than slots each would otherwise be copied,
  * and drive out another, for nothing.
  *
- * A caller may guess at a token that is in there, which takes the same time
- * whatever part of it is right.
+ * A caller may guess at a token that is in there.  That takes the same time
+ * whatever part of it is right, once its last eight characters all are: 48 bits
+ * of a signature.
  */
 
 #define NGX_HTTP_K8S_SA_FRONT_BITS   11
