@@ -105,19 +105,22 @@ sub ask {
     my $lines = length $nginx->log('access');
     my $answer = get($port, $path, grep { defined } @headers);
 
-    # it is written behind the answer
+    # it is written behind the answer, after one in nginx's own format
+
+    my $line;
 
     for (1 .. 100) {
-        last if length $nginx->log('access') > $lines;
+        ($line) = substr($nginx->log('access'), $lines)
+                  =~ /^\S+ (\d+ \[.*\])\n/m
+            and last;
         select undef, undef, undef, 0.02;
     }
 
-    my ($line) = (split /\n/, $nginx->log('access'))[-1];
     my ($refused) = substr($nginx->log, $from)
                     =~ /^(.*k8s_sa: request refused.*)$/m;
 
     return ($answer, [ $answer->{body} =~ /^(X.Remote.*?)\r?$/mgi ],
-            $line =~ s/^\S+ //r, $refused || '');
+            $line, $refused || '');
 }
 
 for (
@@ -212,11 +215,8 @@ my $reload = K8sSa::Nginx->new(http => $text =~ s/DRY/on/r)->start;
 is(get($reload_port, '/', $good)->{status}, 200, 'before a reload') for 1, 2;
 $reload->configure($text =~ s/DRY/off/r);
 $reload->signal('HUP');
-
-for (1 .. 100) {
-    last if get($reload_port, '/', $good)->{status} == 403;
-    select undef, undef, undef, 0.05;
-}
+$reload->wait_log(qr/worker process \d+ exited/, 10)
+    or BAIL_OUT('the old worker does not end');
 
 my $reloaded = get($reload_port, '/', $good);
 is($reloaded->{status}, 403, 'after it');
