@@ -480,11 +480,11 @@ ngx_http_k8s_sa_cache_entry(ngx_http_k8s_sa_facts_t *facts, size_t strings,
     ngx_http_k8s_sa_cell_t   *cell;
     ngx_http_k8s_sa_entry_t  *entry;
 
-    size = sizeof(ngx_http_k8s_sa_entry_t) + facts->token->len + strings;
+    size = sizeof(ngx_http_k8s_sa_entry_t) + strings;
     cell = NULL;
 
-    if (front && size <= NGX_HTTP_K8S_SA_CELL_SIZE) {
-        cell = ngx_http_k8s_sa_cell_alloc(front, size);
+    if (front && size + facts->token->len <= NGX_HTTP_K8S_SA_CELL_SIZE) {
+        cell = ngx_http_k8s_sa_cell_alloc(front, size + facts->token->len);
     }
 
     if (cell) {
@@ -493,7 +493,7 @@ ngx_http_k8s_sa_cache_entry(ngx_http_k8s_sa_facts_t *facts, size_t strings,
     } else {
         front = NULL;
 
-        entry = ngx_palloc(pool, size - facts->token->len);
+        entry = ngx_palloc(pool, size);
         if (entry == NULL) {
             return NULL;
         }

@@ -37,7 +37,7 @@ ngx_http_k8s_sa_drop_headers(ngx_http_request_t *r,
 
             if (drop(r, &h[i], data)) {
 
-                /* most requests have all of theirs kept, until here */
+                /* without one to drop, the list stays as it is */
 
                 if (!dropped
                     && ngx_http_k8s_sa_keep_before(r, &kept, &h[i]) != NGX_OK)
