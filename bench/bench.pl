@@ -98,10 +98,10 @@ my @chart = (['no check', 1, 1]);
 # with new workers in each round
 
 sub against_plain {
-    my ($rounds, $name, $path, $tokens) = @_;
+    my ($name, $path, $tokens) = @_;
     my (@ratio, @plain);
 
-    for (1 .. rounds($rounds)) {
+    for (1 .. rounds(7)) {
         fresh('plain', $name);
 
         my $c = compare(1, map {
@@ -126,14 +126,14 @@ sub known {
         my %ratio;
 
         module($keys);
-        run('module', '/local', "$keys/tokens", once => 1, seconds => 20);
+        run('module', '/local', "$keys/tokens", once => 1);
 
         for my $file (qw(one tokens)) {
             my $what = $file eq 'one' ? 'the same token'
                                       : "$tokens tokens in turn";
 
             for my $path (qw(/local /proxy)) {
-                my ($ratio, $plain) = against_plain(7, 'module', $path,
+                my ($ratio, $plain) = against_plain('module', $path,
                                                     "$keys/$file");
 
                 demand($file eq 'one' ? 1 : 2,
@@ -150,7 +150,7 @@ sub known {
         push @chart, ['this module, ' . uc $alg, @ratio{qw(one tokens)}];
     }
 
-    my ($ratio) = against_plain(7, 'plain2', '/local',
+    my ($ratio) = against_plain('plain2', '/local',
                                 keys_of('rs256') . '/tokens');
     says(sprintf '| 2 | plain nginx to another plain nginx, local | %.3f | | |',
          $ratio);
@@ -201,7 +201,7 @@ sub new_ones {
                 refused => sub { run('plain2', '/refused', "$keys/forged",
                                      refused => 1, seconds => 3) },
                 new => sub { run('module', '/local', "$few/tokens",
-                                 once => 1, seconds => 20) },
+                                 once => 1) },
                 bare => sub {
                     return { ns => `taskset -c 0 $bin/verify $few` + 0 };
                 },
@@ -377,7 +377,7 @@ sub two_workers {
                  listen => 'reuseport');
 
         $kind eq 'module' ? module($keys, @o) : plain(@o);
-        run($name, '/local', "$keys/tokens", once => 1, seconds => 20);
+        run($name, '/local', "$keys/tokens", once => 1);
 
         push @runs, $name => sub {
             my $r = run($name, '/local', "$keys/tokens", cpus => '0,1',
@@ -411,7 +411,7 @@ sub many_keys {
         my $c = compare(1, map {
             my $name = "keys$_";
             $_ => sub { run($name, '/local', keys_of($name) . '/tokens',
-                            once => 1, seconds => 20) }
+                            once => 1) }
         } @n);
 
         push @{$ratio{$_}}, $c->{$_}{ratio} for @n;
@@ -430,7 +430,7 @@ sub full_zone {
     my $keys = keys_of('rs256');
 
     module($keys, size => '4m');
-    run('module', '/local', "$keys/tokens", once => 1, seconds => 20);
+    run('module', '/local', "$keys/tokens", once => 1);
 
     my $zone = zone('module');
 
@@ -461,7 +461,7 @@ sub memory {
     system("for i in 1 2 3 4 5 6 7 8 9 10; do head -n 1000 $keys/tokens; done "
            . ">$keys/first") == 0 or die;
 
-    my $n = run('module', '/local', "$keys/first", once => 1, seconds => 20)->{n};
+    my $n = run('module', '/local', "$keys/first", once => 1)->{n};
     my $first = rss('module');
     my @later;
 
@@ -497,7 +497,7 @@ sub others {
             next;
         }
 
-        run('peer', '/local/x', "$keys/tokens", once => 1, seconds => 20)
+        run('peer', '/local/x', "$keys/tokens", once => 1)
             if $name =~ /cached/;
 
         for my $file (qw(one tokens)) {
@@ -571,8 +571,7 @@ _
     for (1 .. rounds(3)) {
         $start->('reviewed');
         my $p = run('plain', '/local', "$keys/few", once => 1, sleeps => 1);
-        my $m = run('reviewed', '/reviewed', "$keys/few", once => 1,
-                    seconds => 30, sleeps => 1);
+        my $m = run('reviewed', '/reviewed', "$keys/few", once => 1, sleeps => 1);
         push @first, $m->{ns} - $p->{ns};
     }
 

@@ -46,7 +46,7 @@ end
 function done(summary, latency, requests)
     local e = summary.errors
 
-    io.write(string.format("RESULT %d %d %d %d %d\n", summary.requests,
-        summary.duration, e.status, e.connect + e.read + e.write + e.timeout,
+    io.write(string.format("RESULT %d %d %d %d\n", summary.requests, e.status,
+        e.connect + e.read + e.write + e.timeout,
         latency:percentile(99)))
 end

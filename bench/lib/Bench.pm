@@ -214,18 +214,18 @@ sub zone {
 
 
 # run(NAME, PATH, FILE, ...): one run of the load generator with FILE's tokens.
-# CPU of the workers a request in ns, p99 in us, requests and their rate, how
-# busy the workers were, and the share of the one that did least.
+# CPU of the workers a request in ns, p99 in us, requests, and the share of the
+# worker that did least.
 #
 #     seconds, connections, cpus
-#     once     each token once, instead of for some time
+#     once     each token once, instead of for some time; seconds are the most
 #     refused  all have to be, instead of none
 #     sleeps   wrk does while it has nothing to do, for others on its core
 
 sub run {
     my ($name, $path, $file, %o) = @_;
-    %o = (seconds => $seconds, connections => 32, cpus => '1', once => 0,
-          refused => 0, sleeps => 0, %o);
+    %o = (seconds => $o{once} ? 30 : $seconds, connections => 32, cpus => '1',
+          once => 0, refused => 0, sleeps => 0, %o);
 
     local $ENV{TOKENS} = $file;
     local $ENV{ONCE} = $o{once};
@@ -236,7 +236,7 @@ sub run {
         -d$o{seconds}s -s $script http://127.0.0.1:$port{$name}$path 2>&1`;
     my @after = cpu($name);
 
-    my ($n, $us, $status, $socket, $p99) = $out =~ /^RESULT (.*)$/m
+    my ($n, $status, $socket, $p99) = $out =~ /^RESULT (.*)$/m
         ? split ' ', $1 : die "wrk: $out";
 
     die "$name$path: $status of $n requests refused, $socket errors\n"
@@ -246,8 +246,8 @@ sub run {
     my $used = 0;
     $used += $_ for @used;
 
-    return { rps => $n / $us * 1e6, ns => $used / $n, p99 => $p99, n => $n,
-             busy => $used / 1e3 / $us / @used, least => min(@used) / $used };
+    return { ns => $used / $n, p99 => $p99, n => $n,
+             least => min(@used) / $used };
 }
 
 
