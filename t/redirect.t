@@ -321,7 +321,7 @@ result=expired user=-
 
 
 === TEST 19: a capture from the identity survives a redirect
-A token that is too long for the worker's own table: nobody else holds it.
+An identity that is too large for the worker's own table: nobody else holds it.
 --- http_config
 large_client_header_buffers 4 32k;
 --- config
@@ -338,6 +338,6 @@ location /t {
     error_page 502 = @second;
     proxy_pass http://127.0.0.1:1;
 }
---- more_headers eval: ::bearer(::sign_token(claims => ::claims(pad => 'x' x 6000)))
+--- more_headers eval: ::bearer(::sign_token(claims => ::claims(jti => 'x' x 1500)))
 --- response_headers
 X-User: system:serviceaccount:mytest:service1

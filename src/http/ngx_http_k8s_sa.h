@@ -117,6 +117,8 @@ typedef struct {
 
 typedef struct {
     ngx_str_t                  token;      /* as the client sent it */
+    u_char                     key[NGX_K8S_SA_CACHE_KEY_LEN];   /* of the token
+                                              in caches, once it is decided */
     ngx_array_t               *detached;   /* ngx_table_elt_t: headers withheld
                                               from upstream, or NULL */
     ngx_table_elt_t           *challenge;  /* WWW-Authenticate sent, or NULL */
@@ -299,33 +301,24 @@ struct ngx_http_k8s_sa_entry_s {
     int64_t                    expires;    /* valid before this second */
     u_char                     key_id[K8S_SA_KEY_ID_LEN];
     k8s_sa_identity_t          identity;   /* strings are in the entry */
-    ngx_str_t                  token;
     ngx_msec_t                 fresh;      /* if reviewed: ngx_current_msec
                                               until which that counts */
     unsigned                   reviewed:1;
 };
 
 /*
- * The key of a token in the zone: with the digest of k8s_sa_auth that of the
- * local check's entry, with the issuer's that of its review's.  NGX_OK, or
- * NGX_ERROR.
- */
-
-ngx_int_t ngx_http_k8s_sa_cache_key(const u_char *digest, ngx_str_t *token,
-    u_char *key);
-
-/*
  * Finds a token that was verified for auth and is valid still: in this worker
- * (find), in the zone (load).  Returns a new reference, or NULL.  An entry that
- * is not taken into this worker's table is from pool, the request's.
+ * (find), in the zone (load).  The key is ngx_k8s_sa_cache_key()'s, of the token
+ * and auth's digest.  Returns a new reference, or NULL.  An entry that is not
+ * taken into this worker's table is from pool, the request's.
  */
 
 ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_find(
     ngx_http_k8s_sa_main_conf_t *mcf, ngx_http_k8s_sa_auth_t *auth,
-    ngx_str_t *token);
+    const u_char *key);
 ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_load(
     ngx_http_k8s_sa_main_conf_t *mcf, ngx_http_k8s_sa_auth_t *auth,
-    ngx_str_t *token, u_char *key, ngx_pool_t *pool);
+    const u_char *key, ngx_pool_t *pool);
 
 /*
  * Puts a verified token into both.  Returns a reference to its entry, or NULL
@@ -335,9 +328,8 @@ ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_load(
 
 ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_add(
     ngx_http_k8s_sa_main_conf_t *mcf, ngx_http_k8s_sa_auth_t *auth,
-    ngx_str_t *token, u_char *key, ngx_k8s_sa_issuer_t *issuer,
-    const u_char *key_id, const k8s_sa_identity_t *identity,
-    ngx_pool_t *pool);
+    const u_char *key, ngx_k8s_sa_issuer_t *issuer, const u_char *key_id,
+    const k8s_sa_identity_t *identity, ngx_pool_t *pool);
 
 /*
  * Puts a reviewed token into the worker's table: the review itself is in the
@@ -347,7 +339,7 @@ ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_add(
 
 ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_reviewed(
     ngx_http_k8s_sa_main_conf_t *mcf, ngx_http_k8s_sa_auth_t *auth,
-    ngx_str_t *token, ngx_k8s_sa_issuer_t *issuer,
+    const u_char *key, ngx_k8s_sa_issuer_t *issuer,
     ngx_http_k8s_sa_entry_t *local, const k8s_sa_identity_t *identity,
     ngx_msec_t fresh, int64_t not_after, ngx_pool_t *pool);
 

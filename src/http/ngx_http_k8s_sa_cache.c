@@ -2,24 +2,16 @@
 #include "shared/ngx_k8s_sa_cache.h"
 #include "token/k8s_sa_record.h"
 
-#include <openssl/evp.h>
-
 
 /*
- * The worker's own table compares whole tokens, and so spares the digest and
- * the lock that the zone costs.  One slot, one token: the next new one that
- * belongs there takes its place, and of those that come from the zone one in
- * several.  With many more tokens than slots each would otherwise be copied,
+ * The worker's own table spares the lock that the zone costs, and the way from a
+ * record to an identity.  One slot, one token: the next new one that belongs
+ * there takes its place, and of those that come from the zone one in several.
+ * With many more tokens than slots each would otherwise be unpacked into a cell,
  * and drive out another, for nothing.
- *
- * A caller may guess at a token that is in there.  That takes the same time
- * whatever part of it is right, once its last eight characters all are: 48 bits
- * of a signature.
  */
 
-#define NGX_HTTP_K8S_SA_FRONT_BITS   11
-#define NGX_HTTP_K8S_SA_FRONT_SLOTS  (1 << NGX_HTTP_K8S_SA_FRONT_BITS)
-
+#define NGX_HTTP_K8S_SA_FRONT_SLOTS  2048
 #define NGX_HTTP_K8S_SA_FRONT_TAKE   8
 
 /*
@@ -30,14 +22,12 @@
  * requests may hold what has left the table.
  */
 
-#define NGX_HTTP_K8S_SA_CELL_SIZE    (47 * 64)    /* entry, token, strings */
+#define NGX_HTTP_K8S_SA_CELL_SIZE    (31 * 64)    /* entry and its strings */
 #define NGX_HTTP_K8S_SA_CELLS        (NGX_HTTP_K8S_SA_FRONT_SLOTS + 64)
 
 
-/* The tail of a token tells it from most others without a look at the entry. */
-
 typedef struct {
-    uint64_t                    tail;
+    u_char                      key[NGX_K8S_SA_CACHE_KEY_LEN];
     ngx_http_k8s_sa_entry_t    *entry;
 } ngx_http_k8s_sa_slot_t;
 
@@ -63,7 +53,6 @@ struct ngx_http_k8s_sa_front_s {
 
 typedef struct {
     ngx_http_k8s_sa_auth_t    *auth;
-    ngx_str_t                 *token;
     ngx_k8s_sa_issuer_t       *issuer;
     const u_char              *key_id;
     int64_t                    expires;
@@ -73,7 +62,7 @@ typedef struct {
 static ngx_uint_t ngx_http_k8s_sa_cache_valid(ngx_http_k8s_sa_entry_t *entry);
 static ngx_uint_t ngx_http_k8s_sa_cache_begun(ngx_http_k8s_sa_entry_t *entry);
 static ngx_http_k8s_sa_front_t *ngx_http_k8s_sa_cache_takes(
-    ngx_http_k8s_sa_front_t *front, ngx_str_t *token);
+    ngx_http_k8s_sa_front_t *front, const u_char *key);
 static ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_entry(
     ngx_http_k8s_sa_facts_t *facts, size_t strings,
     ngx_http_k8s_sa_front_t *front, ngx_pool_t *pool);
@@ -81,18 +70,13 @@ static ngx_http_k8s_sa_cell_t *ngx_http_k8s_sa_cell_alloc(
     ngx_http_k8s_sa_front_t *front, size_t size);
 static void ngx_http_k8s_sa_cell_free(ngx_http_k8s_sa_front_t *front,
     ngx_http_k8s_sa_cell_t *cell);
-static void ngx_http_k8s_sa_cache_put(ngx_http_k8s_sa_entry_t *entry);
-static uint64_t ngx_http_k8s_sa_cache_tail(ngx_str_t *token);
+static void ngx_http_k8s_sa_cache_put(ngx_http_k8s_sa_entry_t *entry,
+    const u_char *key);
 static ngx_http_k8s_sa_slot_t *ngx_http_k8s_sa_cache_slot(
-    ngx_http_k8s_sa_front_t *front, uint64_t tail);
+    ngx_http_k8s_sa_front_t *front, const u_char *key);
 static void ngx_http_k8s_sa_cache_store(ngx_http_k8s_sa_main_conf_t *mcf,
-    ngx_http_k8s_sa_entry_t *entry, u_char *key);
+    ngx_http_k8s_sa_entry_t *entry, const u_char *key);
 static void ngx_http_k8s_sa_cache_cleanup(void *data);
-
-
-static EVP_MD      *ngx_http_k8s_sa_sha256;
-static EVP_MD_CTX  *ngx_http_k8s_sa_sha256_ctx;
-static ngx_uint_t   ngx_http_k8s_sa_sha256_users;
 
 
 ngx_int_t
@@ -121,19 +105,6 @@ ngx_http_k8s_sa_cache_init(ngx_conf_t *cf, ngx_http_k8s_sa_main_conf_t *mcf)
     cln->handler = ngx_http_k8s_sa_cache_cleanup;
     cln->data = mcf;
 
-    /* the last configuration frees them: a reload has two at a time */
-
-    if (ngx_http_k8s_sa_sha256_users++ == 0) {
-        ngx_http_k8s_sa_sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-        ngx_http_k8s_sa_sha256_ctx = EVP_MD_CTX_new();
-    }
-
-    if (ngx_http_k8s_sa_sha256 == NULL || ngx_http_k8s_sa_sha256_ctx == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "k8s_sa: OpenSSL has no SHA-256");
-        return NGX_ERROR;
-    }
-
     return NGX_OK;
 }
 
@@ -150,56 +121,22 @@ ngx_http_k8s_sa_cache_cleanup(void *data)
             ngx_http_k8s_sa_cache_release(mcf->front->slots[i].entry);
         }
     }
-
-    if (--ngx_http_k8s_sa_sha256_users == 0) {
-        EVP_MD_CTX_free(ngx_http_k8s_sa_sha256_ctx);
-        EVP_MD_free(ngx_http_k8s_sa_sha256);
-    }
-}
-
-
-ngx_int_t
-ngx_http_k8s_sa_cache_key(const u_char *digest, ngx_str_t *token, u_char *key)
-{
-    EVP_MD_CTX  *ctx;
-
-    ctx = ngx_http_k8s_sa_sha256_ctx;
-
-    if (EVP_DigestInit_ex2(ctx, ngx_http_k8s_sa_sha256, NULL) != 1
-        || EVP_DigestUpdate(ctx, digest, NGX_K8S_SA_DIGEST_LEN) != 1
-        || EVP_DigestUpdate(ctx, token->data, token->len) != 1
-        || EVP_DigestFinal_ex(ctx, key, NULL) != 1)
-    {
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
 }
 
 
 ngx_http_k8s_sa_entry_t *
 ngx_http_k8s_sa_cache_find(ngx_http_k8s_sa_main_conf_t *mcf,
-    ngx_http_k8s_sa_auth_t *auth, ngx_str_t *token)
+    ngx_http_k8s_sa_auth_t *auth, const u_char *key)
 {
-    uint64_t                  tail;
-    k8s_sa_str_t              known, given;
     ngx_http_k8s_sa_slot_t   *slot;
     ngx_http_k8s_sa_entry_t  *entry;
 
-    tail = ngx_http_k8s_sa_cache_tail(token);
-    slot = ngx_http_k8s_sa_cache_slot(mcf->front, tail);
+    slot = ngx_http_k8s_sa_cache_slot(mcf->front, key);
     entry = slot->entry;
 
-    if (entry == NULL || slot->tail != tail || entry->auth != auth) {
-        return NULL;
-    }
-
-    known.len = entry->token.len;
-    known.data = entry->token.data;
-    given.len = token->len;
-    given.data = token->data;
-
-    if (!k8s_sa_secret_eq(&known, &given)
+    if (entry == NULL
+        || ngx_memcmp(slot->key, key, NGX_K8S_SA_CACHE_KEY_LEN) != 0
+        || entry->auth != auth
         || !ngx_http_k8s_sa_cache_valid(entry))
     {
         return NULL;
@@ -265,8 +202,7 @@ ngx_http_k8s_sa_cache_begun(ngx_http_k8s_sa_entry_t *entry)
 
 ngx_http_k8s_sa_entry_t *
 ngx_http_k8s_sa_cache_load(ngx_http_k8s_sa_main_conf_t *mcf,
-    ngx_http_k8s_sa_auth_t *auth, ngx_str_t *token, u_char *key,
-    ngx_pool_t *pool)
+    ngx_http_k8s_sa_auth_t *auth, const u_char *key, ngx_pool_t *pool)
 {
     size_t                          size;
     u_char                         *strings;
@@ -297,7 +233,6 @@ ngx_http_k8s_sa_cache_load(ngx_http_k8s_sa_main_conf_t *mcf,
     ref = auth->issuers.elts;
 
     facts.auth = auth;
-    facts.token = token;
     facts.issuer = ref[e.fresh]->issuer;
     facts.key_id = e.key_id;
     facts.expires = e.expires;
@@ -310,7 +245,7 @@ ngx_http_k8s_sa_cache_load(ngx_http_k8s_sa_main_conf_t *mcf,
     }
 
     front = facts.issuer->reviews
-            ? NULL : ngx_http_k8s_sa_cache_takes(mcf->front, token);
+            ? NULL : ngx_http_k8s_sa_cache_takes(mcf->front, key);
 
     entry = ngx_http_k8s_sa_cache_entry(&facts, size + k8s_sa_key_kid(k)->len,
                                         front, pool);
@@ -318,7 +253,7 @@ ngx_http_k8s_sa_cache_load(ngx_http_k8s_sa_main_conf_t *mcf,
         return NULL;
     }
 
-    strings = entry->token.data + entry->token.len;
+    strings = (u_char *) entry + sizeof(ngx_http_k8s_sa_entry_t);
 
     if (k8s_sa_record_unpack(&entry->identity, e.data, e.len, strings, size)
         != K8S_SA_OK
@@ -335,7 +270,7 @@ ngx_http_k8s_sa_cache_load(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_memcpy(strings + size, k8s_sa_key_kid(k)->data,
                k8s_sa_key_kid(k)->len);
 
-    ngx_http_k8s_sa_cache_put(entry);
+    ngx_http_k8s_sa_cache_put(entry, key);
 
     return entry;
 }
@@ -343,7 +278,7 @@ ngx_http_k8s_sa_cache_load(ngx_http_k8s_sa_main_conf_t *mcf,
 
 ngx_http_k8s_sa_entry_t *
 ngx_http_k8s_sa_cache_add(ngx_http_k8s_sa_main_conf_t *mcf,
-    ngx_http_k8s_sa_auth_t *auth, ngx_str_t *token, u_char *key,
+    ngx_http_k8s_sa_auth_t *auth, const u_char *key,
     ngx_k8s_sa_issuer_t *issuer, const u_char *key_id,
     const k8s_sa_identity_t *identity, ngx_pool_t *pool)
 {
@@ -351,7 +286,6 @@ ngx_http_k8s_sa_cache_add(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_http_k8s_sa_facts_t   facts;
 
     facts.auth = auth;
-    facts.token = token;
     facts.issuer = issuer;
     facts.key_id = key_id;
 
@@ -374,10 +308,10 @@ ngx_http_k8s_sa_cache_add(ngx_http_k8s_sa_main_conf_t *mcf,
     }
 
     k8s_sa_identity_copy(&entry->identity, identity,
-                         entry->token.data + entry->token.len);
+                         (u_char *) entry + sizeof(ngx_http_k8s_sa_entry_t));
 
     ngx_http_k8s_sa_cache_store(mcf, entry, key);
-    ngx_http_k8s_sa_cache_put(entry);
+    ngx_http_k8s_sa_cache_put(entry, key);
 
     return entry;
 }
@@ -385,7 +319,7 @@ ngx_http_k8s_sa_cache_add(ngx_http_k8s_sa_main_conf_t *mcf,
 
 ngx_http_k8s_sa_entry_t *
 ngx_http_k8s_sa_cache_reviewed(ngx_http_k8s_sa_main_conf_t *mcf,
-    ngx_http_k8s_sa_auth_t *auth, ngx_str_t *token,
+    ngx_http_k8s_sa_auth_t *auth, const u_char *key,
     ngx_k8s_sa_issuer_t *issuer, ngx_http_k8s_sa_entry_t *local,
     const k8s_sa_identity_t *identity, ngx_msec_t fresh, int64_t not_after,
     ngx_pool_t *pool)
@@ -396,7 +330,6 @@ ngx_http_k8s_sa_cache_reviewed(ngx_http_k8s_sa_main_conf_t *mcf,
     static const u_char       none[K8S_SA_KEY_ID_LEN];
 
     facts.auth = auth;
-    facts.token = token;
     facts.issuer = issuer;
     facts.key_id = local ? local->key_id : none;
     facts.expires = local ? ngx_min(local->expires, not_after) : not_after;
@@ -409,12 +342,12 @@ ngx_http_k8s_sa_cache_reviewed(ngx_http_k8s_sa_main_conf_t *mcf,
     }
 
     k8s_sa_identity_copy(&entry->identity, identity,
-                         entry->token.data + entry->token.len);
+                         (u_char *) entry + sizeof(ngx_http_k8s_sa_entry_t));
 
     entry->reviewed = 1;
     entry->fresh = fresh;
 
-    ngx_http_k8s_sa_cache_put(entry);
+    ngx_http_k8s_sa_cache_put(entry, key);
 
     return entry;
 }
@@ -422,7 +355,7 @@ ngx_http_k8s_sa_cache_reviewed(ngx_http_k8s_sa_main_conf_t *mcf,
 
 static void
 ngx_http_k8s_sa_cache_store(ngx_http_k8s_sa_main_conf_t *mcf,
-    ngx_http_k8s_sa_entry_t *entry, u_char *key)
+    ngx_http_k8s_sa_entry_t *entry, const u_char *key)
 {
     u_char                          record[K8S_SA_RECORD_MAX];
     ngx_uint_t                      i;
@@ -449,13 +382,9 @@ ngx_http_k8s_sa_cache_store(ngx_http_k8s_sa_main_conf_t *mcf,
 
 
 static ngx_http_k8s_sa_front_t *
-ngx_http_k8s_sa_cache_takes(ngx_http_k8s_sa_front_t *front, ngx_str_t *token)
+ngx_http_k8s_sa_cache_takes(ngx_http_k8s_sa_front_t *front, const u_char *key)
 {
-    uint64_t  tail;
-
-    tail = ngx_http_k8s_sa_cache_tail(token);
-
-    if (ngx_http_k8s_sa_cache_slot(front, tail)->entry
+    if (ngx_http_k8s_sa_cache_slot(front, key)->entry
         && ++front->misses % NGX_HTTP_K8S_SA_FRONT_TAKE)
     {
         return NULL;
@@ -466,8 +395,8 @@ ngx_http_k8s_sa_cache_takes(ngx_http_k8s_sa_front_t *front, ngx_str_t *token)
 
 
 /*
- * One block: the entry, the token, room for the identity's strings.  In the
- * worker's table if that has room, else for one request, without the token.
+ * One block: the entry, room for the identity's strings.  In the worker's table
+ * if that has room, else for one request.
  * Nothing here may take over new keys, as ngx_k8s_sa_issuer_version() does: the
  * facts and the identity point into those that verified the token.
  */
@@ -483,8 +412,8 @@ ngx_http_k8s_sa_cache_entry(ngx_http_k8s_sa_facts_t *facts, size_t strings,
     size = sizeof(ngx_http_k8s_sa_entry_t) + strings;
     cell = NULL;
 
-    if (front && size + facts->token->len <= NGX_HTTP_K8S_SA_CELL_SIZE) {
-        cell = ngx_http_k8s_sa_cell_alloc(front, size + facts->token->len);
+    if (front && size <= NGX_HTTP_K8S_SA_CELL_SIZE) {
+        cell = ngx_http_k8s_sa_cell_alloc(front, size);
     }
 
     if (cell) {
@@ -509,10 +438,6 @@ ngx_http_k8s_sa_cache_entry(ngx_http_k8s_sa_facts_t *facts, size_t strings,
     entry->reviewed = 0;
 
     ngx_memcpy(entry->key_id, facts->key_id, K8S_SA_KEY_ID_LEN);
-
-    entry->token.len = front ? facts->token->len : 0;
-    entry->token.data = (u_char *) entry + sizeof(ngx_http_k8s_sa_entry_t);
-    ngx_memcpy(entry->token.data, facts->token->data, entry->token.len);
 
     return entry;
 }
@@ -570,17 +495,15 @@ ngx_http_k8s_sa_cell_free(ngx_http_k8s_sa_front_t *front,
 /* an entry that is the request's own stays that */
 
 static void
-ngx_http_k8s_sa_cache_put(ngx_http_k8s_sa_entry_t *entry)
+ngx_http_k8s_sa_cache_put(ngx_http_k8s_sa_entry_t *entry, const u_char *key)
 {
-    uint64_t                 tail;
     ngx_http_k8s_sa_slot_t  *slot;
 
     if (entry->front == NULL) {
         return;
     }
 
-    tail = ngx_http_k8s_sa_cache_tail(&entry->token);
-    slot = ngx_http_k8s_sa_cache_slot(entry->front, tail);
+    slot = ngx_http_k8s_sa_cache_slot(entry->front, key);
 
     if (slot->entry) {
         ngx_http_k8s_sa_cache_release(slot->entry);
@@ -588,8 +511,8 @@ ngx_http_k8s_sa_cache_put(ngx_http_k8s_sa_entry_t *entry)
 
     entry->refs++;
 
-    slot->tail = tail;
     slot->entry = entry;
+    ngx_memcpy(slot->key, key, NGX_K8S_SA_CACHE_KEY_LEN);
 }
 
 
@@ -603,28 +526,14 @@ ngx_http_k8s_sa_cache_release(ngx_http_k8s_sa_entry_t *entry)
 }
 
 
-/* the end of a token is that of a signature: random enough */
-
-static uint64_t
-ngx_http_k8s_sa_cache_tail(ngx_str_t *token)
-{
-    uint64_t  tail;
-
-    if (token->len < sizeof(tail)) {
-        return 0;
-    }
-
-    ngx_memcpy(&tail, token->data + token->len - sizeof(tail), sizeof(tail));
-
-    return tail;
-}
-
-
-/* Fibonacci hashing: 2^64 divided by the golden ratio */
+/* any part of a fingerprint is a hash; the zone's buckets use its upper end */
 
 static ngx_http_k8s_sa_slot_t *
-ngx_http_k8s_sa_cache_slot(ngx_http_k8s_sa_front_t *front, uint64_t tail)
+ngx_http_k8s_sa_cache_slot(ngx_http_k8s_sa_front_t *front, const u_char *key)
 {
-    return &front->slots[(tail * 0x9e3779b97f4a7c15ULL)
-                         >> (64 - NGX_HTTP_K8S_SA_FRONT_BITS)];
+    uint64_t  n;
+
+    ngx_memcpy(&n, key, sizeof(uint64_t));
+
+    return &front->slots[n % NGX_HTTP_K8S_SA_FRONT_SLOTS];
 }

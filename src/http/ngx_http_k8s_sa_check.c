@@ -2,15 +2,13 @@
 #include "shared/ngx_k8s_sa_cache.h"
 
 
-static ngx_int_t ngx_http_k8s_sa_check_cache(ngx_http_request_t *r,
-    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx, u_char *key);
 static ngx_int_t ngx_http_k8s_sa_check_keys(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
-    k8s_sa_token_t *t, u_char *key);
+    k8s_sa_token_t *t);
 static k8s_sa_verdict_e ngx_http_k8s_sa_decide(
     ngx_http_k8s_sa_loc_conf_t *lcf, k8s_sa_token_t *t,
     ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_identity_t *id, k8s_sa_error_t *err);
-static ngx_int_t ngx_http_k8s_sa_known(ngx_http_k8s_sa_ctx_t *ctx);
+static void ngx_http_k8s_sa_known(ngx_http_k8s_sa_ctx_t *ctx);
 static ngx_int_t ngx_http_k8s_sa_explain(ngx_http_request_t *r,
     ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_identity_t *id, k8s_sa_error_t *err);
 static ngx_uint_t ngx_http_k8s_sa_candidate(ngx_k8s_sa_issuer_t *issuer,
@@ -34,7 +32,6 @@ ngx_int_t
 ngx_http_k8s_sa_check(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     ngx_http_k8s_sa_ctx_t *ctx)
 {
-    u_char                        key[NGX_K8S_SA_CACHE_KEY_LEN];
     ngx_int_t                     rc;
     ngx_http_k8s_sa_main_conf_t  *mcf;
 
@@ -45,21 +42,35 @@ ngx_http_k8s_sa_check(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     ngx_http_k8s_sa_forget(ctx);
     ctx->decided = 1;
 
-    ctx->entry = ngx_http_k8s_sa_cache_find(mcf, lcf->auth, &ctx->token);
+    rc = NGX_OK;
 
-    if (ctx->entry) {
-        return ngx_http_k8s_sa_known(ctx);
+    if (ctx->token.len && ctx->token.len <= K8S_SA_TOKEN_MAX) {
+
+        /* before it is parsed, which costs more than all of this */
+
+        ngx_k8s_sa_cache_key(mcf->zone, lcf->auth->digest, &ctx->token,
+                             ctx->key);
+
+        ctx->entry = ngx_http_k8s_sa_cache_find(mcf, lcf->auth, ctx->key);
+
+        if (ctx->entry) {
+            ngx_http_k8s_sa_known(ctx);
+            return NGX_OK;
+        }
+
+        ctx->entry = ngx_http_k8s_sa_cache_load(mcf, lcf->auth, ctx->key,
+                                                r->pool);
     }
 
-    rc = ngx_http_k8s_sa_check_cache(r, lcf, ctx, key);
+    if (ctx->entry) {
+        ngx_http_k8s_sa_known(ctx);
 
-    if (rc == NGX_DECLINED) {
+    } else {
         ctx->verdict = k8s_sa_token_parse(&t, ctx->token.data,
                                           ctx->token.len);
-        rc = NGX_OK;
 
         if (ctx->verdict == K8S_SA_VERDICT_OK) {
-            rc = ngx_http_k8s_sa_check_keys(r, lcf, ctx, &t, key);
+            rc = ngx_http_k8s_sa_check_keys(r, lcf, ctx, &t);
         }
     }
 
@@ -85,40 +96,10 @@ ngx_http_k8s_sa_check(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
 }
 
 
-/*
- * Before the token is parsed, which costs more than all of this.  NGX_OK: it
- * is known; NGX_DECLINED: it is not, and key is what to keep it by.
- */
-
-static ngx_int_t
-ngx_http_k8s_sa_check_cache(ngx_http_request_t *r,
-    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx, u_char *key)
-{
-    ngx_http_k8s_sa_main_conf_t  *mcf;
-
-    if (ctx->token.len > K8S_SA_TOKEN_MAX) {
-        return NGX_DECLINED;
-    }
-
-    mcf = ngx_http_get_module_main_conf(r, ngx_http_k8s_sa_module);
-
-    if (ngx_http_k8s_sa_cache_key(lcf->auth->digest, &ctx->token, key)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    ctx->entry = ngx_http_k8s_sa_cache_load(mcf, lcf->auth, &ctx->token, key,
-                                            r->pool);
-
-    return ctx->entry ? ngx_http_k8s_sa_known(ctx) : NGX_DECLINED;
-}
-
-
 static ngx_int_t
 ngx_http_k8s_sa_check_keys(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
-    k8s_sa_token_t *t, u_char *key)
+    k8s_sa_token_t *t)
 {
     k8s_sa_error_t                err;
     k8s_sa_identity_t             id;
@@ -142,7 +123,7 @@ ngx_http_k8s_sa_check_keys(ngx_http_request_t *r,
         return ngx_http_k8s_sa_explain(r, ctx, &id, &err);
     }
 
-    ctx->entry = ngx_http_k8s_sa_cache_add(mcf, lcf->auth, &ctx->token, key,
+    ctx->entry = ngx_http_k8s_sa_cache_add(mcf, lcf->auth, ctx->key,
                                            ctx->issuer,
                                            k8s_sa_key_id(t->key), &id,
                                            r->pool);
@@ -178,7 +159,7 @@ ngx_http_k8s_sa_forget(ngx_http_k8s_sa_ctx_t *ctx)
 }
 
 
-static ngx_int_t
+static void
 ngx_http_k8s_sa_known(ngx_http_k8s_sa_ctx_t *ctx)
 {
     ctx->verdict = K8S_SA_VERDICT_OK;
@@ -186,8 +167,6 @@ ngx_http_k8s_sa_known(ngx_http_k8s_sa_ctx_t *ctx)
     ctx->issuer = ctx->entry->issuer;
     ctx->looked_up = 1;
     ctx->hit = 1;
-
-    return NGX_OK;
 }
 
 

@@ -142,7 +142,10 @@ ngx_http_k8s_sa_review_ask(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx,
 {
     ngx_int_t                     rc;
     ngx_http_k8s_sa_reviewed_t   *reviewed;
+    ngx_http_k8s_sa_main_conf_t  *mcf;
     ngx_k8s_sa_review_request_t  *question;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_k8s_sa_module);
 
     ctx->looked_up = 1;
     ctx->hit = 0;
@@ -161,11 +164,8 @@ ngx_http_k8s_sa_review_ask(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx,
         question->not_after = ngx_http_k8s_sa_review_expires(&ctx->token);
     }
 
-    if (ngx_http_k8s_sa_cache_key(issuer->digest, &ctx->token, question->key)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
+    ngx_k8s_sa_cache_key(mcf->zone, issuer->digest, &ctx->token,
+                         question->key);
 
     rc = ngx_k8s_sa_review_lookup(issuer, question, r->pool, result);
 
@@ -192,8 +192,8 @@ ngx_http_k8s_sa_review_accept(ngx_http_request_t *r,
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_k8s_sa_module);
 
-    entry = ngx_http_k8s_sa_cache_reviewed(mcf, auth, &ctx->token,
-                                           ctx->issuer, ctx->entry, id, fresh,
+    entry = ngx_http_k8s_sa_cache_reviewed(mcf, auth, ctx->key, ctx->issuer,
+                                           ctx->entry, id, fresh,
                                            ctx->question.not_after, r->pool);
     if (entry == NULL) {
         return NGX_ERROR;

@@ -230,7 +230,7 @@ ngx_k8s_sa_review_start(ngx_k8s_sa_issuer_t *issuer,
     key.len = NGX_K8S_SA_CACHE_KEY_LEN;
     key.data = (u_char *) request->key;
 
-    /* the key is a digest: any part of it is one */
+    /* any part of a fingerprint is a hash */
 
     ngx_memcpy(&hash, request->key, sizeof(hash));
 

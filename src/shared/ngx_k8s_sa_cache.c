@@ -13,6 +13,10 @@
 #define NGX_K8S_SA_CACHE_EXPIRE   2
 
 
+_Static_assert(NGX_K8S_SA_DIGEST_LEN == K8S_SA_FINGERPRINT_CONTEXT_LEN,
+               "a digest is a fingerprint's context");
+
+
 static uint32_t *ngx_k8s_sa_cache_bucket(ngx_k8s_sa_zone_t *zone,
     const u_char *key);
 static uint32_t ngx_k8s_sa_cache_find(ngx_k8s_sa_zone_t *zone,
@@ -25,6 +29,19 @@ static void ngx_k8s_sa_cache_unlink(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_list_t *list, uint32_t block);
 static void ngx_k8s_sa_cache_remove(ngx_k8s_sa_zone_t *zone, uint32_t block);
 static void ngx_k8s_sa_cache_expire(ngx_k8s_sa_zone_t *zone, time_t now);
+
+
+void
+ngx_k8s_sa_cache_key(ngx_k8s_sa_zone_t *zone, const u_char *digest,
+    ngx_str_t *token, u_char *key)
+{
+    k8s_sa_str_t  s;
+
+    s.len = token->len;
+    s.data = token->data;
+
+    k8s_sa_fingerprint(zone->token_key, digest, &s, key);
+}
 
 
 ngx_int_t
@@ -200,10 +217,7 @@ ngx_k8s_sa_cache_delete(ngx_k8s_sa_zone_t *zone, const u_char *key)
 }
 
 
-/*
- * Multiplication with a secret, because a caller of a TokenReview-only server
- * chooses his keys: tokens made for one bucket would make a list of it.
- */
+/* nobody who chooses a token knows its bucket: none becomes a long list */
 
 static uint32_t *
 ngx_k8s_sa_cache_bucket(ngx_k8s_sa_zone_t *zone, const u_char *key)
@@ -212,7 +226,7 @@ ngx_k8s_sa_cache_bucket(ngx_k8s_sa_zone_t *zone, const u_char *key)
 
     ngx_memcpy(&n, key, sizeof(uint64_t));
 
-    return &zone->buckets[(n * zone->sh->secret) >> zone->sh->shift];
+    return &zone->buckets[n >> zone->sh->shift];
 }
 
 

@@ -1,9 +1,11 @@
 /*
  * Verified tokens, and verdicts of the TokenReview API, in the shared zone.
  *
- * The key is the caller's: SHA-256 over the token and everything that the
- * verdict depends on (the issuer's configuration, audiences).  An entry holds
- * facts, not decisions: the caller looks at times, key and rules at each hit.
+ * The key is a fingerprint of the token and of everything that the verdict
+ * depends on (the issuer's configuration, audiences), under a secret of the
+ * zone: tokens themselves are not stored, and no caller can make two that are
+ * one here.  An entry holds facts, not decisions: who uses it looks at times,
+ * key and rules at each hit.
  *
  * The least recently used entries go first, expired ones before them.  Refused
  * tokens have at most an eighth of the room, so that garbage displaces only
@@ -21,7 +23,7 @@
 #include "token/k8s_sa_keyset.h"
 
 
-#define NGX_K8S_SA_CACHE_KEY_LEN   32
+#define NGX_K8S_SA_CACHE_KEY_LEN   K8S_SA_FINGERPRINT_LEN
 #define NGX_K8S_SA_CACHE_DATA_MAX  16384
 
 
@@ -48,6 +50,14 @@ typedef struct {
                                           refused ones any text or nothing */
 } ngx_k8s_sa_cache_entry_t;
 
+
+/*
+ * Writes the key of a token of at most K8S_SA_TOKEN_MAX bytes; digest, of
+ * NGX_K8S_SA_DIGEST_LEN bytes, is of what the verdict depends on.
+ */
+
+void ngx_k8s_sa_cache_key(ngx_k8s_sa_zone_t *zone, const u_char *digest,
+    ngx_str_t *token, u_char *key);
 
 /*
  * now is ngx_time().  NGX_OK: e is filled, its data copied to buf;

@@ -61,7 +61,7 @@ ngx_k8s_sa_review_release(ngx_k8s_sa_zone_t *zone, const u_char *key)
 }
 
 
-/* the key is a digest: any part of it is one */
+/* any part of a fingerprint is a hash */
 
 static ngx_k8s_sa_review_lease_t *
 ngx_k8s_sa_review_place(ngx_k8s_sa_zone_t *zone, const u_char *key,

@@ -92,7 +92,7 @@ struct ngx_k8s_sa_sh_s {
 
     volatile ngx_uint_t   dirty;           /* chains or lists are changing */
 
-    uint64_t              secret;          /* odd */
+    u_char                secret[K8S_SA_FINGERPRINT_SECRET_LEN];
     ngx_uint_t            shift;           /* to a bucket */
     uint32_t             *buckets;
 

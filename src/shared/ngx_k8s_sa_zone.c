@@ -7,7 +7,7 @@
 
 
 #define NGX_K8S_SA_MAGIC         0x6b387361
-#define NGX_K8S_SA_LAYOUT        2
+#define NGX_K8S_SA_LAYOUT        3
 
 #define NGX_K8S_SA_CALLERS_MIN   4
 #define NGX_K8S_SA_CALLERS_MAX   128
@@ -52,6 +52,11 @@ ngx_k8s_sa_zone_add(ngx_conf_t *cf, ngx_str_t *name, size_t size, void *tag)
 
     zone = ngx_pcalloc(cf->pool, sizeof(ngx_k8s_sa_zone_t));
     if (zone == NULL) {
+        return NULL;
+    }
+
+    zone->token_key = ngx_palloc(cf->pool, sizeof(k8s_sa_fingerprint_key_t));
+    if (zone->token_key == NULL) {
         return NULL;
     }
 
@@ -113,6 +118,13 @@ ngx_k8s_sa_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     zone->sh = sh;
     zone->blocks = sh->blocks;
     zone->buckets = sh->buckets;
+
+    if (k8s_sa_fingerprint_init(zone->token_key, sh->secret) != K8S_SA_OK) {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "k8s_sa_zone \"%V\" could not be set up",
+                      &shm_zone->shm.name);
+        return NGX_ERROR;
+    }
 
     ngx_k8s_sa_zone_lock(zone);
 
@@ -191,11 +203,10 @@ ngx_k8s_sa_zone_create(ngx_shm_zone_t *shm_zone, ngx_slab_pool_t *shpool)
 
     shpool->log_nomem = 0;
 
-    if (RAND_bytes((u_char *) &sh->secret, sizeof(uint64_t)) != 1) {
+    if (RAND_bytes(sh->secret, sizeof(sh->secret)) != 1) {
         return NULL;
     }
 
-    sh->secret |= 1;
     sh->shift = 64 - bits;
 
     p += ngx_align(sizeof(ngx_k8s_sa_sh_t), NGX_K8S_SA_BLOCK_SIZE);

@@ -23,6 +23,8 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "token/k8s_sa_fingerprint.h"
+
 
 #define NGX_K8S_SA_DIGEST_LEN  32      /* SHA-256 */
 
@@ -35,12 +37,14 @@ typedef union ngx_k8s_sa_block_u    ngx_k8s_sa_block_t;
 /* One process' view, allocated from the configuration's pool. */
 
 typedef struct {
-    ngx_k8s_sa_sh_t      *sh;
-    ngx_slab_pool_t      *shpool;
-    ngx_k8s_sa_block_t   *blocks;      /* blocks[0] is never used: 0 is nil */
-    uint32_t             *buckets;
-    ngx_shm_zone_t       *shm_zone;
-    ngx_array_t           issuers;     /* of ngx_k8s_sa_issuer_ref_t * */
+    ngx_k8s_sa_sh_t           *sh;
+    ngx_slab_pool_t           *shpool;
+    ngx_k8s_sa_block_t        *blocks;     /* blocks[0] is never used: 0 is
+                                              nil */
+    uint32_t                  *buckets;
+    k8s_sa_fingerprint_key_t  *token_key;  /* of the zone's secret */
+    ngx_shm_zone_t            *shm_zone;
+    ngx_array_t                issuers;    /* of ngx_k8s_sa_issuer_ref_t * */
 } ngx_k8s_sa_zone_t;
 
 

@@ -40,43 +40,6 @@ k8s_sa_str_eq(const k8s_sa_str_t *a, const k8s_sa_str_t *b)
 }
 
 
-/* a cached token of 1 kB is compared with each request: two words at a time */
-
-typedef uint64_t  k8s_sa_words_t  __attribute__((vector_size(16)));
-
-
-int
-k8s_sa_secret_eq(const k8s_sa_str_t *a, const k8s_sa_str_t *b)
-{
-    size_t                n;
-    unsigned char         rest;
-    k8s_sa_words_t        x, y, diff;
-    const unsigned char  *p, *q;
-
-    if (a->len != b->len) {
-        return 0;
-    }
-
-    rest = 0;
-    diff = (k8s_sa_words_t) { 0, 0 };
-    p = a->data;
-    q = b->data;
-
-    for (n = a->len; n >= 16; n -= 16, p += 16, q += 16) {
-        memcpy(&x, p, 16);
-        memcpy(&y, q, 16);
-
-        diff |= x ^ y;
-    }
-
-    for ( /* void */ ; n; n--, p++, q++) {
-        rest |= *p ^ *q;
-    }
-
-    return (diff[0] | diff[1] | rest) == 0;
-}
-
-
 unsigned char *
 k8s_sa_str_end(const k8s_sa_str_t *s)
 {

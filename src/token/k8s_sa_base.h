@@ -52,10 +52,6 @@ void k8s_sa_error_set(k8s_sa_error_t *err, const char *fmt, ...)
 
 int k8s_sa_str_eq(const k8s_sa_str_t *a, const k8s_sa_str_t *b);
 
-/* The same, in a time that does not tell where they differ. */
-
-int k8s_sa_secret_eq(const k8s_sa_str_t *a, const k8s_sa_str_t *b);
-
 /* Behind its last byte; NULL if it is absent: C has no NULL + 0. */
 
 unsigned char *k8s_sa_str_end(const k8s_sa_str_t *s);

@@ -425,7 +425,10 @@ static void
 ngx_http_k8s_sa_shared_test_key(ngx_http_k8s_sa_shared_test_t *t,
     ngx_str_t *name, u_char *key)
 {
-    SHA256(name->data ? name->data : (u_char *) "", name->len, key);
+    u_char  digest[SHA256_DIGEST_LENGTH];
+
+    SHA256(name->data ? name->data : (u_char *) "", name->len, digest);
+    ngx_memcpy(key, digest, NGX_K8S_SA_CACHE_KEY_LEN);
 
     /* keys that differ in their last byte only */
 
