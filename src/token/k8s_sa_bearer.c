@@ -1,24 +1,29 @@
 #include "token/k8s_sa_bearer.h"
 
-#include <strings.h>
-
-
-#define K8S_SA_BEARER  "Bearer "
-
 
 int
 k8s_sa_bearer_token(const k8s_sa_str_t *value, k8s_sa_str_t *token)
 {
     size_t  i;
 
+    static const char  scheme[] = "bearer";
+
     token->len = 0;
     token->data = NULL;
 
-    i = sizeof(K8S_SA_BEARER) - 1;
+    if (value->len < sizeof(scheme)) {
+        return K8S_SA_ERROR;
+    }
 
-    if (value->len < i
-        || strncasecmp((const char *) value->data, K8S_SA_BEARER, i) != 0)
-    {
+    /* "| 0x20" makes no other character a lower-case letter */
+
+    for (i = 0; i < sizeof(scheme) - 1; i++) {
+        if ((value->data[i] | 0x20) != scheme[i]) {
+            return K8S_SA_ERROR;
+        }
+    }
+
+    if (value->data[i] != ' ') {
         return K8S_SA_ERROR;
     }
 
