@@ -6,13 +6,13 @@
 /*
  * The worker's own table spares the lock that the zone costs, and the way from a
  * record to an identity.  One slot, one token: the next new one that belongs
- * there takes its place, and of those that come from the zone one in several.
- * With many more tokens than slots each would otherwise be unpacked into a cell,
- * and drive out another, for nothing.
+ * there takes its place, and so does one from the zone if it has expired, else
+ * one in many.  With more tokens than slots each would otherwise be written into
+ * a cell, and drive out another, for nothing.
  */
 
 #define NGX_HTTP_K8S_SA_FRONT_SLOTS  2048
-#define NGX_HTTP_K8S_SA_FRONT_TAKE   8
+#define NGX_HTTP_K8S_SA_FRONT_TAKE   64
 
 /*
  * Entries have cells of one size in one block: a worker's memory is bounded,
@@ -22,13 +22,17 @@
  * requests may hold what has left the table.
  */
 
-#define NGX_HTTP_K8S_SA_CELL_SIZE    (31 * 64)    /* entry and its strings */
+#define NGX_HTTP_K8S_SA_CACHE_LINE   64
+#define NGX_HTTP_K8S_SA_CELL_SIZE    (31 * NGX_HTTP_K8S_SA_CACHE_LINE)
 #define NGX_HTTP_K8S_SA_CELLS        (NGX_HTTP_K8S_SA_FRONT_SLOTS + 64)
 
+
+/* Half a cache line, and all that a miss looks at. */
 
 typedef struct {
     u_char                      key[NGX_K8S_SA_CACHE_KEY_LEN];
     ngx_http_k8s_sa_entry_t    *entry;
+    int64_t                     expires;   /* the entry does */
 } ngx_http_k8s_sa_slot_t;
 
 
@@ -86,16 +90,20 @@ ngx_http_k8s_sa_cache_init(ngx_conf_t *cf, ngx_http_k8s_sa_main_conf_t *mcf)
     ngx_http_k8s_sa_front_t  *front;
 
     cln = ngx_pool_cleanup_add(cf->pool, 0);
-    front = ngx_pcalloc(cf->pool, sizeof(ngx_http_k8s_sa_front_t));
+    front = ngx_pmemalign(cf->pool, sizeof(ngx_http_k8s_sa_front_t),
+                          NGX_HTTP_K8S_SA_CACHE_LINE);
 
     if (cln == NULL || front == NULL) {
         return NGX_ERROR;
     }
 
+    ngx_memzero(front, sizeof(ngx_http_k8s_sa_front_t));
+
     /* not written to before they are needed */
 
-    front->cells = ngx_palloc(cf->pool, NGX_HTTP_K8S_SA_CELLS
-                                        * sizeof(ngx_http_k8s_sa_cell_t));
+    front->cells = ngx_pmemalign(cf->pool, NGX_HTTP_K8S_SA_CELLS
+                                           * sizeof(ngx_http_k8s_sa_cell_t),
+                                 NGX_HTTP_K8S_SA_CACHE_LINE);
     if (front->cells == NULL) {
         return NGX_ERROR;
     }
@@ -384,7 +392,11 @@ ngx_http_k8s_sa_cache_store(ngx_http_k8s_sa_main_conf_t *mcf,
 static ngx_http_k8s_sa_front_t *
 ngx_http_k8s_sa_cache_takes(ngx_http_k8s_sa_front_t *front, const u_char *key)
 {
-    if (ngx_http_k8s_sa_cache_slot(front, key)->entry
+    ngx_http_k8s_sa_slot_t  *slot;
+
+    slot = ngx_http_k8s_sa_cache_slot(front, key);
+
+    if (slot->entry && ngx_time() < slot->expires
         && ++front->misses % NGX_HTTP_K8S_SA_FRONT_TAKE)
     {
         return NULL;
@@ -512,6 +524,7 @@ ngx_http_k8s_sa_cache_put(ngx_http_k8s_sa_entry_t *entry, const u_char *key)
     entry->refs++;
 
     slot->entry = entry;
+    slot->expires = entry->expires;
     ngx_memcpy(slot->key, key, NGX_K8S_SA_CACHE_KEY_LEN);
 }
 
