@@ -72,6 +72,8 @@ typedef struct {
     ngx_str_t                  name;
     ngx_str_t                  lowcase;
     ngx_uint_t                 hash;
+    ngx_int_t                  field;      /* its offset, if the value is that
+                                              of an identity, or NGX_DECLINED */
     ngx_http_complex_value_t   value;
     unsigned                   front_proxy:1;  /* k8s_sa_front_proxy_headers
                                                   sets it, too */
@@ -213,6 +215,13 @@ char *ngx_http_k8s_sa_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /* ngx_http_k8s_sa_variables.c */
 
 ngx_int_t ngx_http_k8s_sa_add_variables(ngx_conf_t *cf);
+
+/*
+ * The offset of the k8s_sa_str_t in k8s_sa_identity_t that "$NAME" stands for;
+ * NGX_DECLINED: value is something else.
+ */
+
+ngx_int_t ngx_http_k8s_sa_field_of(ngx_str_t *value);
 
 
 /*

@@ -669,6 +669,7 @@ ngx_http_k8s_sa_add_header(ngx_conf_t *cf, ngx_array_t *headers,
     }
 
     h->hash = ngx_hash_strlow(h->lowcase.data, name->data, name->len);
+    h->field = ngx_http_k8s_sa_field_of(value);
     h->front_proxy = ngx_http_k8s_sa_is_front_proxy(&h->lowcase);
 
     ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));

@@ -187,6 +187,7 @@ ngx_http_k8s_sa_push_headers(ngx_http_request_t *r,
     ngx_int_t                  rc;
     ngx_str_t                  value;
     ngx_uint_t                 i;
+    k8s_sa_str_t              *field;
     ngx_http_k8s_sa_header_t  *header;
 
     if (lcf->front_proxy) {
@@ -209,7 +210,16 @@ ngx_http_k8s_sa_push_headers(ngx_http_request_t *r,
             continue;
         }
 
-        if (ngx_http_complex_value(r, &header[i].value, &value) != NGX_OK) {
+        /* most often it is one field, which is there already */
+
+        if (header[i].field != NGX_DECLINED) {
+            field = (k8s_sa_str_t *) ((u_char *) id + header[i].field);
+            value.len = field->len;
+            value.data = field->data;
+
+        } else if (ngx_http_complex_value(r, &header[i].value, &value)
+                   != NGX_OK)
+        {
             return NGX_ERROR;
         }
 

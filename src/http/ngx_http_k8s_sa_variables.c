@@ -91,6 +91,25 @@ ngx_http_k8s_sa_add_variables(ngx_conf_t *cf)
 }
 
 
+ngx_int_t
+ngx_http_k8s_sa_field_of(ngx_str_t *value)
+{
+    ngx_http_variable_t  *v;
+
+    for (v = ngx_http_k8s_sa_vars; v->name.len; v++) {
+        if (v->get_handler == ngx_http_k8s_sa_variable
+            && value->len == v->name.len + 1
+            && value->data[0] == '$'
+            && ngx_strncmp(value->data + 1, v->name.data, v->name.len) == 0)
+        {
+            return v->data;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
 /*
  * The state of a request that has an identity, otherwise NULL.  limit_req and
  * limit_conn ask in the preaccess phase, before the access phase has decided:
