@@ -84,10 +84,8 @@ _
 }
 
 sub backend {
-    my ($more) = @_;
-    nginx('backend', cpus => 1, http => 'keepalive_requests 1000000;',
-          locations => 'location = /proxy { return 200 "hello\n"; } '
-                       . ($more || ''));
+    my (%o) = @_;
+    nginx('backend', cpus => 1, http => 'keepalive_requests 1000000;', %o);
 }
 
 
@@ -101,18 +99,22 @@ sub against_plain {
     my ($name, $path, $tokens) = @_;
     my (@ratio, @plain);
 
+    backend(locations => 'location = /proxy { return 200 "hello\n"; }',
+            spins => 1) if $path eq '/proxy';
+
     for (1 .. rounds(7)) {
         fresh('plain', $name);
 
         my $c = compare(1, map {
             my $name = $_;
-            $name => sub { run($name, $path, $tokens,
-                               sleeps => $path eq '/proxy') }
+            $name => sub { run($name, $path, $tokens) }
         } 'plain', $name);
 
         push @ratio, $c->{plain}{ns} / $c->{$name}{ns};
         push @plain, $c->{plain}{ns};
     }
+
+    stop('backend');
 
     return median(@ratio), median(@plain) / 1000;
 }
@@ -531,8 +533,8 @@ sub reviews {
         . '"system:serviceaccount:mytest:service1","uid":"16fe82e9",'
         . '"groups":["system:serviceaccounts"]},"audiences":["service2"]}}';
 
-    backend("location $path { default_type application/json; "
-            . "return 201 '$review'; }");
+    backend(locations => "location $path { default_type application/json; "
+                         . "return 201 '$review'; }");
 
     # a worker each: CPU time is the whole worker's
 
@@ -616,7 +618,6 @@ says(strftime('%F', gmtime) . ', ' . (() = $cpuinfo =~ /^processor/mg)
 head('Demands', 'point of the issue', 'what', 'measured', 'demanded', 'met');
 
 keep_awake();
-backend();
 plain();
 plain(name => 'plain2');
 

@@ -1,12 +1,13 @@
 /*
- * Preloaded into wrk: it looks for events again and again instead of sleeping.
- * To wake it up is work for the server's core, in a virtual machine above all,
- * and the more of it the slower a server is.
+ * Preloaded into wrk and the upstream: they look for events again and again, by
+ * turns, instead of sleeping.  To wake them up is work for the server's core, in
+ * a virtual machine above all, and the more of it the slower a server is.
  */
 
 #define _GNU_SOURCE
 
 #include <dlfcn.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <time.h>
 
@@ -38,6 +39,11 @@ epoll_wait(int fd, struct epoll_event *events, int size, int timeout)
 
     do {
         n = look(fd, events, size, 0);
+
+        if (n == 0) {
+            sched_yield();
+        }
+
     } while (n == 0 && (timeout < 0 || now() < end));
 
     return n;

@@ -122,6 +122,7 @@ sub stop {
 #     main, http, locations    text at these levels
 #     auth                     text in /local and /proxy
 #     workers, cpus, listen    how many, where, listen's parameters
+#     spins                    it never sleeps, see bench/spin.c
 
 sub nginx {
     my ($name, %o) = @_;
@@ -129,7 +130,7 @@ sub nginx {
     my $backend = port('backend');
 
     %o = (main => '', http => '', locations => '', auth => '', workers => 1,
-          cpus => '0', listen => '', %o);
+          cpus => '0', listen => '', spins => 0, %o);
 
     write_file("$name.conf", <<"_");
 $o{main}
@@ -158,6 +159,8 @@ http {
     }
 }
 _
+    local $ENV{LD_PRELOAD} = $o{spins} ? $spin : '';
+
     start($name, $o{cpus}, $ENV{TEST_NGINX_BINARY}, '-p', $dir,
           '-c', "$name.conf", '-e', "$name.start");
 }
