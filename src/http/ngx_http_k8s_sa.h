@@ -330,9 +330,9 @@ ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_load(
     const u_char *key, ngx_pool_t *pool);
 
 /*
- * Puts a verified token into both.  Returns a reference to its entry, or NULL
- * without memory.  Where a review has to follow, load and add leave it out of
- * the worker's table.
+ * Puts a verified token into the zone, and into the worker's table as load does.
+ * Returns a reference to its entry, or NULL without memory.  Where a review has
+ * to follow, load and add leave it out of the worker's table.
  */
 
 ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_add(

@@ -5,10 +5,10 @@
 
 /*
  * The worker's own table spares the lock that the zone costs, and the way from a
- * record to an identity.  One slot, one token: the next new one that belongs
- * there takes its place, and so does one from the zone if it has expired, else
- * one in many.  With more tokens than slots each would otherwise be written into
- * a cell, and drive out another, for nothing.
+ * record to an identity.  One slot, one token: the next one that belongs there
+ * takes its place if it has expired, else one in many.  With more tokens than
+ * slots each would otherwise be written into a cell, and drive out another, for
+ * nothing.  Reviewed ones always do: the zone has what was said of them only.
  */
 
 #define NGX_HTTP_K8S_SA_FRONT_SLOTS  2048
@@ -47,7 +47,7 @@ union ngx_http_k8s_sa_cell_u {
 
 struct ngx_http_k8s_sa_front_s {
     ngx_http_k8s_sa_slot_t      slots[NGX_HTTP_K8S_SA_FRONT_SLOTS];
-    ngx_uint_t                  misses;    /* for tokens of the zone */
+    ngx_uint_t                  misses;    /* of a slot that is in use */
 
     ngx_http_k8s_sa_cell_t     *cells;
     ngx_uint_t                  untouched; /* from here on, all are free */
@@ -309,7 +309,9 @@ ngx_http_k8s_sa_cache_add(ngx_http_k8s_sa_main_conf_t *mcf,
 
     entry = ngx_http_k8s_sa_cache_entry(&facts,
                                         k8s_sa_identity_size(identity),
-                                        issuer->reviews ? NULL : mcf->front,
+                                        issuer->reviews ? NULL
+                                        : ngx_http_k8s_sa_cache_takes(
+                                              mcf->front, key),
                                         pool);
     if (entry == NULL) {
         return NULL;

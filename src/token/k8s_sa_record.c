@@ -73,6 +73,7 @@ static void k8s_sa_record_put_field(k8s_sa_record_out_t *out,
     const k8s_sa_identity_t *id, size_t offset);
 static int k8s_sa_record_put_uuid(k8s_sa_record_out_t *out,
     const k8s_sa_str_t *s);
+static unsigned k8s_sa_record_digit(unsigned char ch);
 static void k8s_sa_record_put_list(k8s_sa_record_out_t *out,
     const k8s_sa_identity_t *id, const k8s_sa_str_t *s,
     const k8s_sa_record_item_t *known, size_t n);
@@ -297,52 +298,43 @@ k8s_sa_record_put_field(k8s_sa_record_out_t *out, const k8s_sa_identity_t *id,
 static int
 k8s_sa_record_put_uuid(k8s_sa_record_out_t *out, const k8s_sa_str_t *s)
 {
-    size_t         i, n;
-    unsigned       c, nibble;
-    unsigned char  uuid[K8S_SA_UUID_LEN / 2];
+    size_t                i;
+    unsigned char         uuid[16];
+    const unsigned char  *p;
 
     if (s->len != K8S_SA_UUID_LEN) {
         return 0;
     }
 
-    n = 0;
-    uuid[0] = 0;
+    p = s->data;
 
-    for (i = 0; i < K8S_SA_UUID_LEN; i++) {
-        c = s->data[i];
+    for (i = 0; i < sizeof(uuid); i++, p += 2) {
 
-        if (i == 8 || i == 13 || i == 18 || i == 23) {
-            if (c != '-') {
-                return 0;
-            }
-
-            continue;
-        }
-
-        if (c >= '0' && c <= '9') {
-            nibble = c - '0';
-
-        } else if (c >= 'a' && c <= 'f') {
-            nibble = c - 'a' + 10;
-
-        } else {
+        if ((i == 4 || i == 6 || i == 8 || i == 10) && *p++ != '-') {
             return 0;
         }
 
-        if (n % 2 == 0) {
-            uuid[n / 2] = (unsigned char) (nibble << 4);
+        uuid[i] = (unsigned char) (k8s_sa_record_digit(p[0]) << 4
+                                   | k8s_sa_record_digit(p[1]));
 
-        } else {
-            uuid[n / 2] |= (unsigned char) nibble;
+        if (memcmp(&k8s_sa_record_hex[2 * uuid[i]], p, 2) != 0) {
+            return 0;
         }
-
-        n++;
     }
 
     k8s_sa_record_put_number(out, K8S_SA_RECORD_UUID);
-    k8s_sa_record_put(out, uuid, n / 2);
+    k8s_sa_record_put(out, uuid, sizeof(uuid));
 
     return 1;
+}
+
+
+/* of 0-9 and a-f; no branch, since which of them it is cannot be foreseen */
+
+static unsigned
+k8s_sa_record_digit(unsigned char ch)
+{
+    return (ch & 0xf) + (ch >> 6) * 9;
 }
 
 
