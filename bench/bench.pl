@@ -242,11 +242,13 @@ sub refused {
     module($keys, http => 'large_client_header_buffers 4 32k;');
 
     for my $kind (qw(size shape alg unknown-issuer unknown-key)) {
+        system("head -n 2000 $keys/$kind >$keys/few-$kind") == 0 or die;
+
         my @extra = map {
             my $c = compare(1, map {
                 my ($name, $path) = @$_;
-                $name => sub { run($name, $path, "$keys/$kind", refused => 1,
-                                   seconds => 1) }
+                $name => sub { run($name, $path, "$keys/few-$kind",
+                                   refused => 1, seconds => 1) }
             } ['plain2', '/refused'], ['module', '/local']);
 
             $c->{module}{ns} - $c->{plain2}{ns};

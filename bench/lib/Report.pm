@@ -113,7 +113,7 @@ Instructions are counted by callgrind, and are the same each time; `t/bench/inst
 | `peers/` | what njs and Lua need to do the same job |
 | `tokens.c` | makes keys and tokens as an API server issues them to pods, and forged, expired and otherwise wrong ones |
 | `verify.c` | OpenSSL's bare verification of the same bytes, with a prepared context |
-| `wrk.lua`, `spin.c` | sends tokens in turn; keeps wrk from sleeping, since to wake it up would be the server's work |
+| `wrk.lua`, `spin.c` | sends tokens in turn; keeps wrk and the upstream from sleeping, since to wake them up would be the server's work |
 | `hanging-issuer.pl` | on its own: latency while a fetch of keys hangs |
 
 _
