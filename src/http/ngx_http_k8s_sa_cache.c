@@ -32,7 +32,8 @@
 typedef struct {
     u_char                      key[NGX_K8S_SA_CACHE_KEY_LEN];
     ngx_http_k8s_sa_entry_t    *entry;
-    int64_t                     expires;   /* the entry does */
+    int64_t                     expires;   /* when the entry does, or 0: it is
+                                              of no use any more */
 } ngx_http_k8s_sa_slot_t;
 
 
@@ -144,9 +145,17 @@ ngx_http_k8s_sa_cache_find(ngx_http_k8s_sa_main_conf_t *mcf,
 
     if (entry == NULL
         || ngx_memcmp(slot->key, key, NGX_K8S_SA_CACHE_KEY_LEN) != 0
-        || entry->auth != auth
-        || !ngx_http_k8s_sa_cache_valid(entry))
+        || entry->auth != auth)
     {
+        return NULL;
+    }
+
+    if (!ngx_http_k8s_sa_cache_valid(entry)) {
+
+        /* its place is free */
+
+        slot->expires = 0;
+
         return NULL;
     }
 
@@ -410,9 +419,9 @@ ngx_http_k8s_sa_cache_takes(ngx_http_k8s_sa_front_t *front, const u_char *key)
 
 /*
  * One block: the entry, room for the identity's strings.  In the worker's table
- * if that has room, else for one request.
- * Nothing here may take over new keys, as ngx_k8s_sa_issuer_version() does: the
- * facts and the identity point into those that verified the token.
+ * if that has room, else for one request.  Nothing here may take over new keys,
+ * as ngx_k8s_sa_issuer_version() does: the facts and the identity point into
+ * those that verified the token.
  */
 
 static ngx_http_k8s_sa_entry_t *
