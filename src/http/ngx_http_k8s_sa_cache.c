@@ -71,6 +71,9 @@ static ngx_http_k8s_sa_front_t *ngx_http_k8s_sa_cache_takes(
 static ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_entry(
     ngx_http_k8s_sa_facts_t *facts, size_t strings,
     ngx_http_k8s_sa_front_t *front, ngx_pool_t *pool);
+static ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_copy(
+    ngx_http_k8s_sa_facts_t *facts, const k8s_sa_identity_t *identity,
+    ngx_http_k8s_sa_front_t *front, ngx_pool_t *pool);
 static ngx_http_k8s_sa_cell_t *ngx_http_k8s_sa_cell_alloc(
     ngx_http_k8s_sa_front_t *front, size_t size);
 static void ngx_http_k8s_sa_cell_free(ngx_http_k8s_sa_front_t *front,
@@ -301,6 +304,7 @@ ngx_http_k8s_sa_cache_add(ngx_http_k8s_sa_main_conf_t *mcf,
 {
     ngx_http_k8s_sa_entry_t  *entry;
     ngx_http_k8s_sa_facts_t   facts;
+    ngx_http_k8s_sa_front_t  *front;
 
     facts.auth = auth;
     facts.issuer = issuer;
@@ -316,18 +320,13 @@ ngx_http_k8s_sa_cache_add(ngx_http_k8s_sa_main_conf_t *mcf,
         facts.expires = identity->expires + issuer->policy.leeway + 1;
     }
 
-    entry = ngx_http_k8s_sa_cache_entry(&facts,
-                                        k8s_sa_identity_size(identity),
-                                        issuer->reviews ? NULL
-                                        : ngx_http_k8s_sa_cache_takes(
-                                              mcf->front, key),
-                                        pool);
+    front = issuer->reviews
+            ? NULL : ngx_http_k8s_sa_cache_takes(mcf->front, key);
+
+    entry = ngx_http_k8s_sa_cache_copy(&facts, identity, front, pool);
     if (entry == NULL) {
         return NULL;
     }
-
-    k8s_sa_identity_copy(&entry->identity, identity,
-                         (u_char *) entry + sizeof(ngx_http_k8s_sa_entry_t));
 
     ngx_http_k8s_sa_cache_store(mcf, entry, key);
     ngx_http_k8s_sa_cache_put(entry, key);
@@ -353,15 +352,10 @@ ngx_http_k8s_sa_cache_reviewed(ngx_http_k8s_sa_main_conf_t *mcf,
     facts.key_id = local ? local->key_id : none;
     facts.expires = local ? ngx_min(local->expires, not_after) : not_after;
 
-    entry = ngx_http_k8s_sa_cache_entry(&facts,
-                                        k8s_sa_identity_size(identity),
-                                        mcf->front, pool);
+    entry = ngx_http_k8s_sa_cache_copy(&facts, identity, mcf->front, pool);
     if (entry == NULL) {
         return NULL;
     }
-
-    k8s_sa_identity_copy(&entry->identity, identity,
-                         (u_char *) entry + sizeof(ngx_http_k8s_sa_entry_t));
 
     entry->reviewed = 1;
     entry->fresh = fresh;
@@ -461,6 +455,25 @@ ngx_http_k8s_sa_cache_entry(ngx_http_k8s_sa_facts_t *facts, size_t strings,
     entry->reviewed = 0;
 
     ngx_memcpy(entry->key_id, facts->key_id, K8S_SA_KEY_ID_LEN);
+
+    return entry;
+}
+
+
+static ngx_http_k8s_sa_entry_t *
+ngx_http_k8s_sa_cache_copy(ngx_http_k8s_sa_facts_t *facts,
+    const k8s_sa_identity_t *identity, ngx_http_k8s_sa_front_t *front,
+    ngx_pool_t *pool)
+{
+    ngx_http_k8s_sa_entry_t  *entry;
+
+    entry = ngx_http_k8s_sa_cache_entry(facts, k8s_sa_identity_size(identity),
+                                        front, pool);
+    if (entry) {
+        k8s_sa_identity_copy(&entry->identity, identity,
+                             (u_char *) entry
+                             + sizeof(ngx_http_k8s_sa_entry_t));
+    }
 
     return entry;
 }
