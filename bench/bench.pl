@@ -317,7 +317,7 @@ sub instructions {
 
     demand(7, 'instructions with 1,000 keys, to those with one, for a token '
               . 'of an unknown key', '%.3f', $unknown{1000} / $unknown{1},
-           '<= 1.03');
+           '<= 1.02');
 
     $_->stop for $without, $m;
 }
