@@ -126,7 +126,8 @@ typedef struct {
     ngx_table_elt_t           *challenge;  /* WWW-Authenticate sent, or NULL */
 
     k8s_sa_verdict_e           verdict;    /* valid if decided */
-    k8s_sa_identity_t         *identity;   /* NULL: unknown */
+    k8s_sa_identity_t         *identity;   /* NULL: unknown, or not asked for,
+                                              see ngx_http_k8s_sa_identity() */
     ngx_k8s_sa_issuer_t       *issuer;     /* that decided, or NULL */
     ngx_http_k8s_sa_entry_t   *entry;      /* owner of the identity, or NULL */
     ngx_str_t                  detail;     /* more about a refusal, or empty */
@@ -254,7 +255,9 @@ ngx_int_t ngx_http_k8s_sa_preaccess_handler(ngx_http_request_t *r);
  *
  * Rebuilds the list of request headers without those for which drop() says 1,
  * with room for more.  The old elements stay where they are: r->headers_in's
- * pointers to them remain valid.  NGX_OK, or NGX_ERROR without memory.
+ * pointers to them remain valid.  To cut them out in place is no way: loops over
+ * a list, as nginx has them, do not expect an empty part behind another.  NGX_OK,
+ * or NGX_ERROR without memory.
  */
 
 typedef ngx_uint_t (*ngx_http_k8s_sa_drop_pt)(ngx_http_request_t *r,
@@ -275,7 +278,8 @@ ngx_uint_t ngx_http_k8s_sa_is_protected(ngx_http_k8s_sa_main_conf_t *mcf,
  */
 
 ngx_int_t ngx_http_k8s_sa_push_headers(ngx_http_request_t *r,
-    ngx_http_k8s_sa_loc_conf_t *lcf, k8s_sa_identity_t *id, ngx_list_t *list);
+    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
+    ngx_list_t *list);
 
 
 /*
@@ -297,7 +301,11 @@ void ngx_http_k8s_sa_forget(ngx_http_k8s_sa_ctx_t *ctx);
 /*
  * ngx_http_k8s_sa_cache.c: verified tokens, in this worker and in the zone.
  *
- * An entry is owned by whoever holds a reference to it.
+ * An entry is owned by whoever holds a reference to it.  What a hit looks at
+ * comes first, and all strings are in the entry.  One that is for this request
+ * only keeps the identity as the zone has it: to fill the memory of many requests
+ * with strings that nobody asks for drives out of the CPU's cache what nginx and
+ * the kernel need next.
  */
 
 struct ngx_http_k8s_sa_entry_s {
@@ -308,11 +316,19 @@ struct ngx_http_k8s_sa_entry_s {
     ngx_uint_t                 version;    /* of the issuer's keys, when the
                                               key was last seen among them */
     int64_t                    expires;    /* valid before this second */
-    u_char                     key_id[K8S_SA_KEY_ID_LEN];
-    k8s_sa_identity_t          identity;   /* strings are in the entry */
+    int64_t                    issued;     /* the token's "iat" */
+    int64_t                    notable;    /* from this second on the caller is
+                                              counted, see _count() */
+
+    k8s_sa_str_t               username;
+    k8s_sa_identity_t         *identity;   /* NULL: packed still, */
+    k8s_sa_str_t               record;     /* this is it, */
+    k8s_sa_str_t               kid;        /* and what a record leaves out */
     ngx_msec_t                 fresh;      /* if reviewed: ngx_current_msec
                                               until which that counts */
     unsigned                   reviewed:1;
+
+    u_char                     key_id[K8S_SA_KEY_ID_LEN];
 };
 
 /*
@@ -353,6 +369,17 @@ ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_reviewed(
     ngx_msec_t fresh, int64_t not_after, ngx_pool_t *pool);
 
 void ngx_http_k8s_sa_cache_release(ngx_http_k8s_sa_entry_t *entry);
+
+/*
+ * Who the request is from, unpacked into its pool when that is needed; or only
+ * the string at an offset of the identity, cheaply if it is the user name.
+ * NULL: unknown, or no memory.
+ */
+
+k8s_sa_identity_t *ngx_http_k8s_sa_identity(ngx_http_request_t *r,
+    ngx_http_k8s_sa_ctx_t *ctx);
+k8s_sa_str_t *ngx_http_k8s_sa_identity_field(ngx_http_request_t *r,
+    ngx_http_k8s_sa_ctx_t *ctx, size_t offset);
 
 /* Makes the worker's table; it goes with the configuration. */
 
@@ -415,7 +442,7 @@ ngx_int_t ngx_http_k8s_sa_pass(ngx_http_request_t *r,
 
 #define ngx_http_k8s_sa_authentic(ctx)                                        \
     ((ctx)->decided && ((ctx)->verdict == K8S_SA_VERDICT_OK                   \
-                        || ((ctx)->identity                                   \
+                        || ((ctx)->entry                                      \
                             && ((ctx)->verdict == K8S_SA_NOT_ALLOWED          \
                                 || (ctx)->verdict == K8S_SA_NOT_REQUIRED))))
 

@@ -56,7 +56,7 @@ ngx_http_k8s_sa_access_handler(ngx_http_request_t *r)
     if ((rc == NGX_OK || rc == NGX_DECLINED)
         && ngx_http_k8s_sa_authentic(ctx))
     {
-        switch (ngx_http_k8s_sa_push_headers(r, lcf, ctx->identity,
+        switch (ngx_http_k8s_sa_push_headers(r, lcf, ctx,
                                              &r->headers_in.headers))
         {
 

@@ -16,7 +16,8 @@ ngx_int_t
 ngx_http_k8s_sa_authorize(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx)
 {
-    ngx_int_t  rc;
+    ngx_int_t           rc;
+    k8s_sa_identity_t  *id;
 
     if (ctx->verdict == K8S_SA_NO_TOKEN && lcf->optional) {
 
@@ -30,11 +31,17 @@ ngx_http_k8s_sa_authorize(ngx_http_request_t *r,
     } else if (ctx->verdict != K8S_SA_VERDICT_OK) {
         return NGX_OK;
 
-    } else if (lcf->allow
-               && !k8s_sa_allow_matches(lcf->allow, ctx->identity))
-    {
-        ctx->verdict = K8S_SA_NOT_ALLOWED;
-        return NGX_OK;
+    } else if (lcf->allow) {
+
+        id = ngx_http_k8s_sa_identity(r, ctx);
+        if (id == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (!k8s_sa_allow_matches(lcf->allow, id)) {
+            ctx->verdict = K8S_SA_NOT_ALLOWED;
+            return NGX_OK;
+        }
     }
 
     if (lcf->require == NULL) {

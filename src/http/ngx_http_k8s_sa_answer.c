@@ -4,8 +4,8 @@
 static ngx_int_t ngx_http_k8s_sa_challenge(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
     ngx_int_t status);
-static void ngx_http_k8s_sa_kid(ngx_http_k8s_sa_ctx_t *ctx,
-    k8s_sa_str_t *kid);
+static void ngx_http_k8s_sa_kid(ngx_http_request_t *r,
+    ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_str_t *kid);
 
 
 ngx_int_t
@@ -133,13 +133,17 @@ ngx_http_k8s_sa_count(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
         ngx_k8s_sa_count(counters->cache_misses);
     }
 
-    id = ctx->identity;
+    now = ngx_time();
 
-    if (ctx->verdict != K8S_SA_VERDICT_OK || id->name.len == 0) {
+    if (ctx->verdict != K8S_SA_VERDICT_OK || now < ctx->entry->notable) {
         return;
     }
 
-    now = ngx_time();
+    id = ngx_http_k8s_sa_identity(r, ctx);
+
+    if (id == NULL || id->name.len == 0) {
+        return;
+    }
 
     if (id->warnafter && now >= id->warnafter) {
         ngx_k8s_sa_count_caller(mcf->zone, counters, &id->namespace, &id->name,
@@ -164,7 +168,7 @@ ngx_http_k8s_sa_log(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     u_char                       *p, *last;
     u_char                        who[NGX_MAX_ERROR_STR / 2];
     ngx_uint_t                    level;
-    k8s_sa_str_t                  kid;
+    k8s_sa_str_t                  kid, *username;
     const k8s_sa_verdict_info_t  *info;
 
     static time_t                 faulted;
@@ -192,13 +196,15 @@ ngx_http_k8s_sa_log(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
         p = ngx_slprintf(p, last, ", issuer: \"%V\"", &ctx->issuer->name);
     }
 
-    if (ctx->identity) {
-        p = ngx_slprintf(p, last, ", subject: \"%*s\"",
-                         ctx->identity->username.len,
-                         ctx->identity->username.data);
+    username = ngx_http_k8s_sa_identity_field(r, ctx,
+                                              offsetof(k8s_sa_identity_t,
+                                                       username));
+    if (username) {
+        p = ngx_slprintf(p, last, ", subject: \"%*s\"", username->len,
+                         username->data);
     }
 
-    ngx_http_k8s_sa_kid(ctx, &kid);
+    ngx_http_k8s_sa_kid(r, ctx, &kid);
 
     if (kid.len) {
         p = ngx_slprintf(p, last, ", kid: \"%*s\"", kid.len, kid.data);
@@ -215,12 +221,17 @@ ngx_http_k8s_sa_log(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
 /* of the key that verified the token, or that the token names */
 
 static void
-ngx_http_k8s_sa_kid(ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_str_t *kid)
+ngx_http_k8s_sa_kid(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx,
+    k8s_sa_str_t *kid)
 {
+    k8s_sa_identity_t      *id;
+
     static k8s_sa_token_t  t;
 
-    if (ctx->identity) {
-        *kid = ctx->identity->kid;
+    id = ngx_http_k8s_sa_identity(r, ctx);
+
+    if (id) {
+        *kid = id->kid;
         return;
     }
 

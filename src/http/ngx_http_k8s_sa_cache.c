@@ -61,16 +61,28 @@ typedef struct {
     ngx_k8s_sa_issuer_t       *issuer;
     const u_char              *key_id;
     int64_t                    expires;
+    int64_t                    issued;
+    int64_t                    notable;
 } ngx_http_k8s_sa_facts_t;
 
 
 static ngx_uint_t ngx_http_k8s_sa_cache_valid(ngx_http_k8s_sa_entry_t *entry);
-static ngx_uint_t ngx_http_k8s_sa_cache_begun(ngx_http_k8s_sa_entry_t *entry);
+static ngx_uint_t ngx_http_k8s_sa_cache_begun(ngx_k8s_sa_issuer_t *issuer,
+    int64_t issued);
+static int64_t ngx_http_k8s_sa_cache_notable(int64_t expires, int64_t issued,
+    int64_t warnafter);
 static ngx_http_k8s_sa_front_t *ngx_http_k8s_sa_cache_takes(
     ngx_http_k8s_sa_front_t *front, const u_char *key);
 static ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_entry(
-    ngx_http_k8s_sa_facts_t *facts, size_t strings,
+    ngx_http_k8s_sa_facts_t *facts, size_t more,
     ngx_http_k8s_sa_front_t *front, ngx_pool_t *pool);
+static ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_packed(
+    ngx_http_k8s_sa_facts_t *facts, const ngx_k8s_sa_cache_entry_t *e,
+    const k8s_sa_record_head_t *head, const k8s_sa_str_t *kid,
+    ngx_pool_t *pool);
+static ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_unpacked(
+    ngx_http_k8s_sa_facts_t *facts, const ngx_k8s_sa_cache_entry_t *e,
+    const k8s_sa_str_t *kid, ngx_http_k8s_sa_front_t *front, ngx_pool_t *pool);
 static ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_copy(
     ngx_http_k8s_sa_facts_t *facts, const k8s_sa_identity_t *identity,
     ngx_http_k8s_sa_front_t *front, ngx_pool_t *pool);
@@ -178,7 +190,9 @@ ngx_http_k8s_sa_cache_valid(ngx_http_k8s_sa_entry_t *entry)
 {
     ngx_uint_t  version;
 
-    if (ngx_time() >= entry->expires || !ngx_http_k8s_sa_cache_begun(entry)) {
+    if (ngx_time() >= entry->expires
+        || !ngx_http_k8s_sa_cache_begun(entry->issuer, entry->issued))
+    {
         return 0;
     }
 
@@ -196,7 +210,7 @@ ngx_http_k8s_sa_cache_valid(ngx_http_k8s_sa_entry_t *entry)
 
     if (ngx_k8s_sa_issuer_key(entry->issuer, entry->key_id) == NULL
         || !k8s_sa_policy_accepts(&entry->issuer->policy,
-                                  &entry->identity.issuer))
+                                  &entry->identity->issuer))
     {
         return 0;
     }
@@ -213,10 +227,27 @@ ngx_http_k8s_sa_cache_valid(ngx_http_k8s_sa_entry_t *entry)
  */
 
 static ngx_uint_t
-ngx_http_k8s_sa_cache_begun(ngx_http_k8s_sa_entry_t *entry)
+ngx_http_k8s_sa_cache_begun(ngx_k8s_sa_issuer_t *issuer, int64_t issued)
 {
-    return entry->identity.issued - entry->issuer->policy.leeway
-           <= ngx_time();
+    return issued - issuer->policy.leeway <= ngx_time();
+}
+
+
+/* the first second of those that ngx_http_k8s_sa_count() counts, or none */
+
+static int64_t
+ngx_http_k8s_sa_cache_notable(int64_t expires, int64_t issued,
+    int64_t warnafter)
+{
+    int64_t  notable;
+
+    notable = warnafter ? warnafter : INT64_MAX;
+
+    if (expires && issued) {
+        notable = ngx_min(notable, expires - (expires - issued) / 5);
+    }
+
+    return notable;
 }
 
 
@@ -224,9 +255,8 @@ ngx_http_k8s_sa_entry_t *
 ngx_http_k8s_sa_cache_load(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_http_k8s_sa_auth_t *auth, const u_char *key, ngx_pool_t *pool)
 {
-    size_t                          size;
-    u_char                         *strings;
     k8s_sa_key_t                   *k;
+    k8s_sa_record_head_t            head;
     ngx_http_k8s_sa_entry_t        *entry;
     ngx_http_k8s_sa_facts_t         facts;
     ngx_http_k8s_sa_front_t        *front;
@@ -258,39 +288,36 @@ ngx_http_k8s_sa_cache_load(ngx_http_k8s_sa_main_conf_t *mcf,
     facts.expires = e.expires;
 
     k = ngx_k8s_sa_issuer_key(facts.issuer, e.key_id);
-    size = k8s_sa_record_size(e.data, e.len);
 
-    if (k == NULL || size == 0) {
-        return NULL;
-    }
-
-    front = facts.issuer->reviews
-            ? NULL : ngx_http_k8s_sa_cache_takes(mcf->front, key);
-
-    entry = ngx_http_k8s_sa_cache_entry(&facts, size + k8s_sa_key_kid(k)->len,
-                                        front, pool);
-    if (entry == NULL) {
-        return NULL;
-    }
-
-    strings = (u_char *) entry + sizeof(ngx_http_k8s_sa_entry_t);
-
-    if (k8s_sa_record_unpack(&entry->identity, e.data, e.len, strings, size)
-        != K8S_SA_OK
-        || !k8s_sa_policy_accepts(&facts.issuer->policy,
-                                  &entry->identity.issuer)
-        || !ngx_http_k8s_sa_cache_begun(entry))
+    if (k == NULL
+        || k8s_sa_record_head(&head, buf, e.len) != K8S_SA_OK
+        || !k8s_sa_policy_accepts(&facts.issuer->policy, &head.issuer)
+        || !ngx_http_k8s_sa_cache_begun(facts.issuer, head.issued))
     {
-        ngx_http_k8s_sa_cache_release(entry);
         return NULL;
     }
 
-    entry->identity.kid.len = k8s_sa_key_kid(k)->len;
-    entry->identity.kid.data = strings + size;
-    ngx_memcpy(strings + size, k8s_sa_key_kid(k)->data,
-               k8s_sa_key_kid(k)->len);
+    facts.issued = head.issued;
+    facts.notable = ngx_http_k8s_sa_cache_notable(head.expires, head.issued,
+                                                  head.warnafter);
 
-    ngx_http_k8s_sa_cache_put(entry, key);
+    if (facts.issuer->reviews) {
+        return ngx_http_k8s_sa_cache_unpacked(&facts, &e, k8s_sa_key_kid(k),
+                                              NULL, pool);
+    }
+
+    front = ngx_http_k8s_sa_cache_takes(mcf->front, key);
+
+    if (front == NULL) {
+        return ngx_http_k8s_sa_cache_packed(&facts, &e, &head,
+                                            k8s_sa_key_kid(k), pool);
+    }
+
+    entry = ngx_http_k8s_sa_cache_unpacked(&facts, &e, k8s_sa_key_kid(k),
+                                           front, pool);
+    if (entry) {
+        ngx_http_k8s_sa_cache_put(entry, key);
+    }
 
     return entry;
 }
@@ -319,6 +346,11 @@ ngx_http_k8s_sa_cache_add(ngx_http_k8s_sa_main_conf_t *mcf,
     {
         facts.expires = identity->expires + issuer->policy.leeway + 1;
     }
+
+    facts.issued = identity->issued;
+    facts.notable = ngx_http_k8s_sa_cache_notable(identity->expires,
+                                                  identity->issued,
+                                                  identity->warnafter);
 
     front = issuer->reviews
             ? NULL : ngx_http_k8s_sa_cache_takes(mcf->front, key);
@@ -351,6 +383,10 @@ ngx_http_k8s_sa_cache_reviewed(ngx_http_k8s_sa_main_conf_t *mcf,
     facts.issuer = issuer;
     facts.key_id = local ? local->key_id : none;
     facts.expires = local ? ngx_min(local->expires, not_after) : not_after;
+    facts.issued = identity->issued;
+    facts.notable = ngx_http_k8s_sa_cache_notable(identity->expires,
+                                                  identity->issued,
+                                                  identity->warnafter);
 
     entry = ngx_http_k8s_sa_cache_copy(&facts, identity, mcf->front, pool);
     if (entry == NULL) {
@@ -384,7 +420,7 @@ ngx_http_k8s_sa_cache_store(ngx_http_k8s_sa_main_conf_t *mcf,
     e.fresh = i;
     e.expires = entry->expires;
     e.data = record;
-    e.len = k8s_sa_record_pack(record, sizeof(record), &entry->identity);
+    e.len = k8s_sa_record_pack(record, sizeof(record), entry->identity);
 
     ngx_memcpy(e.key_id, entry->key_id, K8S_SA_KEY_ID_LEN);
 
@@ -412,21 +448,21 @@ ngx_http_k8s_sa_cache_takes(ngx_http_k8s_sa_front_t *front, const u_char *key)
 
 
 /*
- * One block: the entry, room for the identity's strings.  In the worker's table
- * if that has room, else for one request.  Nothing here may take over new keys,
+ * One block: the entry, room for more.  In the worker's table if that has room,
+ * else for one request.  Nothing here may take over new keys,
  * as ngx_k8s_sa_issuer_version() does: the facts and the identity point into
  * those that verified the token.
  */
 
 static ngx_http_k8s_sa_entry_t *
-ngx_http_k8s_sa_cache_entry(ngx_http_k8s_sa_facts_t *facts, size_t strings,
+ngx_http_k8s_sa_cache_entry(ngx_http_k8s_sa_facts_t *facts, size_t more,
     ngx_http_k8s_sa_front_t *front, ngx_pool_t *pool)
 {
     size_t                    size;
     ngx_http_k8s_sa_cell_t   *cell;
     ngx_http_k8s_sa_entry_t  *entry;
 
-    size = sizeof(ngx_http_k8s_sa_entry_t) + strings;
+    size = sizeof(ngx_http_k8s_sa_entry_t) + more;
     cell = NULL;
 
     if (front && size <= NGX_HTTP_K8S_SA_CELL_SIZE) {
@@ -451,10 +487,82 @@ ngx_http_k8s_sa_cache_entry(ngx_http_k8s_sa_facts_t *facts, size_t strings,
     entry->issuer = facts->issuer;
     entry->version = facts->issuer->version;
     entry->expires = facts->expires;
+    entry->issued = facts->issued;
+    entry->notable = facts->notable;
+    entry->identity = NULL;
     entry->fresh = 0;
     entry->reviewed = 0;
 
     ngx_memcpy(entry->key_id, facts->key_id, K8S_SA_KEY_ID_LEN);
+
+    return entry;
+}
+
+
+/* as the zone has it, for one request */
+
+static ngx_http_k8s_sa_entry_t *
+ngx_http_k8s_sa_cache_packed(ngx_http_k8s_sa_facts_t *facts,
+    const ngx_k8s_sa_cache_entry_t *e, const k8s_sa_record_head_t *head,
+    const k8s_sa_str_t *kid, ngx_pool_t *pool)
+{
+    ngx_http_k8s_sa_entry_t  *entry;
+
+    entry = ngx_http_k8s_sa_cache_entry(facts, e->len + kid->len, NULL, pool);
+    if (entry == NULL) {
+        return NULL;
+    }
+
+    entry->record.len = e->len;
+    entry->record.data = (u_char *) (entry + 1);
+    ngx_memcpy(entry->record.data, e->data, e->len);
+
+    entry->username.len = head->username.len;
+    entry->username.data = entry->record.data
+                           + (head->username.data - e->data);
+
+    entry->kid.len = kid->len;
+    entry->kid.data = entry->record.data + e->len;
+    ngx_memcpy(entry->kid.data, kid->data, kid->len);
+
+    return entry;
+}
+
+
+static ngx_http_k8s_sa_entry_t *
+ngx_http_k8s_sa_cache_unpacked(ngx_http_k8s_sa_facts_t *facts,
+    const ngx_k8s_sa_cache_entry_t *e, const k8s_sa_str_t *kid,
+    ngx_http_k8s_sa_front_t *front, ngx_pool_t *pool)
+{
+    size_t                    size;
+    u_char                   *strings;
+    k8s_sa_identity_t        *id;
+    ngx_http_k8s_sa_entry_t  *entry;
+
+    size = k8s_sa_record_size(e->data, e->len);
+
+    entry = ngx_http_k8s_sa_cache_entry(facts, sizeof(k8s_sa_identity_t) + size
+                                               + kid->len,
+                                        front, pool);
+    if (entry == NULL) {
+        return NULL;
+    }
+
+    id = (k8s_sa_identity_t *) (entry + 1);
+    strings = (u_char *) (id + 1);
+
+    if (k8s_sa_record_unpack(id, e->data, e->len, strings, size) != K8S_SA_OK)
+    {
+        ngx_http_k8s_sa_cache_release(entry);
+        return NULL;
+    }
+
+    id->kid.len = kid->len;
+    id->kid.data = strings + size;
+    ngx_memcpy(id->kid.data, kid->data, kid->len);
+
+    entry->identity = id;
+    entry->username = id->username;
 
     return entry;
 }
@@ -465,17 +573,69 @@ ngx_http_k8s_sa_cache_copy(ngx_http_k8s_sa_facts_t *facts,
     const k8s_sa_identity_t *identity, ngx_http_k8s_sa_front_t *front,
     ngx_pool_t *pool)
 {
+    k8s_sa_identity_t        *id;
     ngx_http_k8s_sa_entry_t  *entry;
 
-    entry = ngx_http_k8s_sa_cache_entry(facts, k8s_sa_identity_size(identity),
+    entry = ngx_http_k8s_sa_cache_entry(facts, sizeof(k8s_sa_identity_t)
+                                               + k8s_sa_identity_size(identity),
                                         front, pool);
     if (entry) {
-        k8s_sa_identity_copy(&entry->identity, identity,
-                             (u_char *) entry
-                             + sizeof(ngx_http_k8s_sa_entry_t));
+        id = (k8s_sa_identity_t *) (entry + 1);
+        k8s_sa_identity_copy(id, identity, (u_char *) (id + 1));
+
+        entry->identity = id;
+        entry->username = id->username;
     }
 
     return entry;
+}
+
+
+k8s_sa_identity_t *
+ngx_http_k8s_sa_identity(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
+{
+    size_t                    size;
+    k8s_sa_identity_t        *id;
+    ngx_http_k8s_sa_entry_t  *entry;
+
+    entry = ctx->entry;
+
+    if (ctx->identity || entry == NULL) {
+        return ctx->identity;
+    }
+
+    size = k8s_sa_record_size(entry->record.data, entry->record.len);
+
+    id = ngx_palloc(r->pool, sizeof(k8s_sa_identity_t) + size);
+
+    if (id == NULL
+        || k8s_sa_record_unpack(id, entry->record.data, entry->record.len,
+                                (u_char *) (id + 1), size)
+           != K8S_SA_OK)
+    {
+        return NULL;
+    }
+
+    id->kid = entry->kid;
+    ctx->identity = id;
+
+    return id;
+}
+
+
+k8s_sa_str_t *
+ngx_http_k8s_sa_identity_field(ngx_http_request_t *r,
+    ngx_http_k8s_sa_ctx_t *ctx, size_t offset)
+{
+    k8s_sa_identity_t  *id;
+
+    if (offset == offsetof(k8s_sa_identity_t, username) && ctx->entry) {
+        return &ctx->entry->username;
+    }
+
+    id = ngx_http_k8s_sa_identity(r, ctx);
+
+    return id ? (k8s_sa_str_t *) ((u_char *) id + offset) : NULL;
 }
 
 

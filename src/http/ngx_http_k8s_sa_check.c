@@ -131,7 +131,7 @@ ngx_http_k8s_sa_check_keys(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    ctx->identity = &ctx->entry->identity;
+    ctx->identity = ctx->entry->identity;
 
     return NGX_OK;
 }
@@ -163,7 +163,7 @@ static void
 ngx_http_k8s_sa_known(ngx_http_k8s_sa_ctx_t *ctx)
 {
     ctx->verdict = K8S_SA_VERDICT_OK;
-    ctx->identity = &ctx->entry->identity;
+    ctx->identity = ctx->entry->identity;
     ctx->issuer = ctx->entry->issuer;
     ctx->looked_up = 1;
     ctx->hit = 1;

@@ -182,15 +182,22 @@ ngx_http_k8s_sa_fold(u_char ch)
 
 ngx_int_t
 ngx_http_k8s_sa_push_headers(ngx_http_request_t *r,
-    ngx_http_k8s_sa_loc_conf_t *lcf, k8s_sa_identity_t *id, ngx_list_t *list)
+    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
+    ngx_list_t *list)
 {
     ngx_int_t                  rc;
     ngx_str_t                  value;
     ngx_uint_t                 i;
     k8s_sa_str_t              *field;
+    k8s_sa_identity_t         *id;
     ngx_http_k8s_sa_header_t  *header;
 
     if (lcf->front_proxy) {
+
+        id = ngx_http_k8s_sa_identity(r, ctx);
+        if (id == NULL) {
+            return NGX_ERROR;
+        }
 
         rc = ngx_http_k8s_sa_push_front_proxy(r, id, list);
         if (rc != NGX_OK) {
@@ -213,7 +220,11 @@ ngx_http_k8s_sa_push_headers(ngx_http_request_t *r,
         /* most often it is one field, which is there already */
 
         if (header[i].field != NGX_DECLINED) {
-            field = (k8s_sa_str_t *) ((u_char *) id + header[i].field);
+            field = ngx_http_k8s_sa_identity_field(r, ctx, header[i].field);
+            if (field == NULL) {
+                return NGX_ERROR;
+            }
+
             value.len = field->len;
             value.data = field->data;
 

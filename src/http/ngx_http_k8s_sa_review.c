@@ -25,14 +25,14 @@ ngx_http_k8s_sa_review_local(ngx_http_request_t *r,
     k8s_sa_identity_t            id;
     ngx_k8s_sa_review_result_t   result;
 
-    id = ctx->entry->identity;
+    id = *ctx->entry->identity;
 
     /*
      * The API server is asked for the audience that was accepted here; for
      * none if the token has none, as a legacy one.
      */
 
-    ctx->question.audience = &ctx->entry->identity.audience;
+    ctx->question.audience = &ctx->entry->identity->audience;
     ctx->question.not_after = id.expires ? id.expires : INT64_MAX;
 
     rc = ngx_http_k8s_sa_review_ask(r, ctx, ctx->issuer, &result);
@@ -204,7 +204,7 @@ ngx_http_k8s_sa_review_accept(ngx_http_request_t *r,
     }
 
     ctx->entry = entry;
-    ctx->identity = &entry->identity;
+    ctx->identity = entry->identity;
     ctx->verdict = K8S_SA_VERDICT_OK;
 
     return NGX_OK;

@@ -155,7 +155,10 @@ ngx_http_k8s_sa_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
         return NGX_OK;
     }
 
-    field = (k8s_sa_str_t *) ((u_char *) ctx->identity + data);
+    field = ngx_http_k8s_sa_identity_field(r, ctx, data);
+    if (field == NULL) {
+        return NGX_ERROR;
+    }
 
     ngx_http_k8s_sa_set_value(v, field->data, field->len);
 
@@ -172,12 +175,22 @@ ngx_http_k8s_sa_groups_variable(ngx_http_request_t *r,
     ngx_http_k8s_sa_ctx_t  *ctx;
 
     ctx = ngx_http_k8s_sa_identified(r);
-    if (ctx == NULL || ctx->identity->groups.len == 0) {
+    if (ctx == NULL) {
         v->not_found = 1;
         return NGX_OK;
     }
 
-    groups = &ctx->identity->groups;
+    groups = ngx_http_k8s_sa_identity_field(r, ctx,
+                                            offsetof(k8s_sa_identity_t,
+                                                     groups));
+    if (groups == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (groups->len == 0) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
 
     start = ngx_pnalloc(r->pool, groups->len);
     if (start == NULL) {
@@ -220,21 +233,28 @@ ngx_http_k8s_sa_expires_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
     u_char                 *p;
+    k8s_sa_identity_t      *id;
     ngx_http_k8s_sa_ctx_t  *ctx;
 
     ctx = ngx_http_k8s_sa_identified(r);
-    if (ctx == NULL || ctx->identity->expires == 0) {
+    if (ctx == NULL) {
         v->not_found = 1;
         return NGX_OK;
     }
 
+    id = ngx_http_k8s_sa_identity(r, ctx);
     p = ngx_pnalloc(r->pool, NGX_INT64_LEN);
-    if (p == NULL) {
+
+    if (id == NULL || p == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_http_k8s_sa_set_value(v, p, ngx_sprintf(p, "%L",
-                                                ctx->identity->expires) - p);
+    if (id->expires == 0) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    ngx_http_k8s_sa_set_value(v, p, ngx_sprintf(p, "%L", id->expires) - p);
 
     return NGX_OK;
 }

@@ -164,12 +164,12 @@ ngx_http_k8s_sa_whoami_send(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
     ngx_str_t                    body;
     ngx_chain_t                  out;
     ngx_table_elt_t             *h;
+    k8s_sa_identity_t           *id;
     ngx_http_k8s_sa_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_k8s_sa_module);
 
-    rc = ngx_http_k8s_sa_push_headers(r, lcf, ctx->identity,
-                                      &r->headers_out.headers);
+    rc = ngx_http_k8s_sa_push_headers(r, lcf, ctx, &r->headers_out.headers);
     if (rc == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -180,9 +180,10 @@ ngx_http_k8s_sa_whoami_send(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
 
     b = ngx_calloc_buf(r->pool);
     h = ngx_list_push(&r->headers_out.headers);
+    id = ngx_http_k8s_sa_identity(r, ctx);
 
-    if (b == NULL || h == NULL
-        || ngx_http_k8s_sa_whoami_json(r, ctx->identity, &body) != NGX_OK)
+    if (b == NULL || h == NULL || id == NULL
+        || ngx_http_k8s_sa_whoami_json(r, id, &body) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -4,7 +4,8 @@
  *     layout version, unpacked size, expires, issued, warnafter
  *     the fields in the order of k8s_sa_record_fields[], each
  *         ABSENT
- *         UUID      16 bytes
+ *         UUID      16 bytes; not the first two, so that they can be read as
+ *                   they are
  *         DERIVED   for namespace and name: as the user name has it
  *                   for groups and extra: items up to END, each the number
  *                   of a known one, or ITEM_RAW + length and its bytes
@@ -19,7 +20,7 @@
 #include <string.h>
 
 
-#define K8S_SA_RECORD_VERSION   1
+#define K8S_SA_RECORD_VERSION   2
 #define K8S_SA_RECORD_UNPACKED  65536
 
 #define K8S_SA_RECORD_ABSENT    0
@@ -77,6 +78,10 @@ static unsigned k8s_sa_record_digit(unsigned char ch);
 static void k8s_sa_record_put_list(k8s_sa_record_out_t *out,
     const k8s_sa_identity_t *id, const k8s_sa_str_t *s,
     const k8s_sa_record_item_t *known, size_t n);
+static void k8s_sa_record_get_head(k8s_sa_record_in_t *in, uint64_t *size,
+    int64_t *expires, int64_t *issued, int64_t *warnafter);
+static void k8s_sa_record_get_raw(k8s_sa_record_in_t *in, k8s_sa_str_t *s);
+static int64_t k8s_sa_record_get_time(k8s_sa_record_in_t *in);
 static uint64_t k8s_sa_record_get_number(k8s_sa_record_in_t *in);
 static const unsigned char *k8s_sa_record_get(k8s_sa_record_in_t *in,
     uint64_t len);
@@ -95,10 +100,14 @@ static const k8s_sa_str_t *k8s_sa_record_str(const k8s_sa_identity_t *id,
     size_t offset);
 
 
-/* Lists come last: they are made of the fields before them. */
+/*
+ * First what k8s_sa_record_head() tells.  Lists come last: they are made of the
+ * fields before them.
+ */
 
 static const size_t  k8s_sa_record_fields[] = {
     offsetof(k8s_sa_identity_t, username),
+    offsetof(k8s_sa_identity_t, issuer),
     offsetof(k8s_sa_identity_t, namespace),
     offsetof(k8s_sa_identity_t, name),
     offsetof(k8s_sa_identity_t, uid),
@@ -107,7 +116,6 @@ static const size_t  k8s_sa_record_fields[] = {
     offsetof(k8s_sa_identity_t, node),
     offsetof(k8s_sa_identity_t, node_uid),
     offsetof(k8s_sa_identity_t, secret),
-    offsetof(k8s_sa_identity_t, issuer),
     offsetof(k8s_sa_identity_t, audience),
     offsetof(k8s_sa_identity_t, jti),
     offsetof(k8s_sa_identity_t, groups),
@@ -284,7 +292,9 @@ k8s_sa_record_put_field(k8s_sa_record_out_t *out, const k8s_sa_identity_t *id,
         }
     }
 
-    if (k8s_sa_record_put_uuid(out, s)) {
+    if (s != &id->username && s != &id->issuer
+        && k8s_sa_record_put_uuid(out, s))
+    {
         return;
     }
 
@@ -389,8 +399,9 @@ k8s_sa_record_put_list(k8s_sa_record_out_t *out, const k8s_sa_identity_t *id,
 }
 
 
-size_t
-k8s_sa_record_size(const unsigned char *record, size_t len)
+int
+k8s_sa_record_head(k8s_sa_record_head_t *head, unsigned char *record,
+    size_t len)
 {
     uint64_t            size;
     k8s_sa_record_in_t  in;
@@ -399,19 +410,32 @@ k8s_sa_record_size(const unsigned char *record, size_t len)
     in.end = record + len;
     in.failed = 0;
 
-    if (k8s_sa_record_get_number(&in) != K8S_SA_RECORD_VERSION) {
-        return 0;
-    }
+    k8s_sa_record_get_head(&in, &size, &head->expires, &head->issued,
+                           &head->warnafter);
 
-    size = k8s_sa_record_get_number(&in);
+    k8s_sa_record_get_raw(&in, &head->username);
+    k8s_sa_record_get_raw(&in, &head->issuer);
 
-    if (in.failed || size > K8S_SA_RECORD_UNPACKED) {
-        return 0;
-    }
+    return in.failed ? K8S_SA_ERROR : K8S_SA_OK;
+}
+
+
+size_t
+k8s_sa_record_size(const unsigned char *record, size_t len)
+{
+    int64_t             time;
+    uint64_t            size;
+    k8s_sa_record_in_t  in;
+
+    in.p = record;
+    in.end = record + len;
+    in.failed = 0;
+
+    k8s_sa_record_get_head(&in, &size, &time, &time, &time);
 
     /* an empty string still points somewhere */
 
-    return (size_t) size + 1;
+    return in.failed ? 0 : (size_t) size + 1;
 }
 
 
@@ -420,17 +444,11 @@ k8s_sa_record_unpack(k8s_sa_identity_t *id, const unsigned char *record,
     size_t len, unsigned char *dst, size_t size)
 {
     size_t               i;
-    uint64_t             n;
-    int64_t             *times[] = { &id->expires, &id->issued,
-                                     &id->warnafter };
+    uint64_t             total;
     k8s_sa_record_in_t   in;
     k8s_sa_record_out_t  out;
 
     memset(id, 0, sizeof(k8s_sa_identity_t));
-
-    if (k8s_sa_record_size(record, len) == 0) {
-        return K8S_SA_ERROR;
-    }
 
     in.p = record;
     in.end = record + len;
@@ -440,13 +458,8 @@ k8s_sa_record_unpack(k8s_sa_identity_t *id, const unsigned char *record,
     out.end = dst + size;
     out.failed = 0;
 
-    (void) k8s_sa_record_get_number(&in);
-    (void) k8s_sa_record_get_number(&in);
-
-    for (i = 0; i < k8s_sa_nelts(times); i++) {
-        n = k8s_sa_record_get_number(&in);
-        *times[i] = (int64_t) ((n >> 1) ^ (n & 1 ? UINT64_MAX : 0));
-    }
+    k8s_sa_record_get_head(&in, &total, &id->expires, &id->issued,
+                           &id->warnafter);
 
     for (i = 0; i < k8s_sa_nelts(k8s_sa_record_fields); i++) {
         k8s_sa_record_get_field(&in, &out, id, k8s_sa_record_fields[i]);
@@ -458,6 +471,66 @@ k8s_sa_record_unpack(k8s_sa_identity_t *id, const unsigned char *record,
     }
 
     return K8S_SA_OK;
+}
+
+
+static void
+k8s_sa_record_get_head(k8s_sa_record_in_t *in, uint64_t *size,
+    int64_t *expires, int64_t *issued, int64_t *warnafter)
+{
+    uint64_t  version;
+
+    version = k8s_sa_record_get_number(in);
+    *size = k8s_sa_record_get_number(in);
+
+    *expires = k8s_sa_record_get_time(in);
+    *issued = k8s_sa_record_get_time(in);
+    *warnafter = k8s_sa_record_get_time(in);
+
+    if (version != K8S_SA_RECORD_VERSION || *size > K8S_SA_RECORD_UNPACKED) {
+        in->failed = 1;
+        in->end = in->p;
+    }
+}
+
+
+/* A field that has not been packed; it stays where it is. */
+
+static void
+k8s_sa_record_get_raw(k8s_sa_record_in_t *in, k8s_sa_str_t *s)
+{
+    uint64_t  n;
+
+    s->len = 0;
+    s->data = NULL;
+
+    n = k8s_sa_record_get_number(in);
+
+    if (n == K8S_SA_RECORD_ABSENT) {
+        return;
+    }
+
+    if (n < K8S_SA_RECORD_RAW) {
+        in->failed = 1;
+        return;
+    }
+
+    s->data = (unsigned char *) k8s_sa_record_get(in, n - K8S_SA_RECORD_RAW);
+
+    if (s->data != NULL) {
+        s->len = (size_t) (n - K8S_SA_RECORD_RAW);
+    }
+}
+
+
+static int64_t
+k8s_sa_record_get_time(k8s_sa_record_in_t *in)
+{
+    uint64_t  n;
+
+    n = k8s_sa_record_get_number(in);
+
+    return (int64_t) ((n >> 1) ^ (n & 1 ? UINT64_MAX : 0));
 }
 
 

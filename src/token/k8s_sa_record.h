@@ -29,6 +29,21 @@
 size_t k8s_sa_record_pack(unsigned char *buf, size_t size,
     const k8s_sa_identity_t *id);
 
+/* What is seen of a record as it is; the strings stand in it. */
+
+typedef struct {
+    k8s_sa_str_t    username;
+    k8s_sa_str_t    issuer;
+    int64_t         expires;       /* these as in k8s_sa_identity_t */
+    int64_t         issued;
+    int64_t         warnafter;
+} k8s_sa_record_head_t;
+
+/* Fills head from a record of len bytes: K8S_SA_OK, or K8S_SA_ERROR. */
+
+int k8s_sa_record_head(k8s_sa_record_head_t *head, unsigned char *record,
+    size_t len);
+
 /*
  * How many bytes the strings of a record of len bytes need when unpacked; 0
  * if it is none.

@@ -17,6 +17,10 @@ typedef struct {
 
 static void fuzz_unpack(const uint8_t *data, size_t size);
 static void fuzz_pack(const uint8_t *data, size_t size);
+static void fuzz_head(const uint8_t *data, size_t size,
+    const k8s_sa_identity_t *id);
+static void fuzz_check_seen(const k8s_sa_str_t *seen, const k8s_sa_str_t *s,
+    const uint8_t *data, size_t size);
 static void fuzz_fill(k8s_sa_str_t *field, void *data);
 static int64_t fuzz_time(fuzz_input_t *in);
 
@@ -51,6 +55,8 @@ fuzz_unpack(const uint8_t *data, size_t size)
     fuzz_check(text != NULL);
 
     memset(&id, 0xa5, sizeof(id));
+
+    fuzz_head(data, size, NULL);
 
     if (k8s_sa_record_unpack(&id, data, size, text, n) != K8S_SA_OK) {
         free(text);
@@ -118,11 +124,56 @@ fuzz_pack(const uint8_t *data, size_t size)
         fuzz_check(k8s_sa_record_unpack(&id2, record, len, text, n)
                    == K8S_SA_OK);
         fuzz_check_same(&id, &id2);
+        fuzz_head(record, len, &id);
 
         free(text);
     }
 
     free(record);
+}
+
+
+/* id: what has been packed, or NULL: anything may be in it */
+
+static void
+fuzz_head(const uint8_t *data, size_t size, const k8s_sa_identity_t *id)
+{
+    unsigned char         *record;
+    k8s_sa_record_head_t   head;
+
+    record = malloc(size ? size : 1);
+    fuzz_check(record != NULL);
+
+    if (size) {
+        memcpy(record, data, size);
+    }
+
+    if (k8s_sa_record_head(&head, record, size) == K8S_SA_OK) {
+        fuzz_check_seen(&head.username, id ? &id->username : NULL, record,
+                        size);
+        fuzz_check_seen(&head.issuer, id ? &id->issuer : NULL, record, size);
+
+    } else {
+        fuzz_check(id == NULL);
+    }
+
+    free(record);
+}
+
+
+static void
+fuzz_check_seen(const k8s_sa_str_t *seen, const k8s_sa_str_t *s,
+    const uint8_t *data, size_t size)
+{
+    if (seen->data != NULL) {
+        fuzz_check(seen->data >= data && seen->len <= size
+                   && seen->data + seen->len <= data + size);
+    }
+
+    if (s != NULL) {
+        fuzz_check(seen->len == s->len);
+        fuzz_check(s->len == 0 || memcmp(seen->data, s->data, s->len) == 0);
+    }
 }
 
 

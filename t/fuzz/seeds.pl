@@ -225,4 +225,4 @@ seed('record', "\x01\xff\xff", "\0" x 24, join "\xff",
      . "authentication.kubernetes.io/credential-id\tJTI=a\nx\ty\n",
      'pod1', '32eca69f-1b10-42a1-809c-b3a49caf497b', "\xfe", "\xfe", "\xfe",
      'https://kubernetes.default.svc', 'service2', 'a');
-seed('record', "\0\x01\0\0\0\0", "\0" x 14);
+seed('record', "\0\x02\0\0\0\0", "\0" x 14);

@@ -98,14 +98,32 @@ assert_same(k8s_sa_identity_t *a, k8s_sa_identity_t *b)
 }
 
 
+/* A string as it stands in the record. */
+
+static void
+assert_seen(const k8s_sa_str_t *seen, const k8s_sa_str_t *s,
+    const unsigned char *record, size_t len)
+{
+    assert_int_equal(seen->data == NULL, s->data == NULL);
+    assert_int_equal(seen->len, s->len);
+
+    if (s->data != NULL) {
+        assert_true(seen->data > record);
+        assert_true(seen->data + seen->len <= record + len);
+        assert_memory_equal(seen->data, s->data, s->len);
+    }
+}
+
+
 /* Through a record and back, in buffers of exactly the size they need. */
 
 static size_t
 round_trip(const k8s_sa_identity_t *id)
 {
-    size_t             len, size;
-    unsigned char     *record, *dst, buf[K8S_SA_RECORD_MAX];
-    k8s_sa_identity_t  copy, out;
+    size_t                len, size;
+    unsigned char        *record, *dst, buf[K8S_SA_RECORD_MAX];
+    k8s_sa_identity_t     copy, out;
+    k8s_sa_record_head_t  head;
 
     copy = *id;
 
@@ -120,6 +138,13 @@ round_trip(const k8s_sa_identity_t *id)
 
     size = k8s_sa_record_size(record, len);
     assert_true(size > 0);
+
+    assert_int_equal(k8s_sa_record_head(&head, record, len), K8S_SA_OK);
+    assert_seen(&head.username, &copy.username, record, len);
+    assert_seen(&head.issuer, &copy.issuer, record, len);
+    assert_true(head.expires == copy.expires);
+    assert_true(head.issued == copy.issued);
+    assert_true(head.warnafter == copy.warnafter);
 
     dst = test_keep(malloc(size));
 

@@ -1,0 +1,181 @@
+# An identity is the same however it is found: by verification, in a worker's
+# own table, or in the zone, where it stays packed until somebody asks for it.
+# /own and /zone as in t/cache.t: what is under /own fills the one place that the
+# token has in the own table, what is under /zone has to look into the zone.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use JSON::PP qw(decode_json);
+use Test::More;
+
+use K8sSa;
+use K8sSa::Http;
+use K8sSa::Nginx;
+
+my $port = free_port();
+my @names = qw(username namespace name uid groups pod pod_uid node node_uid
+               secret issuer audience jti kid expires claim_sub result cache);
+
+# each alone, since one that has been asked for unpacks all
+
+my $each = join "\n", map {
+    my $name = $_;
+    map { "location = /$_/$name { k8s_sa_auth made foreign; "
+          . "add_header X-Answer \"\$k8s_sa_$name\" always; empty_gif; }" }
+        qw(own zone);
+} @names;
+
+my $others = join "\n", map { <<"_" } qw(own zone);
+    location /$_/ {
+        k8s_sa_auth made foreign;
+        location = /$_/whoami { k8s_sa_whoami; }
+        location = /$_/front {
+            k8s_sa_front_proxy_headers on;
+            k8s_sa_whoami;
+        }
+        location = /$_/headers {
+            k8s_sa_set_header X-User \$k8s_sa_username;
+            k8s_sa_set_header X-Pod \$k8s_sa_pod;
+            k8s_sa_set_header X-Both "\$k8s_sa_name of \$k8s_sa_namespace";
+            k8s_sa_whoami;
+        }
+        location = /$_/group {
+            k8s_sa_allow group:system:serviceaccounts:mytest;
+            k8s_sa_whoami;
+        }
+        location = /$_/nobody { k8s_sa_allow else/*; k8s_sa_whoami; }
+        location = /$_/nothing { k8s_sa_require ""; k8s_sa_whoami; }
+        location = /$_/dry {
+            k8s_sa_require "";
+            k8s_sa_dry_run on;
+            error_log logs/dry.log crit;   # nothing there to ask who it is
+            k8s_sa_whoami;
+        }
+        location = /$_/plain { empty_gif; }
+    }
+_
+
+my $nginx = K8sSa::Nginx->new(http => <<"_")->start;
+k8s_sa_issuer made {
+    public_key @{[ fixture('1.36.2/sa.pub') ]};
+    public_key @{[ fixture('1.20.2/sa.pub') ]};
+    public_key @{[ key_file('ec') ]};
+    audience service2;
+    legacy_tokens on;
+    leeway 36500d;
+}
+k8s_sa_issuer foreign {
+    public_key @{[ key_file('rsa') ]};
+    issuer https://login.example;
+    kubernetes off;
+    audience service2;
+}
+server {
+    listen 127.0.0.1:$port;
+    $each
+    $others
+    location = /status { k8s_sa_status; }
+}
+_
+
+sub ask {
+    my ($path, $token) = @_;
+    return get($port, $path, bearer($token));
+}
+
+# what of an answer tells about the identity
+
+sub told {
+    my ($path, $token) = @_;
+    my $from = length $nginx->log;
+    my $answer = ask($path, $token);
+    my @headers = grep { /^(?:X-|HTTP)/ } split /\r\n/, $answer->{head};
+    my @logged = substr($nginx->log, $from)
+                 =~ /(k8s_sa: request refused.*?), client: /g;
+
+    return join "\n", @headers, $answer->{body}, @logged;
+}
+
+sub status {
+    return decode_json(get($port, '/status')->{body});
+}
+
+
+sub foreign {
+    my ($sub) = @_;
+
+    return sign_token(key => ['rsa'], claims => claims(sub => $sub,
+        iss => 'https://login.example', 'kubernetes.io' => undef));
+}
+
+
+my %tokens = (
+    'a pod of 1.36' => token('1.36.2/long-aud-service2-pod'),
+    'a pod of 1.20' => token('1.20.2/long-aud-service2-pod'),
+    'a legacy token' => token('1.36.2/legacy-manual'),
+    'somebody else' => foreign('alice'),
+    'a UUID' => foreign('32eca69f-1b10-42a1-809c-b3a49caf497b'),
+);
+
+for my $who (sort keys %tokens) {
+    my $token = $tokens{$who};
+
+    is(ask('/own/plain', $token)->{status}, 200, "$who: verified");
+
+    for my $name (@names) {
+        my ($own) = header_values(ask("/own/$name", $token)->{head},
+                                  'X-Answer');
+        my ($zone) = header_values(ask("/zone/$name", $token)->{head},
+                                   'X-Answer');
+
+        is($zone, $own, "$who: \$k8s_sa_$name");
+        ok(length $own, '... and there is one')
+            if $name =~ /^(?:username|result|claim_sub)$/;
+        is($zone, 'HIT', '... which was known') if $name eq 'cache';
+    }
+
+    for my $path (qw(whoami front headers group nobody nothing dry)) {
+        my $own = told("/own/$path", $token);
+
+        is(told("/zone/$path", $token), $own, "$who: $path");
+        like($own, qr/subject: "\S/, '... and who it was is logged')
+            if $path =~ /^no/;
+    }
+}
+
+my $own = told('/own/front', $tokens{'a pod of 1.36'});
+
+like($own, qr/^X-Remote-Extra-Authentication\.kubernetes\.io%2fpod-Name: \S/mi,
+     'the front proxy headers are all there');
+like(told('/zone/dry', $tokens{'a pod of 1.36'}), qr/^X-Remote-User: \S/m,
+     'who it is is known in a dry run');
+
+
+# Callers that do not renew their tokens are counted, however they are known.
+
+my $fresh = sign_token(claims => claims(jti => 'fresh'));
+my $old = sign_token(claims => claims(jti => 'old', iat => time() - 3500,
+                                      nbf => time() - 3500,
+                                      exp => time() + 100));
+
+for my $path (qw(/own /own /zone /zone)) {
+    my $before = status();
+
+    is(ask("$path/plain", $fresh)->{status}, 200, "$path: fresh");
+    is_deeply(counted(), counted($before), '... is not counted');
+    is(ask("$path/plain", $old)->{status}, 200, "$path: late");
+    is(counted()->{late}, counted($before)->{late} + 1, '... is');
+}
+
+sub counted {
+    my ($status) = @_;
+    my ($caller) = grep { $_->{name} eq 'service1' }
+                   @{($status || status())->{callers} || []};
+    return { late => $caller ? $caller->{late} : 0 };
+}
+
+done_testing();
