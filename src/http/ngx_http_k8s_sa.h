@@ -45,6 +45,7 @@ typedef struct {
 typedef struct ngx_http_k8s_sa_entry_s  ngx_http_k8s_sa_entry_t;
 typedef struct ngx_http_k8s_sa_front_s  ngx_http_k8s_sa_front_t;
 typedef struct ngx_http_k8s_sa_reviewed_s  ngx_http_k8s_sa_reviewed_t;
+typedef struct ngx_http_k8s_sa_withheld_s  ngx_http_k8s_sa_withheld_t;
 
 
 typedef struct {
@@ -112,6 +113,18 @@ typedef struct {
 } ngx_http_k8s_sa_loc_conf_t;
 
 
+/* What a request needs that may have to wait: for keys, or for a review. */
+
+typedef struct {
+    ngx_k8s_sa_waiter_t        waiter;
+    ngx_uint_t                 waits;      /* so many so far */
+
+    ngx_k8s_sa_review_request_t  question; /* valid if review_due */
+    ngx_k8s_sa_review_waiter_t   review;
+    ngx_http_k8s_sa_reviewed_t  *reviewed; /* answers so far */
+} ngx_http_k8s_sa_pause_t;
+
+
 /*
  * A request's state.  Found again after an internal redirect, and from
  * subrequests: it belongs to the main request and its pool.
@@ -121,8 +134,7 @@ typedef struct {
     ngx_str_t                  token;      /* as the client sent it */
     u_char                     key[NGX_K8S_SA_CACHE_KEY_LEN];   /* of the token
                                               in caches, once it is decided */
-    ngx_array_t               *detached;   /* ngx_table_elt_t: headers withheld
-                                              from upstream, or NULL */
+    ngx_http_k8s_sa_withheld_t  *withheld; /* from upstream, or NULL */
     ngx_table_elt_t           *challenge;  /* WWW-Authenticate sent, or NULL */
 
     k8s_sa_verdict_e           verdict;    /* valid if decided */
@@ -132,12 +144,7 @@ typedef struct {
     ngx_http_k8s_sa_entry_t   *entry;      /* owner of the identity, or NULL */
     ngx_str_t                  detail;     /* more about a refusal, or empty */
 
-    ngx_k8s_sa_waiter_t        waiter;
-    ngx_uint_t                 waits;      /* so many so far */
-
-    ngx_k8s_sa_review_request_t  question; /* valid if review_due */
-    ngx_k8s_sa_review_waiter_t   review;
-    ngx_http_k8s_sa_reviewed_t  *reviewed; /* answers so far */
+    ngx_http_k8s_sa_pause_t   *pause;      /* NULL: not needed so far */
     uint64_t                   lacking;    /* bit n: the n-th issuer may have
                                               the token's key once it fetches */
 
@@ -241,6 +248,19 @@ ngx_http_k8s_sa_ctx_t *ngx_http_k8s_sa_make_ctx(ngx_http_request_t *r);
  */
 
 ngx_http_k8s_sa_ctx_t *ngx_http_k8s_sa_sub_ctx(ngx_http_request_t *r);
+
+/*
+ * ctx->pause, made if it is not there yet: NULL without memory.  end_pause() ends
+ * a wait; nothing if there is none.
+ */
+
+ngx_http_k8s_sa_pause_t *ngx_http_k8s_sa_pause(ngx_http_request_t *r,
+    ngx_http_k8s_sa_ctx_t *ctx);
+void ngx_http_k8s_sa_end_pause(ngx_http_k8s_sa_ctx_t *ctx);
+
+#define ngx_http_k8s_sa_paused(ctx)                                           \
+    ((ctx)->pause && ((ctx)->pause->waiter.waiting                            \
+                      || (ctx)->pause->review.waiting))
 
 /*
  * Preaccess phase: removes what could be mistaken for identity headers, finds

@@ -10,7 +10,8 @@
 
 
 static ngx_int_t ngx_http_k8s_sa_wait(ngx_http_request_t *r,
-    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
+    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
+    ngx_http_k8s_sa_resume_pt resume);
 static ngx_int_t ngx_http_k8s_sa_suspend(ngx_http_request_t *r,
     ngx_http_k8s_sa_ctx_t *ctx);
 static void ngx_http_k8s_sa_resume(ngx_k8s_sa_waiter_t *waiter);
@@ -81,7 +82,7 @@ ngx_http_k8s_sa_pass(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
 {
     ngx_int_t  rc;
 
-    if (ctx->waiter.waiting || ctx->review.waiting) {
+    if (ngx_http_k8s_sa_paused(ctx)) {
 
         /* an event on the connection, but not the one that is waited for */
 
@@ -94,10 +95,7 @@ ngx_http_k8s_sa_pass(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
         return NGX_ERROR;
     }
 
-    ctx->waiter.handler = resume;
-    ctx->waiter.data = r;
-
-    rc = ngx_http_k8s_sa_wait(r, lcf, ctx);
+    rc = ngx_http_k8s_sa_wait(r, lcf, ctx, resume);
 
     if (rc != NGX_DECLINED) {
         return rc;
@@ -136,19 +134,32 @@ ngx_http_k8s_sa_pass(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
 
 static ngx_int_t
 ngx_http_k8s_sa_wait(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
-    ngx_http_k8s_sa_ctx_t *ctx)
+    ngx_http_k8s_sa_ctx_t *ctx, ngx_http_k8s_sa_resume_pt resume)
 {
     ngx_uint_t                      i;
+    ngx_http_k8s_sa_pause_t        *pause;
     ngx_http_k8s_sa_issuer_ref_t  **ref;
+
+    if (!ctx->review_due
+        && (ctx->verdict == K8S_SA_VERDICT_OK || ctx->lacking == 0))
+    {
+        return NGX_DECLINED;
+    }
+
+    pause = ngx_http_k8s_sa_pause(r, ctx);
+    if (pause == NULL) {
+        return NGX_ERROR;
+    }
+
+    pause->waiter.handler = resume;
+    pause->waiter.data = r;
 
     if (ctx->review_due) {
         return ngx_http_k8s_sa_review_wait(r, ctx) == NGX_AGAIN
                ? ngx_http_k8s_sa_suspend(r, ctx) : NGX_DECLINED;
     }
 
-    if (ctx->verdict == K8S_SA_VERDICT_OK || ctx->lacking == 0
-        || ctx->waits >= NGX_HTTP_K8S_SA_WAITS * lcf->auth->issuers.nelts)
-    {
+    if (pause->waits >= NGX_HTTP_K8S_SA_WAITS * lcf->auth->issuers.nelts) {
         return NGX_DECLINED;
     }
 
@@ -157,7 +168,7 @@ ngx_http_k8s_sa_wait(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     for (i = 0; i < lcf->auth->issuers.nelts; i++) {
 
         if ((ctx->lacking & 1ULL << ngx_min(i, 63))
-            && ngx_k8s_sa_issuer_wait(ref[i]->issuer, &ctx->waiter)
+            && ngx_k8s_sa_issuer_wait(ref[i]->issuer, &pause->waiter)
                == NGX_AGAIN)
         {
             break;
@@ -168,7 +179,7 @@ ngx_http_k8s_sa_wait(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
         return NGX_DECLINED;
     }
 
-    ctx->waits++;
+    pause->waits++;
 
     return ngx_http_k8s_sa_suspend(r, ctx);
 }
@@ -188,8 +199,7 @@ ngx_http_k8s_sa_suspend(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
 
         /* it ends now, and must not be resumed meanwhile */
 
-        ngx_k8s_sa_issuer_unwait(&ctx->waiter);
-        ngx_k8s_sa_review_cancel(&ctx->review);
+        ngx_http_k8s_sa_end_pause(ctx);
 
         return NGX_ERROR;
     }

@@ -18,6 +18,12 @@ typedef struct {
 } ngx_http_k8s_sa_drop_t;
 
 
+struct ngx_http_k8s_sa_withheld_s {
+    ngx_table_elt_t              *header;     /* in a list that it has left */
+    ngx_http_k8s_sa_withheld_t   *next;
+};
+
+
 static void ngx_http_k8s_sa_ctx_cleanup(void *data);
 static void ngx_http_k8s_sa_sub_cleanup(void *data);
 static void ngx_http_k8s_sa_entry_cleanup(void *data);
@@ -141,8 +147,7 @@ ngx_http_k8s_sa_ctx_cleanup(void *data)
 {
     ngx_http_k8s_sa_ctx_t  *ctx = data;
 
-    ngx_k8s_sa_issuer_unwait(&ctx->waiter);
-    ngx_k8s_sa_review_cancel(&ctx->review);
+    ngx_http_k8s_sa_end_pause(ctx);
     ngx_http_k8s_sa_forget(ctx);
 }
 
@@ -151,6 +156,27 @@ static void
 ngx_http_k8s_sa_entry_cleanup(void *data)
 {
     ngx_http_k8s_sa_cache_release(data);
+}
+
+
+ngx_http_k8s_sa_pause_t *
+ngx_http_k8s_sa_pause(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
+{
+    if (ctx->pause == NULL) {
+        ctx->pause = ngx_pcalloc(r->pool, sizeof(ngx_http_k8s_sa_pause_t));
+    }
+
+    return ctx->pause;
+}
+
+
+void
+ngx_http_k8s_sa_end_pause(ngx_http_k8s_sa_ctx_t *ctx)
+{
+    if (ctx->pause) {
+        ngx_k8s_sa_issuer_unwait(&ctx->pause->waiter);
+        ngx_k8s_sa_review_cancel(&ctx->pause->review);
+    }
 }
 
 
@@ -226,8 +252,8 @@ ngx_http_k8s_sa_drop(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
 {
     ngx_http_k8s_sa_drop_t *drop = data;
 
-    ngx_table_elt_t        *detached;
-    ngx_http_k8s_sa_ctx_t  *ctx;
+    ngx_http_k8s_sa_ctx_t       *ctx;
+    ngx_http_k8s_sa_withheld_t  *withheld, **last;
 
     if (ngx_http_k8s_sa_is_protected(drop->mcf, &h->key)) {
         return 1;
@@ -239,14 +265,15 @@ ngx_http_k8s_sa_drop(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
         return 0;
     }
 
-    if (ctx->detached == NULL) {
-        ctx->detached = ngx_array_create(r->pool, 1, sizeof(ngx_table_elt_t));
-    }
+    withheld = ngx_palloc(r->pool, sizeof(ngx_http_k8s_sa_withheld_t));
 
-    detached = ctx->detached ? ngx_array_push(ctx->detached) : NULL;
+    if (withheld) {
+        withheld->header = h;
+        withheld->next = NULL;
 
-    if (detached) {
-        *detached = *h;
+        for (last = &ctx->withheld; *last; last = &(*last)->next) { /* void */ }
+
+        *last = withheld;
 
     } else {
         drop->failed = 1;
@@ -298,8 +325,7 @@ ngx_http_k8s_sa_prepare(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
 
     /* with "post_action", a client that goes away redirects what waits */
 
-    ngx_k8s_sa_issuer_unwait(&ctx->waiter);
-    ngx_k8s_sa_review_cancel(&ctx->review);
+    ngx_http_k8s_sa_end_pause(ctx);
 
     /*
      * An internal redirect starts anew, with what the client sent.  But a
@@ -307,7 +333,7 @@ ngx_http_k8s_sa_prepare(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
      * upstream, unless that one asks for tokens, too.
      */
 
-    if (ctx->detached && (lcf->auth || lcf->forward_token)
+    if (ctx->withheld && (lcf->auth || lcf->forward_token)
         && ngx_http_k8s_sa_attach(r, ctx) != NGX_OK)
     {
         return NGX_ERROR;
@@ -344,8 +370,7 @@ ngx_http_k8s_sa_prepare(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     }
 
     ctx->prepared = 1;
-    ctx->waits = 0;
-    ctx->reviewed = NULL;
+    ctx->pause = NULL;
 
     return ngx_http_k8s_sa_find_token(r, lcf, ctx);
 }
@@ -356,19 +381,17 @@ ngx_http_k8s_sa_prepare(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
 static ngx_int_t
 ngx_http_k8s_sa_attach(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
 {
-    ngx_uint_t        i;
-    ngx_table_elt_t  *h, *detached;
+    ngx_table_elt_t             *h;
+    ngx_http_k8s_sa_withheld_t  *withheld;
 
-    detached = ctx->detached->elts;
-
-    for (i = 0; i < ctx->detached->nelts; i++) {
+    for (withheld = ctx->withheld; withheld; withheld = withheld->next) {
 
         h = ngx_list_push(&r->headers_in.headers);
         if (h == NULL) {
             return NGX_ERROR;
         }
 
-        *h = detached[i];
+        *h = *withheld->header;
 
         if (h->key.len == sizeof("Authorization") - 1
             && ngx_strncasecmp(h->key.data, (u_char *) "Authorization",
@@ -379,7 +402,7 @@ ngx_http_k8s_sa_attach(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
         }
     }
 
-    ctx->detached->nelts = 0;
+    ctx->withheld = NULL;
 
     return NGX_OK;
 }

@@ -23,7 +23,13 @@ ngx_http_k8s_sa_review_local(ngx_http_request_t *r,
 {
     ngx_int_t                    rc;
     k8s_sa_identity_t            id;
+    ngx_http_k8s_sa_pause_t     *pause;
     ngx_k8s_sa_review_result_t   result;
+
+    pause = ngx_http_k8s_sa_pause(r, ctx);
+    if (pause == NULL) {
+        return NGX_ERROR;
+    }
 
     id = *ctx->entry->identity;
 
@@ -32,8 +38,8 @@ ngx_http_k8s_sa_review_local(ngx_http_request_t *r,
      * none if the token has none, as a legacy one.
      */
 
-    ctx->question.audience = &ctx->entry->identity->audience;
-    ctx->question.not_after = id.expires ? id.expires : INT64_MAX;
+    pause->question.audience = &ctx->entry->identity->audience;
+    pause->question.not_after = id.expires ? id.expires : INT64_MAX;
 
     rc = ngx_http_k8s_sa_review_ask(r, ctx, ctx->issuer, &result);
 
@@ -71,6 +77,7 @@ ngx_http_k8s_sa_review_any(ngx_http_request_t *r,
     ngx_int_t                       rc;
     ngx_uint_t                      i;
     ngx_k8s_sa_issuer_t            *issuer, *refused;
+    ngx_http_k8s_sa_pause_t        *pause;
     ngx_k8s_sa_review_result_t      result, refusal;
     ngx_http_k8s_sa_issuer_ref_t  **ref;
 
@@ -90,7 +97,12 @@ ngx_http_k8s_sa_review_any(ngx_http_request_t *r,
             return NGX_OK;
         }
 
-        ctx->question.audience = NULL;
+        pause = ngx_http_k8s_sa_pause(r, ctx);
+        if (pause == NULL) {
+            return NGX_ERROR;
+        }
+
+        pause->question.audience = NULL;
 
         rc = ngx_http_k8s_sa_review_ask(r, ctx, issuer, &result);
 
@@ -150,14 +162,14 @@ ngx_http_k8s_sa_review_ask(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx,
     ctx->looked_up = 1;
     ctx->hit = 0;
 
-    for (reviewed = ctx->reviewed; reviewed; reviewed = reviewed->next) {
+    for (reviewed = ctx->pause->reviewed; reviewed; reviewed = reviewed->next) {
         if (reviewed->issuer == issuer) {
             *result = reviewed->result;
             return NGX_OK;
         }
     }
 
-    question = &ctx->question;
+    question = &ctx->pause->question;
     question->token = ctx->token;
 
     if (question->audience == NULL) {
@@ -194,7 +206,8 @@ ngx_http_k8s_sa_review_accept(ngx_http_request_t *r,
 
     entry = ngx_http_k8s_sa_cache_reviewed(mcf, auth, ctx->key, ctx->issuer,
                                            ctx->entry, id, fresh,
-                                           ctx->question.not_after, r->pool);
+                                           ctx->pause->question.not_after,
+                                           r->pool);
     if (entry == NULL) {
         return NGX_ERROR;
     }
@@ -294,7 +307,10 @@ ngx_http_k8s_sa_review_possible(ngx_str_t *token)
 ngx_int_t
 ngx_http_k8s_sa_review_wait(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
 {
+    ngx_http_k8s_sa_pause_t     *pause;
     ngx_http_k8s_sa_reviewed_t  *reviewed;
+
+    pause = ctx->pause;
 
     ctx->review_due = 0;
     ctx->verdict = K8S_SA_INTERNAL_ERROR;
@@ -310,14 +326,14 @@ ngx_http_k8s_sa_review_wait(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
 
     reviewed->result.verdict = K8S_SA_INTERNAL_ERROR;
 
-    reviewed->next = ctx->reviewed;
-    ctx->reviewed = reviewed;
+    reviewed->next = pause->reviewed;
+    pause->reviewed = reviewed;
 
-    ctx->review.handler = ngx_http_k8s_sa_review_handler;
-    ctx->review.data = r;
+    pause->review.handler = ngx_http_k8s_sa_review_handler;
+    pause->review.data = r;
 
-    switch (ngx_k8s_sa_review_start(ctx->issuer, &ctx->question,
-                                    &ctx->review))
+    switch (ngx_k8s_sa_review_start(ctx->issuer, &pause->question,
+                                    &pause->review))
     {
     case NGX_AGAIN:
         return NGX_AGAIN;
@@ -341,9 +357,9 @@ ngx_http_k8s_sa_review_handler(ngx_k8s_sa_review_waiter_t *waiter,
     r = waiter->data;
     ctx = ngx_http_get_module_ctx(r, ngx_http_k8s_sa_module);
 
-    ngx_http_k8s_sa_review_keep(r, &ctx->reviewed->result, result);
+    ngx_http_k8s_sa_review_keep(r, &ctx->pause->reviewed->result, result);
 
-    ctx->waiter.handler(&ctx->waiter);
+    ctx->pause->waiter.handler(&ctx->pause->waiter);
 }
 
 

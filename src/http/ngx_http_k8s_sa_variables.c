@@ -131,7 +131,7 @@ ngx_http_k8s_sa_identified(ngx_http_request_t *r)
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_k8s_sa_module);
 
     if (!ctx->decided && ctx->prepared && lcf->auth && r == r->main
-        && !ctx->waiter.waiting && !ctx->review.waiting)
+        && !ngx_http_k8s_sa_paused(ctx))
     {
         if (ngx_http_k8s_sa_check(r, lcf, ctx) != NGX_OK) {
             return NULL;
