@@ -337,8 +337,8 @@ struct ngx_http_k8s_sa_entry_s {
                                               key was last seen among them */
     int64_t                    expires;    /* valid before this second */
     int64_t                    issued;     /* the token's "iat" */
-    int64_t                    notable;    /* from this second on the caller is
-                                              counted, see _count() */
+    int64_t                    notable;    /* from this second on its times
+                                              may be counted */
 
     k8s_sa_str_t               username;
     k8s_sa_identity_t         *identity;   /* NULL: packed still, */

@@ -233,7 +233,7 @@ ngx_http_k8s_sa_cache_begun(ngx_k8s_sa_issuer_t *issuer, int64_t issued)
 }
 
 
-/* the first second of those that ngx_http_k8s_sa_count() counts, or none */
+/* when ngx_http_k8s_sa_count() has to look at these, at the earliest */
 
 static int64_t
 ngx_http_k8s_sa_cache_notable(int64_t expires, int64_t issued,
