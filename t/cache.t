@@ -211,12 +211,7 @@ refused($short, 'expired', 'known before it expired');
 
 sub reload {
     ($audience) = @_;
-    my $from = length $nginx->log;
-
-    $nginx->configure(text());
-    $nginx->signal('HUP');
-    $nginx->wait_log(qr/worker process \d+ exited/, 10, $from)
-        or BAIL_OUT('the old worker does not end');
+    $nginx->reload(text());
 }
 
 is(answer('/own', $token), 'ok HIT uid-1', 'known before the reload');

@@ -213,10 +213,7 @@ _
 my $reload = K8sSa::Nginx->new(http => $text =~ s/DRY/on/r)->start;
 
 is(get($reload_port, '/', $good)->{status}, 200, 'before a reload') for 1, 2;
-$reload->configure($text =~ s/DRY/off/r);
-$reload->signal('HUP');
-$reload->wait_log(qr/worker process \d+ exited/, 10)
-    or BAIL_OUT('the old worker does not end');
+$reload->reload($text =~ s/DRY/off/r);
 
 my $reloaded = get($reload_port, '/', $good);
 is($reloaded->{status}, 403, 'after it');

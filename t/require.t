@@ -212,12 +212,7 @@ is(http('/http', $two)->{status}, 404, 'http: it is not');
 is(http('/own', $two)->{status}, 200, 'http: a location replaces it');
 is(http('/http', $one)->{status}, 200, 'before a reload') for 1, 2;
 
-my $from = length $http->log;
-
-$http->configure($text =~ s/LISTED/0/r);
-$http->signal('HUP');
-$http->wait_log(qr/worker process \d+ exited/, 10, $from)
-    or BAIL_OUT('the old worker does not end');
+$http->reload($text =~ s/LISTED/0/r);
 
 my $reloaded = http('/http', $one);
 is($reloaded->{status}, 404, 'a reload takes it away');

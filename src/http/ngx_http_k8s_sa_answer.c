@@ -150,11 +150,7 @@ ngx_http_k8s_sa_count(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
                                 NGX_K8S_SA_CALLER_WARNAFTER);
     }
 
-    /* the kubelet renews a token when four fifths of its time are over */
-
-    if (id->expires && id->issued
-        && id->expires - now < (id->expires - id->issued) / 5)
-    {
+    if (now > k8s_sa_identity_renewal(id->expires, id->issued)) {
         ngx_k8s_sa_count_caller(mcf->zone, counters, &id->namespace, &id->name,
                                 NGX_K8S_SA_CALLER_LATE);
     }

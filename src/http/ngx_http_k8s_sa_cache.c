@@ -239,15 +239,11 @@ static int64_t
 ngx_http_k8s_sa_cache_notable(int64_t expires, int64_t issued,
     int64_t warnafter)
 {
-    int64_t  notable;
+    int64_t  renewal;
 
-    notable = warnafter ? warnafter : INT64_MAX;
+    renewal = k8s_sa_identity_renewal(expires, issued);
 
-    if (expires && issued) {
-        notable = ngx_min(notable, expires - (expires - issued) / 5);
-    }
-
-    return notable;
+    return warnafter ? ngx_min(warnafter, renewal) : renewal;
 }
 
 
@@ -347,11 +343,6 @@ ngx_http_k8s_sa_cache_add(ngx_http_k8s_sa_main_conf_t *mcf,
         facts.expires = identity->expires + issuer->policy.leeway + 1;
     }
 
-    facts.issued = identity->issued;
-    facts.notable = ngx_http_k8s_sa_cache_notable(identity->expires,
-                                                  identity->issued,
-                                                  identity->warnafter);
-
     front = issuer->reviews
             ? NULL : ngx_http_k8s_sa_cache_takes(mcf->front, key);
 
@@ -383,10 +374,6 @@ ngx_http_k8s_sa_cache_reviewed(ngx_http_k8s_sa_main_conf_t *mcf,
     facts.issuer = issuer;
     facts.key_id = local ? local->key_id : none;
     facts.expires = local ? ngx_min(local->expires, not_after) : not_after;
-    facts.issued = identity->issued;
-    facts.notable = ngx_http_k8s_sa_cache_notable(identity->expires,
-                                                  identity->issued,
-                                                  identity->warnafter);
 
     entry = ngx_http_k8s_sa_cache_copy(&facts, identity, mcf->front, pool);
     if (entry == NULL) {
@@ -449,9 +436,9 @@ ngx_http_k8s_sa_cache_takes(ngx_http_k8s_sa_front_t *front, const u_char *key)
 
 /*
  * One block: the entry, room for more.  In the worker's table if that has room,
- * else for one request.  Nothing here may take over new keys,
- * as ngx_k8s_sa_issuer_version() does: the facts and the identity point into
- * those that verified the token.
+ * else for one request.  Nothing here may take over new keys, as
+ * ngx_k8s_sa_issuer_version() does: the facts and the identity point into those
+ * that verified the token.
  */
 
 static ngx_http_k8s_sa_entry_t *
@@ -575,6 +562,11 @@ ngx_http_k8s_sa_cache_copy(ngx_http_k8s_sa_facts_t *facts,
 {
     k8s_sa_identity_t        *id;
     ngx_http_k8s_sa_entry_t  *entry;
+
+    facts->issued = identity->issued;
+    facts->notable = ngx_http_k8s_sa_cache_notable(identity->expires,
+                                                   identity->issued,
+                                                   identity->warnafter);
 
     entry = ngx_http_k8s_sa_cache_entry(facts, sizeof(k8s_sa_identity_t)
                                                + k8s_sa_identity_size(identity),

@@ -7,6 +7,13 @@ static void k8s_sa_identity_add_size(k8s_sa_str_t *field, void *data);
 static void k8s_sa_identity_copy_field(k8s_sa_str_t *field, void *data);
 
 
+int64_t
+k8s_sa_identity_renewal(int64_t expires, int64_t issued)
+{
+    return expires && issued ? expires - (expires - issued) / 5 : INT64_MAX;
+}
+
+
 void
 k8s_sa_identity_each(k8s_sa_identity_t *id, k8s_sa_identity_pt visit,
     void *data)

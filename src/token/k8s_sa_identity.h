@@ -45,6 +45,15 @@ typedef struct {
 
 
 /*
+ * The last second in which a token that is renewed is still used: the kubelet
+ * takes a new one when four fifths of its time are over.  INT64_MAX if it is not
+ * known, where one of both is 0.
+ */
+
+int64_t k8s_sa_identity_renewal(int64_t expires, int64_t issued);
+
+
+/*
  * Calls visit for each field that is a string, in the order above, so that
  * copies, records in shared memory and tests need no list of their own.
  */

@@ -78,8 +78,8 @@ static unsigned k8s_sa_record_digit(unsigned char ch);
 static void k8s_sa_record_put_list(k8s_sa_record_out_t *out,
     const k8s_sa_identity_t *id, const k8s_sa_str_t *s,
     const k8s_sa_record_item_t *known, size_t n);
-static void k8s_sa_record_get_head(k8s_sa_record_in_t *in, uint64_t *size,
-    int64_t *expires, int64_t *issued, int64_t *warnafter);
+static uint64_t k8s_sa_record_begin(k8s_sa_record_in_t *in,
+    const unsigned char *record, size_t len, k8s_sa_record_head_t *head);
 static void k8s_sa_record_get_raw(k8s_sa_record_in_t *in, k8s_sa_str_t *s);
 static int64_t k8s_sa_record_get_time(k8s_sa_record_in_t *in);
 static uint64_t k8s_sa_record_get_number(k8s_sa_record_in_t *in);
@@ -403,15 +403,9 @@ int
 k8s_sa_record_head(k8s_sa_record_head_t *head, unsigned char *record,
     size_t len)
 {
-    uint64_t            size;
     k8s_sa_record_in_t  in;
 
-    in.p = record;
-    in.end = record + len;
-    in.failed = 0;
-
-    k8s_sa_record_get_head(&in, &size, &head->expires, &head->issued,
-                           &head->warnafter);
+    (void) k8s_sa_record_begin(&in, record, len, head);
 
     k8s_sa_record_get_raw(&in, &head->username);
     k8s_sa_record_get_raw(&in, &head->issuer);
@@ -423,15 +417,11 @@ k8s_sa_record_head(k8s_sa_record_head_t *head, unsigned char *record,
 size_t
 k8s_sa_record_size(const unsigned char *record, size_t len)
 {
-    int64_t             time;
-    uint64_t            size;
-    k8s_sa_record_in_t  in;
+    uint64_t              size;
+    k8s_sa_record_in_t    in;
+    k8s_sa_record_head_t  head;
 
-    in.p = record;
-    in.end = record + len;
-    in.failed = 0;
-
-    k8s_sa_record_get_head(&in, &size, &time, &time, &time);
+    size = k8s_sa_record_begin(&in, record, len, &head);
 
     /* an empty string still points somewhere */
 
@@ -443,23 +433,22 @@ int
 k8s_sa_record_unpack(k8s_sa_identity_t *id, const unsigned char *record,
     size_t len, unsigned char *dst, size_t size)
 {
-    size_t               i;
-    uint64_t             total;
-    k8s_sa_record_in_t   in;
-    k8s_sa_record_out_t  out;
+    size_t                i;
+    k8s_sa_record_in_t    in;
+    k8s_sa_record_out_t   out;
+    k8s_sa_record_head_t  head;
 
     memset(id, 0, sizeof(k8s_sa_identity_t));
-
-    in.p = record;
-    in.end = record + len;
-    in.failed = 0;
 
     out.p = dst;
     out.end = dst + size;
     out.failed = 0;
 
-    k8s_sa_record_get_head(&in, &total, &id->expires, &id->issued,
-                           &id->warnafter);
+    (void) k8s_sa_record_begin(&in, record, len, &head);
+
+    id->expires = head.expires;
+    id->issued = head.issued;
+    id->warnafter = head.warnafter;
 
     for (i = 0; i < k8s_sa_nelts(k8s_sa_record_fields); i++) {
         k8s_sa_record_get_field(&in, &out, id, k8s_sa_record_fields[i]);
@@ -474,23 +463,31 @@ k8s_sa_record_unpack(k8s_sa_identity_t *id, const unsigned char *record,
 }
 
 
-static void
-k8s_sa_record_get_head(k8s_sa_record_in_t *in, uint64_t *size,
-    int64_t *expires, int64_t *issued, int64_t *warnafter)
+/* Up to the fields: head's times are filled; returns the unpacked size. */
+
+static uint64_t
+k8s_sa_record_begin(k8s_sa_record_in_t *in, const unsigned char *record,
+    size_t len, k8s_sa_record_head_t *head)
 {
-    uint64_t  version;
+    uint64_t  version, size;
+
+    in->p = record;
+    in->end = record + len;
+    in->failed = 0;
 
     version = k8s_sa_record_get_number(in);
-    *size = k8s_sa_record_get_number(in);
+    size = k8s_sa_record_get_number(in);
 
-    *expires = k8s_sa_record_get_time(in);
-    *issued = k8s_sa_record_get_time(in);
-    *warnafter = k8s_sa_record_get_time(in);
+    head->expires = k8s_sa_record_get_time(in);
+    head->issued = k8s_sa_record_get_time(in);
+    head->warnafter = k8s_sa_record_get_time(in);
 
-    if (version != K8S_SA_RECORD_VERSION || *size > K8S_SA_RECORD_UNPACKED) {
+    if (version != K8S_SA_RECORD_VERSION || size > K8S_SA_RECORD_UNPACKED) {
         in->failed = 1;
         in->end = in->p;
     }
+
+    return size;
 }
 
 

@@ -136,6 +136,19 @@ sub start {
 }
 
 
+# With another http block.  The one worker that did not know it has gone then.
+
+sub reload {
+    my ($self, $http) = @_;
+    my $from = length $self->log;
+
+    $self->configure($http);
+    $self->signal('HUP');
+    $self->wait_log(qr/worker process \d+ exited/, 10, $from)
+        or BAIL_OUT('the old worker does not end');
+}
+
+
 sub signal {
     my ($self, $signal) = @_;
     kill $signal, $self->{pid};
