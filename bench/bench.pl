@@ -194,6 +194,7 @@ sub new_ones {
 
         for (1 .. rounds(5)) {
             module($keys, name => $_) for qw(module forged expired);
+            fresh(qw(plain plain2));
 
             my $c = compare(1,
                 plain => sub { run('plain', '/local', "$keys/tokens") },

@@ -480,7 +480,7 @@ client_inspect_remark(const k8s_sa_str_t *text)
     k8s_sa_token_t    *t;
     k8s_sa_verdict_e   verdict;
 
-    t = malloc(sizeof(k8s_sa_token_t));
+    t = calloc(1, sizeof(k8s_sa_token_t));
 
     if (t == NULL) {
         return;

@@ -1,7 +1,9 @@
 # An identity is the same however it is found: by verification, in a worker's
 # own table, or in the zone, where it stays packed until somebody asks for it.
 # /own and /zone as in t/cache.t: what is under /own fills the one place that the
-# token has in the own table, what is under /zone has to look into the zone.
+# token has in the own table, what is under /zone has to look into the zone.  From
+# a zone as small as this, forget() drives out a token: it is verified again then,
+# but finds its place in the own table taken.
 
 use strict;
 use warnings;
@@ -60,6 +62,7 @@ my $others = join "\n", map { <<"_" } qw(own zone);
 _
 
 my $nginx = K8sSa::Nginx->new(http => <<"_")->start;
+k8s_sa_zone k8s_sa:32k;
 k8s_sa_issuer made {
     public_key @{[ fixture('1.36.2/sa.pub') ]};
     public_key @{[ fixture('1.20.2/sa.pub') ]};
@@ -87,6 +90,11 @@ sub ask {
     return get($port, $path, bearer($token));
 }
 
+sub answer_of {
+    my ($path, $token) = @_;
+    return (header_values(ask($path, $token)->{head}, 'X-Answer'))[0];
+}
+
 # what of an answer tells about the identity
 
 sub told {
@@ -102,6 +110,15 @@ sub told {
 
 sub status {
     return decode_json(get($port, '/status')->{body});
+}
+
+
+# too large for the own table, and more than the zone has room for
+
+my @large = map { sign_token(claims => claims(jti => $_ x 1900)) } 'a' .. 'p';
+
+sub forget {
+    ask('/zone/plain', $_) for @large;
 }
 
 
@@ -123,14 +140,22 @@ my %tokens = (
 
 for my $who (sort keys %tokens) {
     my $token = $tokens{$who};
+    my %own;
 
     is(ask('/own/plain', $token)->{status}, 200, "$who: verified");
+    forget();
+    is(answer_of('/zone/cache', $token), 'MISS', '... and again');
+
+    for my $path (qw(whoami front headers group nobody nothing dry)) {
+        $own{$path} = told("/own/$path", $token);
+
+        forget();
+        is(told("/zone/$path", $token), $own{$path},
+           "$who: $path, verified again");
+    }
 
     for my $name (@names) {
-        my ($own) = header_values(ask("/own/$name", $token)->{head},
-                                  'X-Answer');
-        my ($zone) = header_values(ask("/zone/$name", $token)->{head},
-                                   'X-Answer');
+        my ($own, $zone) = map { answer_of("/$_/$name", $token) } qw(own zone);
 
         is($zone, $own, "$who: \$k8s_sa_$name");
         ok(length $own, '... and there is one')
@@ -138,11 +163,9 @@ for my $who (sort keys %tokens) {
         is($zone, 'HIT', '... which was known') if $name eq 'cache';
     }
 
-    for my $path (qw(whoami front headers group nobody nothing dry)) {
-        my $own = told("/own/$path", $token);
-
-        is(told("/zone/$path", $token), $own, "$who: $path");
-        like($own, qr/subject: "\S/, '... and who it was is logged')
+    for my $path (sort keys %own) {
+        is(told("/zone/$path", $token), $own{$path}, "$who: $path");
+        like($own{$path}, qr/subject: "\S/, '... and who it was is logged')
             if $path =~ /^no/;
     }
 }
@@ -170,6 +193,13 @@ for my $path (qw(/own /own /zone /zone)) {
     is(ask("$path/plain", $old)->{status}, 200, "$path: late");
     is(late(status()), late($before) + 1, '... is');
 }
+
+forget();
+
+my $before = status();
+
+is(ask('/zone/plain', $old)->{status}, 200, 'late, verified again');
+is(late(status()), late($before) + 1, '... is counted');
 
 sub late {
     my ($status) = @_;

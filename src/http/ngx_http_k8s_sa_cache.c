@@ -71,6 +71,8 @@ static ngx_uint_t ngx_http_k8s_sa_cache_begun(ngx_k8s_sa_issuer_t *issuer,
     int64_t issued);
 static int64_t ngx_http_k8s_sa_cache_notable(int64_t expires, int64_t issued,
     int64_t warnafter);
+static void ngx_http_k8s_sa_cache_times(ngx_http_k8s_sa_facts_t *facts,
+    const k8s_sa_identity_t *identity);
 static ngx_http_k8s_sa_front_t *ngx_http_k8s_sa_cache_takes(
     ngx_http_k8s_sa_front_t *front, const u_char *key);
 static ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_entry(
@@ -95,7 +97,8 @@ static void ngx_http_k8s_sa_cache_put(ngx_http_k8s_sa_entry_t *entry,
 static ngx_http_k8s_sa_slot_t *ngx_http_k8s_sa_cache_slot(
     ngx_http_k8s_sa_front_t *front, const u_char *key);
 static void ngx_http_k8s_sa_cache_store(ngx_http_k8s_sa_main_conf_t *mcf,
-    ngx_http_k8s_sa_entry_t *entry, const u_char *key);
+    ngx_http_k8s_sa_facts_t *facts, const k8s_sa_identity_t *identity,
+    const u_char *key, ngx_k8s_sa_cache_entry_t *e);
 static void ngx_http_k8s_sa_cache_cleanup(void *data);
 
 
@@ -247,6 +250,17 @@ ngx_http_k8s_sa_cache_notable(int64_t expires, int64_t issued,
 }
 
 
+static void
+ngx_http_k8s_sa_cache_times(ngx_http_k8s_sa_facts_t *facts,
+    const k8s_sa_identity_t *identity)
+{
+    facts->issued = identity->issued;
+    facts->notable = ngx_http_k8s_sa_cache_notable(identity->expires,
+                                                   identity->issued,
+                                                   identity->warnafter);
+}
+
+
 ngx_http_k8s_sa_entry_t *
 ngx_http_k8s_sa_cache_load(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_http_k8s_sa_auth_t *auth, const u_char *key, ngx_pool_t *pool)
@@ -325,13 +339,17 @@ ngx_http_k8s_sa_cache_add(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_k8s_sa_issuer_t *issuer, const u_char *key_id,
     const k8s_sa_identity_t *identity, ngx_pool_t *pool)
 {
-    ngx_http_k8s_sa_entry_t  *entry;
-    ngx_http_k8s_sa_facts_t   facts;
-    ngx_http_k8s_sa_front_t  *front;
+    k8s_sa_record_head_t       head;
+    ngx_http_k8s_sa_entry_t   *entry;
+    ngx_http_k8s_sa_facts_t    facts;
+    ngx_http_k8s_sa_front_t   *front;
+    ngx_k8s_sa_cache_entry_t   e;
 
     facts.auth = auth;
     facts.issuer = issuer;
     facts.key_id = key_id;
+
+    ngx_http_k8s_sa_cache_times(&facts, identity);
 
     /* the last second of the leeway counts, as in k8s_sa_token_claims() */
 
@@ -343,16 +361,25 @@ ngx_http_k8s_sa_cache_add(ngx_http_k8s_sa_main_conf_t *mcf,
         facts.expires = identity->expires + issuer->policy.leeway + 1;
     }
 
-    front = issuer->reviews
-            ? NULL : ngx_http_k8s_sa_cache_takes(mcf->front, key);
+    ngx_http_k8s_sa_cache_store(mcf, &facts, identity, key, &e);
 
-    entry = ngx_http_k8s_sa_cache_copy(&facts, identity, front, pool);
-    if (entry == NULL) {
-        return NULL;
+    if (issuer->reviews) {
+        return ngx_http_k8s_sa_cache_copy(&facts, identity, NULL, pool);
     }
 
-    ngx_http_k8s_sa_cache_store(mcf, entry, key);
-    ngx_http_k8s_sa_cache_put(entry, key);
+    front = ngx_http_k8s_sa_cache_takes(mcf->front, key);
+
+    if (front == NULL && e.len
+        && k8s_sa_record_head(&head, e.data, e.len) == K8S_SA_OK)
+    {
+        return ngx_http_k8s_sa_cache_packed(&facts, &e, &head, &identity->kid,
+                                            pool);
+    }
+
+    entry = ngx_http_k8s_sa_cache_copy(&facts, identity, front, pool);
+    if (entry) {
+        ngx_http_k8s_sa_cache_put(entry, key);
+    }
 
     return entry;
 }
@@ -375,6 +402,8 @@ ngx_http_k8s_sa_cache_reviewed(ngx_http_k8s_sa_main_conf_t *mcf,
     facts.key_id = local ? local->key_id : none;
     facts.expires = local ? ngx_min(local->expires, not_after) : not_after;
 
+    ngx_http_k8s_sa_cache_times(&facts, identity);
+
     entry = ngx_http_k8s_sa_cache_copy(&facts, identity, mcf->front, pool);
     if (entry == NULL) {
         return NULL;
@@ -389,30 +418,36 @@ ngx_http_k8s_sa_cache_reviewed(ngx_http_k8s_sa_main_conf_t *mcf,
 }
 
 
+/*
+ * Puts the identity into the zone, unless it is too large; *e is what was put
+ * there, and its data, of len 0 if nothing was, are valid until the next call.
+ */
+
 static void
 ngx_http_k8s_sa_cache_store(ngx_http_k8s_sa_main_conf_t *mcf,
-    ngx_http_k8s_sa_entry_t *entry, const u_char *key)
+    ngx_http_k8s_sa_facts_t *facts, const k8s_sa_identity_t *identity,
+    const u_char *key, ngx_k8s_sa_cache_entry_t *e)
 {
-    u_char                          record[K8S_SA_RECORD_MAX];
     ngx_uint_t                      i;
-    ngx_k8s_sa_cache_entry_t        e;
     ngx_http_k8s_sa_issuer_ref_t  **ref;
 
-    ref = entry->auth->issuers.elts;
+    static u_char                   record[K8S_SA_RECORD_MAX];
 
-    for (i = 0; ref[i]->issuer != entry->issuer; i++) { /* void */ }
+    ref = facts->auth->issuers.elts;
 
-    e.kind = NGX_K8S_SA_CACHE_LOCAL;
-    e.verdict = K8S_SA_VERDICT_OK;
-    e.fresh = i;
-    e.expires = entry->expires;
-    e.data = record;
-    e.len = k8s_sa_record_pack(record, sizeof(record), entry->identity);
+    for (i = 0; ref[i]->issuer != facts->issuer; i++) { /* void */ }
 
-    ngx_memcpy(e.key_id, entry->key_id, K8S_SA_KEY_ID_LEN);
+    e->kind = NGX_K8S_SA_CACHE_LOCAL;
+    e->verdict = K8S_SA_VERDICT_OK;
+    e->fresh = i;
+    e->expires = facts->expires;
+    e->data = record;
+    e->len = k8s_sa_record_pack(record, sizeof(record), identity);
 
-    if (e.len) {
-        (void) ngx_k8s_sa_cache_insert(mcf->zone, key, ngx_time(), &e);
+    ngx_memcpy(e->key_id, facts->key_id, K8S_SA_KEY_ID_LEN);
+
+    if (e->len) {
+        (void) ngx_k8s_sa_cache_insert(mcf->zone, key, ngx_time(), e);
     }
 }
 
@@ -562,11 +597,6 @@ ngx_http_k8s_sa_cache_copy(ngx_http_k8s_sa_facts_t *facts,
 {
     k8s_sa_identity_t        *id;
     ngx_http_k8s_sa_entry_t  *entry;
-
-    facts->issued = identity->issued;
-    facts->notable = ngx_http_k8s_sa_cache_notable(identity->expires,
-                                                   identity->issued,
-                                                   identity->warnafter);
 
     entry = ngx_http_k8s_sa_cache_entry(facts, sizeof(k8s_sa_identity_t)
                                                + k8s_sa_identity_size(identity),

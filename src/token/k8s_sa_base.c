@@ -4,9 +4,6 @@
 #include <string.h>
 
 
-/* n in each of eight bytes */
-
-#define K8S_SA_BYTES(n)  ((n) * UINT64_C(0x0101010101010101))
 
 void
 k8s_sa_error_set(k8s_sa_error_t *err, const char *fmt, ...)

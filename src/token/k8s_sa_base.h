@@ -43,6 +43,11 @@ typedef struct {
 } k8s_sa_error_t;
 
 
+/* n in each of eight bytes, to look at eight at a time */
+
+#define K8S_SA_BYTES(n)  ((n) * UINT64_C(0x0101010101010101))
+
+
 /* Formats into err->text, cut to its size; err may be NULL. */
 
 void k8s_sa_error_set(k8s_sa_error_t *err, const char *fmt, ...)

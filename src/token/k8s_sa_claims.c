@@ -365,7 +365,7 @@ k8s_sa_claims_string(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object,
         return K8S_SA_ERROR;
     }
 
-    if (!k8s_sa_str_is_clean(&node->value)) {
+    if (!node->plain && !k8s_sa_str_is_clean(&node->value)) {
         k8s_sa_error_set(c->err, "\"%s\" holds a control character", name);
         return K8S_SA_ERROR;
     }

@@ -1,5 +1,6 @@
 #include "token/k8s_sa_json.h"
 
+#include <endian.h>
 #include <string.h>
 
 
@@ -32,7 +33,11 @@ static int k8s_sa_json_name(k8s_sa_json_parser_t *ps, k8s_sa_str_t *name);
 static int k8s_sa_json_unique(const k8s_sa_json_t *doc,
     const k8s_sa_json_node_t *object);
 static int k8s_sa_json_compare(const k8s_sa_str_t *a, const k8s_sa_str_t *b);
-static int k8s_sa_json_string(k8s_sa_json_parser_t *ps, k8s_sa_str_t *s);
+static int k8s_sa_json_is(const k8s_sa_str_t *s, const char *name);
+static int k8s_sa_json_string(k8s_sa_json_parser_t *ps, k8s_sa_str_t *s,
+    uint32_t *plain);
+static unsigned char *k8s_sa_json_plain_end(unsigned char *p,
+    unsigned char *end);
 static int k8s_sa_json_string_rest(k8s_sa_json_parser_t *ps, k8s_sa_str_t *s);
 static unsigned char *k8s_sa_json_escape(k8s_sa_json_parser_t *ps,
     unsigned char *dst);
@@ -46,12 +51,12 @@ static int k8s_sa_json_literal(k8s_sa_json_parser_t *ps, const char *text,
 static int k8s_sa_json_peek(k8s_sa_json_parser_t *ps);
 
 
-/* Bytes that stand for themselves in a string, UTF-8's aside. */
+/* Bytes that stand for themselves in a string, DEL and UTF-8's aside. */
 
 static const unsigned char  k8s_sa_json_plain[256] = {
     [0x20 ... 0x21] = 1,         /* before '"' */
     [0x23 ... 0x5b] = 1,         /* before '\\' */
-    [0x5d ... 0x7f] = 1
+    [0x5d ... 0x7e] = 1
 };
 
 
@@ -146,6 +151,7 @@ k8s_sa_json_value(k8s_sa_json_parser_t *ps, k8s_sa_json_node_t *node)
 {
     node->next = 0;
     node->count = 0;
+    node->plain = 0;
     node->value.len = 0;
     node->value.data = NULL;
 
@@ -153,7 +159,7 @@ k8s_sa_json_value(k8s_sa_json_parser_t *ps, k8s_sa_json_node_t *node)
 
     case '"':
         node->type = K8S_SA_JSON_STRING;
-        return k8s_sa_json_string(ps, &node->value);
+        return k8s_sa_json_string(ps, &node->value, &node->plain);
 
     case '{':
         return k8s_sa_json_open(ps, node, K8S_SA_JSON_OBJECT);
@@ -228,11 +234,12 @@ k8s_sa_json_close(k8s_sa_json_parser_t *ps)
 static int
 k8s_sa_json_name(k8s_sa_json_parser_t *ps, k8s_sa_str_t *name)
 {
+    uint32_t              plain;
     uint64_t              bit;
     k8s_sa_json_level_t  *level;
 
     if (k8s_sa_json_peek(ps) != '"'
-        || k8s_sa_json_string(ps, name) != K8S_SA_OK
+        || k8s_sa_json_string(ps, name, &plain) != K8S_SA_OK
         || k8s_sa_json_peek(ps) != ':')
     {
         return K8S_SA_ERROR;
@@ -322,28 +329,56 @@ k8s_sa_json_compare(const k8s_sa_str_t *a, const k8s_sa_str_t *b)
 /* At the opening quote. */
 
 static int
-k8s_sa_json_string(k8s_sa_json_parser_t *ps, k8s_sa_str_t *s)
+k8s_sa_json_string(k8s_sa_json_parser_t *ps, k8s_sa_str_t *s, uint32_t *plain)
 {
-    unsigned char  *p, *end;
+    s->data = ++ps->pos;
 
-    p = ++ps->pos;
-    end = ps->end;
+    ps->pos = k8s_sa_json_plain_end(s->data, ps->end);
 
-    s->data = p;
+    s->len = ps->pos - s->data;
+    *plain = (ps->pos < ps->end && *ps->pos == '"');
 
-    while (p < end && k8s_sa_json_plain[*p]) {
-        p++;
-    }
-
-    s->len = p - s->data;
-    ps->pos = p;
-
-    if (p < end && *p == '"') {
+    if (*plain) {
         ps->pos++;
         return K8S_SA_OK;
     }
 
     return k8s_sa_json_string_rest(ps, s);
+}
+
+
+/*
+ * The first byte that is none of k8s_sa_json_plain[], or end.  Eight at a time:
+ * bit 7 is set in the lowest such byte, and in none below it, since only such a
+ * one borrows from the next or carries into it.
+ */
+
+static unsigned char *
+k8s_sa_json_plain_end(unsigned char *p, unsigned char *end)
+{
+    uint64_t  x, bits;
+
+    for ( /* void */ ; end - p >= 8; p += 8) {
+        memcpy(&x, p, 8);
+        x = le64toh(x);
+
+        bits = (x - K8S_SA_BYTES(0x20))            /* control, from 0xa0 on */
+               | (x + K8S_SA_BYTES(0x01))          /* from DEL to 0xfe */
+               | ((x ^ K8S_SA_BYTES('"')) - K8S_SA_BYTES(0x01))
+               | ((x ^ K8S_SA_BYTES('\\')) - K8S_SA_BYTES(0x01));
+
+        bits &= K8S_SA_BYTES(0x80);
+
+        if (bits) {
+            return p + __builtin_ctzll(bits) / 8;
+        }
+    }
+
+    while (p < end && k8s_sa_json_plain[*p]) {
+        p++;
+    }
+
+    return p;
 }
 
 
@@ -362,7 +397,7 @@ k8s_sa_json_string_rest(k8s_sa_json_parser_t *ps, k8s_sa_str_t *s)
 
     while (ps->pos < ps->end) {
 
-        if (k8s_sa_json_plain[*ps->pos]) {
+        if (k8s_sa_json_plain[*ps->pos] || *ps->pos == 0x7f) {
             *dst++ = *ps->pos++;
             continue;
         }
@@ -673,20 +708,17 @@ const k8s_sa_json_node_t *
 k8s_sa_json_member(const k8s_sa_json_t *doc, const k8s_sa_json_node_t *object,
     const char *name)
 {
-    size_t                     len;
     const k8s_sa_json_node_t  *node;
 
     if (object == NULL || object->type != K8S_SA_JSON_OBJECT) {
         return NULL;
     }
 
-    len = strlen(name);
-
     for (node = k8s_sa_json_first(doc, object);
          node != NULL;
          node = k8s_sa_json_next(doc, node))
     {
-        if (node->name.len == len && memcmp(node->name.data, name, len) == 0) {
+        if (k8s_sa_json_is(&node->name, name)) {
             return node;
         }
     }
@@ -695,18 +727,20 @@ k8s_sa_json_member(const k8s_sa_json_t *doc, const k8s_sa_json_node_t *object,
 }
 
 
-const k8s_sa_json_node_t *
-k8s_sa_json_first(const k8s_sa_json_t *doc,
-    const k8s_sa_json_node_t *container)
-{
-    return container->count ? &doc->nodes[container - doc->nodes + 1] : NULL;
-}
+/* Most names differ in their first byte. */
 
-
-const k8s_sa_json_node_t *
-k8s_sa_json_next(const k8s_sa_json_t *doc, const k8s_sa_json_node_t *node)
+static int
+k8s_sa_json_is(const k8s_sa_str_t *s, const char *name)
 {
-    return node->next ? &doc->nodes[node->next] : NULL;
+    size_t  i;
+
+    for (i = 0; i < s->len; i++) {
+        if (name[i] == '\0' || s->data[i] != (unsigned char) name[i]) {
+            return 0;
+        }
+    }
+
+    return name[i] == '\0';
 }
 
 

@@ -43,6 +43,8 @@ typedef struct {
     k8s_sa_json_type_e  type;
     uint32_t            next;
     uint32_t            count;   /* members or elements of a container */
+    uint32_t            plain;   /* a string of ASCII without escapes, which
+                                    has no control characters */
     k8s_sa_str_t        name;    /* of a member, otherwise absent */
     k8s_sa_str_t        value;   /* a string, escapes resolved; a number's
                                     text; otherwise absent */
@@ -74,10 +76,18 @@ const k8s_sa_json_node_t *k8s_sa_json_member(const k8s_sa_json_t *doc,
 
 /* The first element or member of a container and each one's next, or NULL. */
 
-const k8s_sa_json_node_t *k8s_sa_json_first(const k8s_sa_json_t *doc,
-    const k8s_sa_json_node_t *container);
-const k8s_sa_json_node_t *k8s_sa_json_next(const k8s_sa_json_t *doc,
-    const k8s_sa_json_node_t *node);
+static inline const k8s_sa_json_node_t *
+k8s_sa_json_first(const k8s_sa_json_t *doc,
+    const k8s_sa_json_node_t *container)
+{
+    return container->count ? &doc->nodes[container - doc->nodes + 1] : NULL;
+}
+
+static inline const k8s_sa_json_node_t *
+k8s_sa_json_next(const k8s_sa_json_t *doc, const k8s_sa_json_node_t *node)
+{
+    return node->next ? &doc->nodes[node->next] : NULL;
+}
 
 /*
  * A number as an integer.  K8S_SA_OK if it is written as one (no fraction, no

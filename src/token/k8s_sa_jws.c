@@ -5,6 +5,8 @@
 
 
 static k8s_sa_verdict_e k8s_sa_jws_header(k8s_sa_token_t *t,
+    const unsigned char *text, size_t len);
+static k8s_sa_verdict_e k8s_sa_jws_header_read(k8s_sa_token_t *t,
     unsigned char *data, size_t len);
 
 
@@ -65,20 +67,13 @@ k8s_sa_token_parse(k8s_sa_token_t *t, const unsigned char *text, size_t len)
      * header.  A third dot is no character that can be decoded.
      */
 
-    p = t->bytes;
-    n = k8s_sa_base64url_decoded_len(header);
-
-    if (k8s_sa_base64url_decode(p, text, header) != K8S_SA_OK) {
-        return K8S_SA_MALFORMED;
-    }
-
-    verdict = k8s_sa_jws_header(t, p, n);
+    verdict = k8s_sa_jws_header(t, text, header);
 
     if (verdict != K8S_SA_VERDICT_OK) {
         return verdict;
     }
 
-    p += n;
+    p = t->bytes + k8s_sa_base64url_decoded_len(header);
     n = k8s_sa_base64url_decoded_len(payload);
 
     if (k8s_sa_base64url_decode(p, dot + 1, payload) != K8S_SA_OK) {
@@ -108,8 +103,44 @@ k8s_sa_token_parse(k8s_sa_token_t *t, const unsigned char *text, size_t len)
 }
 
 
+/* Decodes it to t->bytes and reads it, unless that was done for the last one. */
+
 static k8s_sa_verdict_e
-k8s_sa_jws_header(k8s_sa_token_t *t, unsigned char *data, size_t len)
+k8s_sa_jws_header(k8s_sa_token_t *t, const unsigned char *text, size_t len)
+{
+    k8s_sa_header_t   *h;
+    k8s_sa_verdict_e   verdict;
+
+    h = &t->header;
+
+    if (len == h->len && memcmp(text, h->text, len) == 0) {
+        t->alg = h->alg;
+        t->kid = h->kid;
+        return K8S_SA_VERDICT_OK;
+    }
+
+    h->len = 0;
+
+    if (k8s_sa_base64url_decode(t->bytes, text, len) != K8S_SA_OK) {
+        return K8S_SA_MALFORMED;
+    }
+
+    verdict = k8s_sa_jws_header_read(t, t->bytes,
+                                     k8s_sa_base64url_decoded_len(len));
+
+    if (verdict == K8S_SA_VERDICT_OK && len <= K8S_SA_HEADER_KEPT) {
+        memcpy(h->text, text, len);
+        h->len = len;
+        h->alg = t->alg;
+        h->kid = t->kid;
+    }
+
+    return verdict;
+}
+
+
+static k8s_sa_verdict_e
+k8s_sa_jws_header_read(k8s_sa_token_t *t, unsigned char *data, size_t len)
 {
     k8s_sa_json_t             *doc;
     const k8s_sa_json_node_t  *root, *alg, *kid;

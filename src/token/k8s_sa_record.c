@@ -17,6 +17,7 @@
 #include "token/k8s_sa_record.h"
 #include "token/k8s_sa_name.h"
 
+#include <endian.h>
 #include <string.h>
 
 
@@ -69,12 +70,15 @@ typedef struct {
 
 static void k8s_sa_record_put(k8s_sa_record_out_t *out, const void *data,
     size_t len);
-static void k8s_sa_record_put_number(k8s_sa_record_out_t *out, uint64_t n);
+static inline void k8s_sa_record_put_number(k8s_sa_record_out_t *out,
+    uint64_t n);
+static void k8s_sa_record_put_varint(k8s_sa_record_out_t *out, uint64_t n);
 static void k8s_sa_record_put_field(k8s_sa_record_out_t *out,
     const k8s_sa_identity_t *id, size_t offset);
 static int k8s_sa_record_put_uuid(k8s_sa_record_out_t *out,
     const k8s_sa_str_t *s);
-static unsigned k8s_sa_record_digit(unsigned char ch);
+static int k8s_sa_record_get_hex(const unsigned char *p,
+    unsigned char *data);
 static void k8s_sa_record_put_list(k8s_sa_record_out_t *out,
     const k8s_sa_identity_t *id, const k8s_sa_str_t *s,
     const k8s_sa_record_item_t *known, size_t n);
@@ -239,8 +243,20 @@ k8s_sa_record_put(k8s_sa_record_out_t *out, const void *data, size_t len)
 }
 
 
-static void
+static inline void
 k8s_sa_record_put_number(k8s_sa_record_out_t *out, uint64_t n)
+{
+    if (n <= 0x7f && out->p < out->end && !out->failed) {
+        *out->p++ = (unsigned char) n;
+        return;
+    }
+
+    k8s_sa_record_put_varint(out, n);
+}
+
+
+static void
+k8s_sa_record_put_varint(k8s_sa_record_out_t *out, uint64_t n)
 {
     size_t         i;
     unsigned char  buf[K8S_SA_VARINT_MAX];
@@ -308,8 +324,7 @@ k8s_sa_record_put_field(k8s_sa_record_out_t *out, const k8s_sa_identity_t *id,
 static int
 k8s_sa_record_put_uuid(k8s_sa_record_out_t *out, const k8s_sa_str_t *s)
 {
-    size_t                i;
-    unsigned char         uuid[16];
+    unsigned char         digits[32], uuid[16];
     const unsigned char  *p;
 
     if (s->len != K8S_SA_UUID_LEN) {
@@ -318,18 +333,22 @@ k8s_sa_record_put_uuid(k8s_sa_record_out_t *out, const k8s_sa_str_t *s)
 
     p = s->data;
 
-    for (i = 0; i < sizeof(uuid); i++, p += 2) {
+    if (p[8] != '-' || p[13] != '-' || p[18] != '-' || p[23] != '-') {
+        return 0;
+    }
 
-        if ((i == 4 || i == 6 || i == 8 || i == 10) && *p++ != '-') {
-            return 0;
-        }
+    memcpy(digits, p, 8);
+    memcpy(digits + 8, p + 9, 4);
+    memcpy(digits + 12, p + 14, 4);
+    memcpy(digits + 16, p + 19, 4);
+    memcpy(digits + 20, p + 24, 12);
 
-        uuid[i] = (unsigned char) (k8s_sa_record_digit(p[0]) << 4
-                                   | k8s_sa_record_digit(p[1]));
-
-        if (memcmp(&k8s_sa_record_hex[2 * uuid[i]], p, 2) != 0) {
-            return 0;
-        }
+    if (!k8s_sa_record_get_hex(digits, uuid)
+        || !k8s_sa_record_get_hex(digits + 8, uuid + 4)
+        || !k8s_sa_record_get_hex(digits + 16, uuid + 8)
+        || !k8s_sa_record_get_hex(digits + 24, uuid + 12))
+    {
+        return 0;
     }
 
     k8s_sa_record_put_number(out, K8S_SA_RECORD_UUID);
@@ -339,12 +358,36 @@ k8s_sa_record_put_uuid(k8s_sa_record_out_t *out, const k8s_sa_str_t *s)
 }
 
 
-/* of 0-9 and a-f; no branch, since which of them it is cannot be foreseen */
+/*
+ * Eight digits to four bytes, all at once; 0 if they are not all 0-9 and a-f,
+ * which is seen by what the bytes are as digits again.
+ */
 
-static unsigned
-k8s_sa_record_digit(unsigned char ch)
+static int
+k8s_sa_record_get_hex(const unsigned char *p, unsigned char *data)
 {
-    return (ch & 0xf) + (ch >> 6) * 9;
+    uint32_t  bytes;
+    uint64_t  x, n, letters;
+
+    memcpy(&x, p, 8);
+    x = be64toh(x);
+
+    n = (x & K8S_SA_BYTES(0x0f)) + (x >> 6 & K8S_SA_BYTES(0x01)) * 9;
+    n &= K8S_SA_BYTES(0x0f);
+
+    letters = (n + K8S_SA_BYTES(6)) >> 4 & K8S_SA_BYTES(0x01);
+
+    if (x != n + K8S_SA_BYTES('0') + letters * ('a' - '0' - 10)) {
+        return 0;
+    }
+
+    n = (n | n >> 4) & UINT64_C(0x00ff00ff00ff00ff);
+    n = (n | n >> 8) & UINT64_C(0x0000ffff0000ffff);
+
+    bytes = htobe32((uint32_t) (n | n >> 16));
+    memcpy(data, &bytes, 4);
+
+    return 1;
 }
 
 
@@ -352,7 +395,7 @@ static void
 k8s_sa_record_put_list(k8s_sa_record_out_t *out, const k8s_sa_identity_t *id,
     const k8s_sa_str_t *s, const k8s_sa_record_item_t *known, size_t n)
 {
-    size_t                i, len;
+    size_t                i, len, tried;
     const k8s_sa_str_t   *value;
     const unsigned char  *p, *end, *lf;
 
@@ -367,12 +410,17 @@ k8s_sa_record_put_list(k8s_sa_record_out_t *out, const k8s_sa_identity_t *id,
     k8s_sa_record_put_number(out, K8S_SA_RECORD_DERIVED);
 
     end = s->data + s->len;
+    i = n - 1;
 
     for (p = s->data; p < end; p = lf + 1) {
         lf = memchr(p, '\n', (size_t) (end - p));
         len = (size_t) (lf - p);
 
-        for (i = 0; i < n; i++) {
+        /* most often the one behind the last */
+
+        for (tried = 0; tried < n; tried++) {
+            i = i + 1 < n ? i + 1 : 0;
+
             value = known[i].offset == K8S_SA_NO_FIELD ? &none
                     : k8s_sa_record_str(id, known[i].offset);
 
@@ -386,7 +434,7 @@ k8s_sa_record_put_list(k8s_sa_record_out_t *out, const k8s_sa_identity_t *id,
             }
         }
 
-        if (i < n) {
+        if (tried < n) {
             k8s_sa_record_put_number(out, K8S_SA_ITEM_KNOWN + i);
             continue;
         }

@@ -41,10 +41,26 @@ typedef struct {
 } k8s_sa_policy_t;
 
 
+#define K8S_SA_HEADER_KEPT     256       /* bytes of the largest one */
+
+
 /*
- * Working space of one check, about 60 KB, used again for the next token
- * without being cleared.  Everything in it points into it or into the token's
- * text, and is valid until the next parse.
+ * What the last header was read as: all tokens of one key have the same.  The
+ * decoded one stands at the beginning of k8s_sa_token_t's bytes.
+ */
+
+typedef struct {
+    size_t               len;          /* of the text, 0: none is kept */
+    unsigned char        text[K8S_SA_HEADER_KEPT];
+    const k8s_sa_alg_t  *alg;
+    k8s_sa_str_t         kid;
+} k8s_sa_header_t;
+
+
+/*
+ * Working space of one check, about 70 KB, zeroed before the first one and used
+ * again for the next token without being cleared.  Everything in it points into
+ * it or into the token's text, and is valid until the next parse.
  */
 
 typedef struct {
@@ -58,6 +74,7 @@ typedef struct {
 
     k8s_sa_key_t        *key;          /* that verified, set by verify */
 
+    k8s_sa_header_t      header;
     k8s_sa_json_t        claims;
     unsigned char        groups[512];  /* identity strings that are made */
     unsigned char        extra[2048];

@@ -582,7 +582,7 @@ issuer_matches(void **state)
 
     (void) state;
 
-    t = test_keep(malloc(sizeof(k8s_sa_token_t)));
+    t = test_space();
     issuers[0] = test_str(TEST_ISSUER);
     issuers[1] = test_str("https://second.example");
 

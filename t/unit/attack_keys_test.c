@@ -640,7 +640,7 @@ bytes_that_are_no_text(void **state)
 static void
 working_space_used_again(void **state)
 {
-    char               *tokens[6];
+    char               *tokens[10], *other, *large;
     size_t              i, j;
     k8s_sa_token_t     *t;
     k8s_sa_verdict_e    rc;
@@ -648,7 +648,9 @@ working_space_used_again(void **state)
 
     static const k8s_sa_verdict_e  expected[] = {
         K8S_SA_VERDICT_OK, K8S_SA_UNKNOWN_KEY, K8S_SA_BAD_SIGNATURE,
-        K8S_SA_MALFORMED, K8S_SA_BAD_CLAIMS, K8S_SA_VERDICT_OK
+        K8S_SA_MALFORMED, K8S_SA_BAD_CLAIMS, K8S_SA_VERDICT_OK,
+        K8S_SA_UNKNOWN_KEY, K8S_SA_MALFORMED, K8S_SA_VERDICT_OK,
+        K8S_SA_BAD_ALGORITHM
     };
 
     (void) state;
@@ -660,13 +662,26 @@ working_space_used_again(void **state)
     tokens[4] = test_token(rsa, "RS256", "{\"alg\":\"RS256\"}", "{}");
     tokens[5] = signed_by(p256, "ES256", "{\"alg\":\"ES256\"}");
 
-    t = test_keep(malloc(sizeof(k8s_sa_token_t)));
-    memset(t, 0x5a, sizeof(k8s_sa_token_t));
+    /* headers as long as the first one's, and one that is too long to keep */
+
+    other = test_format("%s", test_header(rsa, "RS256"));
+    other[strlen(other) - 3] ^= 1;
+    tokens[6] = signed_by(rsa, "RS256", other);
+
+    tokens[7] = test_format("%s", tokens[0]);
+    tokens[7][3] = '!';
+
+    large = test_format("{\"alg\":\"RS256\",\"kid\":\"%s\",\"x\":\"%0400d\"}",
+                        test_kid(rsa), 0);
+    tokens[8] = signed_by(rsa, "RS256", large);
+    tokens[9] = signed_by(rsa, "RS256", "{\"alg\":\"RS255\"}");
+
+    t = test_space();
 
     /* each one behind each other one */
 
-    for (i = 0; i < 72; i++) {
-        j = (i % 2) ? i / 2 % 6 : i / 12;
+    for (i = 0; i < 200; i++) {
+        j = (i % 2) ? i / 2 % 10 : i / 20;
 
         rc = k8s_sa_token_parse(t, (unsigned char *) tokens[j],
                                 strlen(tokens[j]));
@@ -687,7 +702,7 @@ working_space_used_again(void **state)
 
         if (rc == K8S_SA_VERDICT_OK) {
             assert_string_equal(test_text(&id.kid),
-                                test_kid(j ? p256 : rsa));
+                                test_kid(j == 5 ? p256 : rsa));
         }
     }
 }

@@ -62,6 +62,84 @@ every_prefix_is_refused(void **state)
 }
 
 
+/* A string is read eight bytes at a time: each byte, and each place in one. */
+
+static void
+every_byte_at_every_place(void **state)
+{
+    int                        ch;
+    size_t                     i;
+    k8s_sa_json_t             *doc;
+    const k8s_sa_json_node_t  *n;
+
+    static char                text[] = "{\"a\":\"0123456789abcdefghijklmn\"}";
+
+    (void) state;
+
+    for (i = 6; i < sizeof(text) - 3; i++) {
+        for (ch = 0; ch < 256; ch++) {
+            char  was = text[i];
+
+            text[i] = (char) ch;
+            doc = parse(text, sizeof(text) - 1);
+
+            if (ch < 0x20 || ch > 0x7f || ch == '"'
+                || (ch == '\\' && text[i + 1] != 'b' && text[i + 1] != 'f'
+                    && text[i + 1] != 'n'))
+            {
+                assert_null(doc);
+
+            } else if (ch != '\\') {
+                assert_non_null(doc);
+
+                n = k8s_sa_json_first(doc, &doc->nodes[0]);
+                assert_int_equal(n->value.len, 24);
+                assert_memory_equal(n->value.data, text + 6, 24);
+                assert_int_equal(n->plain, ch != 0x7f);
+
+            } else {
+                n = k8s_sa_json_first(doc, &doc->nodes[0]);
+                assert_int_equal(n->value.len, 23);
+                assert_int_equal(n->plain, 0);
+            }
+
+            text[i] = was;
+        }
+    }
+}
+
+
+/* Plain ones have nothing that an identity must not hold. */
+
+static void
+plain_strings(void **state)
+{
+    size_t          i;
+    k8s_sa_json_t  *doc;
+
+    static const struct {
+        const char  *value;
+        uint32_t     plain;
+    } list[] = {
+        { "\"\"", 1 },       { "\"/~ \"", 1 },     { "\"\\u0041\"", 0 },
+        { "\"\\n\"", 0 },    { "\"\x7f\"", 0 },    { "\"\\u007f\"", 0 },
+        { "\"\xc3\xa4\"", 0 }, { "1", 0 },         { "true", 0 },
+        { "[\"a\"]", 0 },    { "{\"a\":\"a\"}", 0 }
+    };
+
+    (void) state;
+
+    for (i = 0; i < test_nelts(list); i++) {
+        char  *text = test_format("{\"x\":%s}", list[i].value);
+
+        doc = parse(text, strlen(text));
+        assert_non_null(doc);
+        assert_int_equal(k8s_sa_json_member(doc, &doc->nodes[0], "x")->plain,
+                         list[i].plain);
+    }
+}
+
+
 static void
 values(void **state)
 {
@@ -378,6 +456,8 @@ main(void)
         cmocka_unit_test_teardown(good_texts, test_release),
         cmocka_unit_test_teardown(bad_texts, test_release),
         cmocka_unit_test_teardown(every_prefix_is_refused, test_release),
+        cmocka_unit_test_teardown(every_byte_at_every_place, test_release),
+        cmocka_unit_test_teardown(plain_strings, test_release),
         cmocka_unit_test_teardown(values, test_release),
         cmocka_unit_test_teardown(no_such_member, test_release),
         cmocka_unit_test_teardown(integers, test_release),

@@ -199,7 +199,7 @@ check_whole(const vector_t *v)
     k8s_sa_identity_t    id;
 
     token = test_format("%s.%s.%s", v->header, v->payload, v->signature);
-    t = test_keep(malloc(sizeof(k8s_sa_token_t)));
+    t = test_space();
     set = load(v->jwk);
 
     policy = test_policy();

@@ -639,6 +639,21 @@ test_policy(void)
 }
 
 
+/* Where tokens are taken apart; what one leaves behind must not matter. */
+
+static inline k8s_sa_token_t *
+test_space(void)
+{
+    k8s_sa_token_t  *t;
+
+    t = test_keep(malloc(sizeof(k8s_sa_token_t)));
+    memset(t, 0xa5, sizeof(k8s_sa_token_t));
+    t->header.len = 0;
+
+    return t;
+}
+
+
 /*
  * The whole check of len bytes, step by step as token.h demands it.  id (may
  * be NULL) is filled as the check leaves it; its strings live until the end
@@ -654,11 +669,7 @@ test_check_bytes(const void *text, size_t len, const k8s_sa_keyset_t *keys,
     k8s_sa_verdict_e    rc;
     k8s_sa_identity_t   own;
 
-    t = test_keep(malloc(sizeof(k8s_sa_token_t)));
-
-    /* what a token leaves behind must not matter to the next one */
-
-    memset(t, 0xa5, sizeof(k8s_sa_token_t));
+    t = test_space();
 
     if (id == NULL) {
         id = &own;

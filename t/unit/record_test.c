@@ -293,6 +293,47 @@ test_odd_values(void **state)
 }
 
 
+/* Only what comes out as it went in is packed as a UUID. */
+
+static void
+test_uuids(void **state)
+{
+    int                ch;
+    size_t             i, packed;
+    unsigned           valid;
+    unsigned char      was;
+    k8s_sa_identity_t  id;
+
+    (void) state;
+
+    id = typical;
+    id.uid = test_str("01234567-89ab-cdef-fedc-ba9876543210");
+    id.uid.data = test_copy(id.uid.data, id.uid.len);
+
+    packed = round_trip(&id);
+
+    for (i = 0; i < id.uid.len; i++) {
+        was = id.uid.data[i];
+
+        for (ch = 0; ch < 256; ch++) {
+            id.uid.data[i] = (unsigned char) ch;
+
+            valid = (was == '-') ? ch == '-'
+                    : (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'f');
+
+            if (valid) {
+                assert_int_equal(round_trip(&id), packed);
+
+            } else {
+                assert_int_equal(round_trip(&id), packed + 20);
+            }
+        }
+
+        id.uid.data[i] = was;
+    }
+}
+
+
 static void
 test_times(void **state)
 {
@@ -465,6 +506,7 @@ main(void)
         cmocka_unit_test_teardown(test_typical, test_release),
         cmocka_unit_test_teardown(test_every_field, test_release),
         cmocka_unit_test_teardown(test_odd_values, test_release),
+        cmocka_unit_test_teardown(test_uuids, test_release),
         cmocka_unit_test_teardown(test_times, test_release),
         cmocka_unit_test_teardown(test_too_large, test_release),
         cmocka_unit_test_teardown(test_damaged, test_release)

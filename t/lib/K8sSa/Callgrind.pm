@@ -131,6 +131,22 @@ sub each_costs {
 }
 
 
+# How often a function was called by what each_costs() has asked last.
+
+sub calls {
+    my ($self, $function) = @_;
+    my ($n, $callee, %name) = (0, '');
+
+    for (split /\n/, slurp("$self->{dir}/out.$self->{parts}")) {
+        $name{$1} = $2 if /^c?fn=(\(\d+\)) (\S+)/;
+        $callee = $name{$1} if /^cfn=(\(\d+\))/;
+        $n += $1 if /^calls=(\d+)/ && $callee eq $function;
+    }
+
+    return $n;
+}
+
+
 sub stop {
     my ($self) = @_;
     my $pid = delete $self->{pid} or return;
