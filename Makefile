@@ -63,6 +63,7 @@ check: $(UNIT_TESTS)
 	@set -e; for t in $(abspath $^); do echo "$$t"; $$t; done
 
 
+$(BUILD)/bench/verify: bench/verify.h
 $(BUILD)/bench/%: bench/%.c $(BUILD)/libk8s_sa_token.a Makefile
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -Isrc $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) \
@@ -72,7 +73,12 @@ $(BUILD)/bench/spin.so: bench/spin.c Makefile
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(CFLAGS) $(WARNINGS) -shared -fPIC -o $@ $<
 
-bench: module $(addprefix $(BUILD)/bench/,tokens verify spin.so)
+$(BUILD)/bench/inside.so: bench/inside.c bench/verify.h Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -Isrc $(CFLAGS) $(WARNINGS) -shared -fPIC -o $@ $< \
+	    src/token/k8s_sa_base64url.c -lcrypto
+
+bench: module $(addprefix $(BUILD)/bench/,tokens verify spin.so inside.so)
 	K8S_SA_MODULE=$(abspath $(MODULE)) BENCH_BIN=$(abspath $(BUILD))/bench \
 	    bench/bench.pl
 

@@ -23,7 +23,7 @@ our $dir = dir();
 my $seconds = $ENV{BENCH_SECONDS} || 2;
 my $slice = 0.05;
 my $script = "$FindBin::Bin/wrk.lua";
-my $spin = ($ENV{BENCH_BIN} || "$FindBin::Bin/../build/bench") . '/spin.so';
+my $bin = $ENV{BENCH_BIN} || "$FindBin::Bin/../build/bench";
 my (%port, %pid);
 
 mkdir "$dir/www" or die "$dir/www: $!\n";
@@ -122,7 +122,7 @@ sub stop {
 #     main, http, locations    text at these levels
 #     auth                     text in /local and /proxy
 #     workers, cpus, listen    how many, where, listen's parameters
-#     spins                    it never sleeps, see bench/spin.c
+#     preload                  spin.so or inside.so, see bench/*.c
 
 sub nginx {
     my ($name, %o) = @_;
@@ -130,7 +130,7 @@ sub nginx {
     my $backend = port('backend');
 
     %o = (main => '', http => '', locations => '', auth => '', workers => 1,
-          cpus => '0', listen => '', spins => 0, %o);
+          cpus => '0', listen => '', preload => '', %o);
 
     write_file("$name.conf", <<"_");
 $o{main}
@@ -159,7 +159,7 @@ http {
     }
 }
 _
-    local $ENV{LD_PRELOAD} = $o{spins} ? $spin : '';
+    local $ENV{LD_PRELOAD} = $o{preload} && "$bin/$o{preload}";
 
     start($name, $o{cpus}, $ENV{TEST_NGINX_BINARY}, '-p', $dir,
           '-c', "$name.conf", '-e', "$name.start");
@@ -232,7 +232,7 @@ sub run {
 
     local $ENV{TOKENS} = $file;
     local $ENV{ONCE} = $o{once};
-    local $ENV{LD_PRELOAD} = $o{sleeps} ? '' : $spin;
+    local $ENV{LD_PRELOAD} = $o{sleeps} ? '' : "$bin/spin.so";
 
     my @before = cpu($name);
     my $out = `taskset -c $o{cpus} wrk -t1 -c$o{connections} \\

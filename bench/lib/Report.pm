@@ -100,8 +100,8 @@ sub write_readme {
 `util/bench.sh` installs what it needs, measures, and writes this page and the picture. Figures are ratios within one
 run against the same nginx without the module, since absolute ones are noise on a shared machine. What is compared runs by turns of 50 ms on
 core 0, one worker each; the load generators (wrk, 32 connections each) and upstreams are on core 1. CPU time is the kernel's account of the
-workers: what a worker that has the core for itself answers in a second is the inverse of it. Each figure is the median of several rounds;
-those of known tokens have new workers in each, since two identical ones can differ by a tenth.
+workers: what a worker that has the core for itself answers in a second is the inverse of it. Each figure is the median of several rounds,
+with new workers in each where a tenth matters, since two identical ones can differ by that.
 Instructions are counted by callgrind, and are the same each time; `t/bench/instructions.t` fails if they grow.
 
 ![requests per second, relative to plain nginx](throughput.svg)
@@ -113,6 +113,7 @@ Instructions are counted by callgrind, and are the same each time; `t/bench/inst
 | `peers/` | what njs and Lua need to do the same job |
 | `tokens.c` | makes keys and tokens as an API server issues them to pods, and forged, expired and otherwise wrong ones |
 | `verify.c` | OpenSSL's bare verification of the same bytes, with a prepared context |
+| `inside.c` | makes that verification inside a plain nginx: less than that no check can cost there |
 | `wrk.lua`, `spin.c` | sends tokens in turn; keeps wrk and the upstream from sleeping, since to wake them up would be the server's work |
 | `hanging-issuer.pl` | on its own: latency while a fetch of keys hangs |
 

@@ -109,7 +109,7 @@ ngx_http_k8s_sa_check_keys(ngx_http_request_t *r,
 
     ctx->looked_up = 1;
 
-    ngx_memzero(&id, sizeof(k8s_sa_identity_t));
+    id.username.data = NULL;
     err.text[0] = '\0';
 
     ctx->verdict = ngx_http_k8s_sa_decide(lcf, t, ctx, &id, &err);

@@ -38,7 +38,8 @@ static int k8s_sa_json_string(k8s_sa_json_parser_t *ps, k8s_sa_str_t *s,
     uint32_t *plain);
 static unsigned char *k8s_sa_json_plain_end(unsigned char *p,
     unsigned char *end);
-static int k8s_sa_json_string_rest(k8s_sa_json_parser_t *ps, k8s_sa_str_t *s);
+static int k8s_sa_json_string_rest(k8s_sa_json_parser_t *ps, k8s_sa_str_t *s)
+    __attribute__((noinline, cold));
 static unsigned char *k8s_sa_json_escape(k8s_sa_json_parser_t *ps,
     unsigned char *dst);
 static int32_t k8s_sa_json_hex(k8s_sa_json_parser_t *ps);
