@@ -273,27 +273,11 @@ sound('after a reload that failed');
 
 # an old worker whose record became another issuer's
 
-sub later {
-    my ($worker, $query) = @_;
-    pipe my $in, my $out or die "pipe: $!\n";
-    my $pid = fork;
-    die "fork: $!\n" unless defined $pid;
-    if ($pid == 0) {
-        print $out ask_pid($worker, $query, 20) // '';
-        close $out;
-        require POSIX;
-        POSIX::_exit(0);
-    }
-    close $out;
-    return sub { local $/; my $text = <$in>; waitpid $pid, 0; return $text };
-}
-
 restart('keys:32k', 'a');
 ($one, $two) = workers();
 is(store($one, 'a', 'len=100&seed=1'), 'ok', 'keys');
-my $load = later($one, 'op=load&issuer=a&seed=1&after=2000');
-my $lease = later($two, 'op=lease&issuer=a&after=2000');
-sleep 0.5;
+my ($load, $lease) = ask_later($one, 'op=load&issuer=a&seed=1&after=2000',
+                               $two, 'op=lease&issuer=a&after=2000');
 
 my @new = hup('keys:32k', 'b c d e');
 is(scalar @new, 2, 'reload while old workers are busy');
@@ -316,8 +300,7 @@ sound('after a record was taken over');
 
 restart('keys:4m', 'a');
 ($one) = workers();
-my $state = later($one, 'op=state&issuer=a&after=2000');
-sleep 0.5;
+my ($state) = ask_later($one, 'op=state&issuer=a&after=2000');
 
 @new = hup('keys:4m', 'a');
 is(store($new[0], 'a', 'len=100&seed=1'), 'ok', 'fetched meanwhile');

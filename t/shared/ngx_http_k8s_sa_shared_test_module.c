@@ -253,7 +253,7 @@ ngx_http_k8s_sa_shared_test_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static ngx_int_t
 ngx_http_k8s_sa_shared_test_handler(ngx_http_request_t *r)
 {
-    ngx_int_t                              rc;
+    ngx_int_t                              rc, after;
     ngx_str_t                              op, name;
     ngx_buf_t                             *b;
     ngx_uint_t                             i;
@@ -318,7 +318,13 @@ ngx_http_k8s_sa_shared_test_handler(ngx_http_request_t *r)
 
     /* a worker that is busy while others go on */
 
-    ngx_msleep(ngx_http_k8s_sa_shared_test_number(&t, "after", 0));
+    after = ngx_http_k8s_sa_shared_test_number(&t, "after", 0);
+
+    if (after) {
+        ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
+                      "busy for %i ms", after);
+        ngx_msleep(after);
+    }
 
     rc = ops->run(&t);
 

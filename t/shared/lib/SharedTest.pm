@@ -15,8 +15,8 @@ use IO::Select;
 use IO::Socket::INET;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(start stop reload hup hup_refused restart ask ask_pid field
-                 log_text workers wait_for test_config);
+our @EXPORT = qw(start stop reload hup hup_refused restart ask ask_later
+                 ask_pid field log_text workers wait_for test_config);
 
 my $root = abs_path(dirname(__FILE__) . '/../../..');
 my $nginx = $ENV{TEST_NGINX_BINARY} || '/usr/sbin/nginx';
@@ -240,16 +240,36 @@ sub ask {
 # The same of a certain worker.
 sub ask_pid {
     my ($pid, $query, $seconds) = @_;
+    my $s = connection_to($pid);
+    send_on($s, $query);
+    return read_on($s, $seconds);
+}
+
+sub connection_to {
+    my ($pid) = @_;
     for (1 .. 200) {
         my $s = connection() or next;
         $s->autoflush(1);
         send_on($s, 'op=stat');
         my $answer = read_on($s, 5) or next;
-        next unless field($answer, 'pid') == $pid;
-        send_on($s, $query);
-        return read_on($s, $seconds);
+        return $s if field($answer, 'pid') == $pid;
     }
     die "worker $pid cannot be reached\n";
+}
+
+
+# ask_later(PID => QUERY...): of several workers, when all of them are at work on
+# it ("after" makes them busy that long).  Functions that return the answers.
+sub ask_later {
+    my @later;
+    my $busy = () = log_text() =~ /busy for/g;
+    while (my ($pid, $query) = splice @_, 0, 2) {
+        push @later, [connection_to($pid), $query];
+    }
+    send_on(@$_) for @later;
+    wait_for(sub { (() = log_text() =~ /busy for/g) == $busy + @later })
+        or die "the workers do not begin\n";
+    return map { my $s = $_->[0]; sub { read_on($s) } } @later;
 }
 
 
