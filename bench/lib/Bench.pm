@@ -21,7 +21,7 @@ our @EXPORT = qw(compare $dir fresh keep_awake median nginx port quartile rounds
 our $dir = dir();
 
 my $seconds = $ENV{BENCH_SECONDS} || 2;
-my $slice = 0.05;
+my $slice = 0.03;
 my $script = "$FindBin::Bin/wrk.lua";
 my $bin = $ENV{BENCH_BIN} || "$FindBin::Bin/../build/bench";
 my (%port, %pid);
@@ -254,8 +254,8 @@ sub run {
 }
 
 
-# compare(ROUNDS, NAME => CODE...): all by turns, a twentieth of a second each, so
-# that whatever else the machine does is the same for each; in ROUNDS rounds.
+# compare(ROUNDS, NAME => CODE...): all by turns, about 30 ms each, so that whatever
+# else the machine does is the same for each; in ROUNDS rounds.
 # Of each the medians of what CODE returned, and "ratio", of CPU time, to the
 # first one of the same round.  What a worker does on its own core in a second
 # is the inverse of it.
@@ -284,6 +284,7 @@ sub compare {
 }
 
 
+# Turns are of random length: what else runs on the machine may have a rhythm.
 # The load generators are stopped and continued, each in a process group of its
 # own with the code that waits for it; servers have nothing to do meanwhile.
 
@@ -317,7 +318,7 @@ sub by_turns {
         my $pid = shift @running;
 
         kill 'CONT', -$pid;
-        sleep $slice;
+        sleep $slice * (0.5 + rand);
         next if waitpid($pid, WNOHANG) == $pid;
 
         kill 'STOP', -$pid if @running;

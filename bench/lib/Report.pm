@@ -98,7 +98,7 @@ sub write_readme {
 # Benchmark
 
 `util/bench.sh` installs what it needs, measures, and writes this page and the picture. Figures are ratios within one
-run against the same nginx without the module, since absolute ones are noise on a shared machine. What is compared runs by turns of 50 ms on
+run against the same nginx without the module, since absolute ones are noise on a shared machine. What is compared runs by turns of about 30 ms on
 core 0, one worker each; the load generators (wrk, 32 connections each) and upstreams are on core 1. CPU time is the kernel's account of the
 workers: what a worker that has the core for itself answers in a second is the inverse of it. Each figure is the median of several rounds,
 with new workers in each where a tenth matters, since two identical ones can differ by that.
