@@ -419,8 +419,8 @@ ngx_http_k8s_sa_cache_reviewed(ngx_http_k8s_sa_main_conf_t *mcf,
 
 
 /*
- * Puts the identity into the zone, unless it is too large; *e is what was put
- * there, and its data, of len 0 if nothing was, are valid until the next call.
+ * Puts the identity into the zone.  *e is what was put there; its data, of len 0
+ * if the identity is too large, are valid until the next call.
  */
 
 static void

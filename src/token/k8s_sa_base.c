@@ -4,7 +4,6 @@
 #include <string.h>
 
 
-
 void
 k8s_sa_error_set(k8s_sa_error_t *err, const char *fmt, ...)
 {

@@ -16,8 +16,8 @@
 
 #include "token/k8s_sa_record.h"
 #include "token/k8s_sa_name.h"
+#include "token/k8s_sa_uuid.h"
 
-#include <endian.h>
 #include <string.h>
 
 
@@ -33,7 +33,6 @@
 #define K8S_SA_ITEM_KNOWN       1
 #define K8S_SA_ITEM_RAW         6      /* room for 5 known ones */
 
-#define K8S_SA_UUID_LEN         36
 #define K8S_SA_VARINT_MAX       10
 
 #define k8s_sa_nelts(a)         (sizeof(a) / sizeof((a)[0]))
@@ -75,10 +74,6 @@ static inline void k8s_sa_record_put_number(k8s_sa_record_out_t *out,
 static void k8s_sa_record_put_varint(k8s_sa_record_out_t *out, uint64_t n);
 static void k8s_sa_record_put_field(k8s_sa_record_out_t *out,
     const k8s_sa_identity_t *id, size_t offset);
-static int k8s_sa_record_put_uuid(k8s_sa_record_out_t *out,
-    const k8s_sa_str_t *s);
-static int k8s_sa_record_get_hex(const unsigned char *p,
-    unsigned char *data);
 static void k8s_sa_record_put_list(k8s_sa_record_out_t *out,
     const k8s_sa_identity_t *id, const k8s_sa_str_t *s,
     const k8s_sa_record_item_t *known, size_t n);
@@ -93,8 +88,6 @@ static void k8s_sa_record_get_field(k8s_sa_record_in_t *in,
     k8s_sa_record_out_t *out, k8s_sa_identity_t *id, size_t offset);
 static void k8s_sa_record_get_uuid(k8s_sa_record_in_t *in,
     k8s_sa_record_out_t *out);
-static unsigned char *k8s_sa_record_put_hex(unsigned char *p,
-    const unsigned char *data, size_t len);
 static void k8s_sa_record_get_list(k8s_sa_record_in_t *in,
     k8s_sa_record_out_t *out, const k8s_sa_identity_t *id,
     const k8s_sa_record_item_t *known, size_t n);
@@ -155,19 +148,6 @@ static const k8s_sa_record_item_t  k8s_sa_record_extra[] = {
 _Static_assert(k8s_sa_nelts(k8s_sa_record_extra)
                <= K8S_SA_ITEM_RAW - K8S_SA_ITEM_KNOWN,
                "known items overlap with raw ones");
-
-
-/* 00 to ff */
-
-#define K8S_SA_HEX(h)                                                         \
-    h "0" h "1" h "2" h "3" h "4" h "5" h "6" h "7"                           \
-    h "8" h "9" h "a" h "b" h "c" h "d" h "e" h "f"
-
-static const char  k8s_sa_record_hex[] =
-    K8S_SA_HEX("0") K8S_SA_HEX("1") K8S_SA_HEX("2") K8S_SA_HEX("3")
-    K8S_SA_HEX("4") K8S_SA_HEX("5") K8S_SA_HEX("6") K8S_SA_HEX("7")
-    K8S_SA_HEX("8") K8S_SA_HEX("9") K8S_SA_HEX("a") K8S_SA_HEX("b")
-    K8S_SA_HEX("c") K8S_SA_HEX("d") K8S_SA_HEX("e") K8S_SA_HEX("f");
 
 
 static const k8s_sa_str_t *
@@ -276,6 +256,7 @@ k8s_sa_record_put_field(k8s_sa_record_out_t *out, const k8s_sa_identity_t *id,
     size_t offset)
 {
     k8s_sa_str_t         ns, name;
+    unsigned char        uuid[K8S_SA_UUID_LEN];
     const k8s_sa_str_t  *s;
 
     s = k8s_sa_record_str(id, offset);
@@ -308,86 +289,14 @@ k8s_sa_record_put_field(k8s_sa_record_out_t *out, const k8s_sa_identity_t *id,
         }
     }
 
-    if (s != &id->username && s != &id->issuer
-        && k8s_sa_record_put_uuid(out, s))
-    {
+    if (s != &id->username && s != &id->issuer && k8s_sa_uuid_read(uuid, s)) {
+        k8s_sa_record_put_number(out, K8S_SA_RECORD_UUID);
+        k8s_sa_record_put(out, uuid, sizeof(uuid));
         return;
     }
 
     k8s_sa_record_put_number(out, K8S_SA_RECORD_RAW + s->len);
     k8s_sa_record_put(out, s->data, s->len);
-}
-
-
-/* Only the form that Kubernetes writes, so that it comes out as it went in. */
-
-static int
-k8s_sa_record_put_uuid(k8s_sa_record_out_t *out, const k8s_sa_str_t *s)
-{
-    unsigned char         digits[32], uuid[16];
-    const unsigned char  *p;
-
-    if (s->len != K8S_SA_UUID_LEN) {
-        return 0;
-    }
-
-    p = s->data;
-
-    if (p[8] != '-' || p[13] != '-' || p[18] != '-' || p[23] != '-') {
-        return 0;
-    }
-
-    memcpy(digits, p, 8);
-    memcpy(digits + 8, p + 9, 4);
-    memcpy(digits + 12, p + 14, 4);
-    memcpy(digits + 16, p + 19, 4);
-    memcpy(digits + 20, p + 24, 12);
-
-    if (!k8s_sa_record_get_hex(digits, uuid)
-        || !k8s_sa_record_get_hex(digits + 8, uuid + 4)
-        || !k8s_sa_record_get_hex(digits + 16, uuid + 8)
-        || !k8s_sa_record_get_hex(digits + 24, uuid + 12))
-    {
-        return 0;
-    }
-
-    k8s_sa_record_put_number(out, K8S_SA_RECORD_UUID);
-    k8s_sa_record_put(out, uuid, sizeof(uuid));
-
-    return 1;
-}
-
-
-/*
- * Eight digits to four bytes, all at once; 0 if they are not all 0-9 and a-f,
- * which is seen by what the bytes are as digits again.
- */
-
-static int
-k8s_sa_record_get_hex(const unsigned char *p, unsigned char *data)
-{
-    uint32_t  bytes;
-    uint64_t  x, n, letters;
-
-    memcpy(&x, p, 8);
-    x = be64toh(x);
-
-    n = (x & K8S_SA_BYTES(0x0f)) + (x >> 6 & K8S_SA_BYTES(0x01)) * 9;
-    n &= K8S_SA_BYTES(0x0f);
-
-    letters = (n + K8S_SA_BYTES(6)) >> 4 & K8S_SA_BYTES(0x01);
-
-    if (x != n + K8S_SA_BYTES('0') + letters * ('a' - '0' - 10)) {
-        return 0;
-    }
-
-    n = (n | n >> 4) & UINT64_C(0x00ff00ff00ff00ff);
-    n = (n | n >> 8) & UINT64_C(0x0000ffff0000ffff);
-
-    bytes = htobe32((uint32_t) (n | n >> 16));
-    memcpy(data, &bytes, 4);
-
-    return 1;
 }
 
 
@@ -700,36 +609,17 @@ k8s_sa_record_get_field(k8s_sa_record_in_t *in, k8s_sa_record_out_t *out,
 static void
 k8s_sa_record_get_uuid(k8s_sa_record_in_t *in, k8s_sa_record_out_t *out)
 {
-    unsigned char        *p;
     const unsigned char  *uuid;
 
-    uuid = k8s_sa_record_get(in, 16);
+    uuid = k8s_sa_record_get(in, K8S_SA_UUID_LEN);
 
-    if (uuid == NULL || (size_t) (out->end - out->p) < K8S_SA_UUID_LEN) {
+    if (uuid == NULL || (size_t) (out->end - out->p) < K8S_SA_UUID_TEXT) {
         out->failed = 1;
         return;
     }
 
-    p = k8s_sa_record_put_hex(out->p, uuid, 4);
-    *p++ = '-';
-    p = k8s_sa_record_put_hex(p, uuid + 4, 2);
-    *p++ = '-';
-    p = k8s_sa_record_put_hex(p, uuid + 6, 2);
-    *p++ = '-';
-    p = k8s_sa_record_put_hex(p, uuid + 8, 2);
-    *p++ = '-';
-    out->p = k8s_sa_record_put_hex(p, uuid + 10, 6);
-}
-
-
-static unsigned char *
-k8s_sa_record_put_hex(unsigned char *p, const unsigned char *data, size_t len)
-{
-    for ( /* void */ ; len; len--, data++, p += 2) {
-        memcpy(p, &k8s_sa_record_hex[2 * *data], 2);
-    }
-
-    return p;
+    k8s_sa_uuid_write(out->p, uuid);
+    out->p += K8S_SA_UUID_TEXT;
 }
 
 

@@ -1,0 +1,26 @@
+/*
+ * UUIDs in the form that Kubernetes writes (RFC 9562 section 4, with small
+ * letters), and as 16 bytes.
+ */
+
+#ifndef K8S_SA_UUID_H
+#define K8S_SA_UUID_H
+
+
+#include "token/k8s_sa_base.h"
+
+
+#define K8S_SA_UUID_LEN    16
+#define K8S_SA_UUID_TEXT   36
+
+
+/* 1 if s is one in exactly this form: its K8S_SA_UUID_LEN bytes; otherwise 0. */
+
+int k8s_sa_uuid_read(unsigned char *uuid, const k8s_sa_str_t *s);
+
+/* Writes K8S_SA_UUID_TEXT bytes to p. */
+
+void k8s_sa_uuid_write(unsigned char *p, const unsigned char *uuid);
+
+
+#endif /* K8S_SA_UUID_H */
