@@ -440,7 +440,7 @@ sub many_keys {
     my %ratio;
     my @n = (1, 10, 100, 1000);
 
-    for (1 .. rounds(5)) {
+    for (1 .. rounds(9)) {
         module(keys_of("keys$_"), name => "keys$_") for @n;
 
         my $c = compare(1, map {

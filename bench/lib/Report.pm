@@ -102,6 +102,8 @@ run against the same nginx without the module, since absolute ones are noise on 
 core 0, one worker each; the load generators (wrk, 32 connections each) and upstreams are on core 1. CPU time is the kernel's account of the
 workers: what a worker that has the core for itself answers in a second is the inverse of it. Each figure is the median of several rounds,
 with new workers in each where a tenth matters, since two identical ones can differ by that.
+On a machine with neighbours, figures of CPU time move by hundredths from run to run, those of new tokens by a tenth: "plain to another
+plain" and the verification inside nginx tell what a run is worth.
 Instructions are counted by callgrind, and are the same each time; `t/bench/instructions.t` fails if they grow.
 
 ![requests per second, relative to plain nginx](throughput.svg)
