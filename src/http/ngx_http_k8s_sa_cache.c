@@ -69,10 +69,8 @@ typedef struct {
 static ngx_uint_t ngx_http_k8s_sa_cache_valid(ngx_http_k8s_sa_entry_t *entry);
 static ngx_uint_t ngx_http_k8s_sa_cache_begun(ngx_k8s_sa_issuer_t *issuer,
     int64_t issued);
-static int64_t ngx_http_k8s_sa_cache_notable(int64_t expires, int64_t issued,
-    int64_t warnafter);
 static void ngx_http_k8s_sa_cache_times(ngx_http_k8s_sa_facts_t *facts,
-    const k8s_sa_identity_t *identity);
+    int64_t expires, int64_t issued, int64_t warnafter);
 static ngx_http_k8s_sa_front_t *ngx_http_k8s_sa_cache_takes(
     ngx_http_k8s_sa_front_t *front, const u_char *key);
 static ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_entry(
@@ -236,28 +234,18 @@ ngx_http_k8s_sa_cache_begun(ngx_k8s_sa_issuer_t *issuer, int64_t issued)
 }
 
 
-/* when ngx_http_k8s_sa_count() has to look at these, at the earliest */
+/* "notable": when ngx_http_k8s_sa_count() has to look, at the earliest */
 
-static int64_t
-ngx_http_k8s_sa_cache_notable(int64_t expires, int64_t issued,
-    int64_t warnafter)
+static void
+ngx_http_k8s_sa_cache_times(ngx_http_k8s_sa_facts_t *facts, int64_t expires,
+    int64_t issued, int64_t warnafter)
 {
     int64_t  renewal;
 
     renewal = k8s_sa_identity_renewal(expires, issued);
 
-    return warnafter ? ngx_min(warnafter, renewal) : renewal;
-}
-
-
-static void
-ngx_http_k8s_sa_cache_times(ngx_http_k8s_sa_facts_t *facts,
-    const k8s_sa_identity_t *identity)
-{
-    facts->issued = identity->issued;
-    facts->notable = ngx_http_k8s_sa_cache_notable(identity->expires,
-                                                   identity->issued,
-                                                   identity->warnafter);
+    facts->issued = issued;
+    facts->notable = warnafter ? ngx_min(warnafter, renewal) : renewal;
 }
 
 
@@ -307,9 +295,8 @@ ngx_http_k8s_sa_cache_load(ngx_http_k8s_sa_main_conf_t *mcf,
         return NULL;
     }
 
-    facts.issued = head.issued;
-    facts.notable = ngx_http_k8s_sa_cache_notable(head.expires, head.issued,
-                                                  head.warnafter);
+    ngx_http_k8s_sa_cache_times(&facts, head.expires, head.issued,
+                                head.warnafter);
 
     if (facts.issuer->reviews) {
         return ngx_http_k8s_sa_cache_unpacked(&facts, &e, k8s_sa_key_kid(k),
@@ -349,7 +336,8 @@ ngx_http_k8s_sa_cache_add(ngx_http_k8s_sa_main_conf_t *mcf,
     facts.issuer = issuer;
     facts.key_id = key_id;
 
-    ngx_http_k8s_sa_cache_times(&facts, identity);
+    ngx_http_k8s_sa_cache_times(&facts, identity->expires, identity->issued,
+                                identity->warnafter);
 
     /* the last second of the leeway counts, as in k8s_sa_token_claims() */
 
@@ -402,7 +390,8 @@ ngx_http_k8s_sa_cache_reviewed(ngx_http_k8s_sa_main_conf_t *mcf,
     facts.key_id = local ? local->key_id : none;
     facts.expires = local ? ngx_min(local->expires, not_after) : not_after;
 
-    ngx_http_k8s_sa_cache_times(&facts, identity);
+    ngx_http_k8s_sa_cache_times(&facts, identity->expires, identity->issued,
+                                identity->warnafter);
 
     entry = ngx_http_k8s_sa_cache_copy(&facts, identity, mcf->front, pool);
     if (entry == NULL) {

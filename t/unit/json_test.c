@@ -98,6 +98,8 @@ every_byte_at_every_place(void **state)
                 assert_int_equal(n->plain, ch != 0x7f);
 
             } else {
+                assert_non_null(doc);
+
                 n = k8s_sa_json_first(doc, &doc->nodes[0]);
                 assert_int_equal(n->value.len, 23);
                 assert_int_equal(n->plain, 0);
