@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # Images of both sides, without a shell or anything else that they do not need:
 #
 #     docker build --target sidecar -t k8s-sa-sidecar .

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # make                        the module and the client, in build/
 # make NGINX_SRC=DIR          the same against an nginx source tree
 # make check                  unit tests

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * ngx_http_k8s_sa_module: checks Kubernetes service account tokens.
  *

@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: BSD-2-Clause
 
 # Measures the module against the same nginx without it, in one run, and
 # against what else Debian has for the job.  Prints tables, writes

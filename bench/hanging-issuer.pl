@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: BSD-2-Clause
 
 # How long requests with known keys take while a fetch of keys hangs, against
 # an nginx whose issuer answers: both at the same time, so that what else the

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Preloaded into a plain nginx: it makes the bare verification of one of the
  * tokens in VERIFY_DIR for each answer that it sends, and nothing else.  A check

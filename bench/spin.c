@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Preloaded into wrk and the upstream: they look for events again and again, by
  * turns, instead of sleeping.  To wake them up is work for the server's core, in

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Makes what the benchmark sends: a signing key, other keys for the JWK set,
  * and tokens as a 1.36 API server issues them to a pod, each with a jti of its

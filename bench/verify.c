@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Prints what the bare verification costs, in nanoseconds of CPU time a token:
  * each is verified once, and all again until that took SECONDS.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The least that a signature check is: OpenSSL's verification of the tokens in
  * DIR/tokens with the key in DIR/key.pem, the contexts prepared once.

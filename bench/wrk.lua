@@ -1,3 +1,5 @@
+-- SPDX-License-Identifier: BSD-2-Clause
+
 -- Sends the tokens of the file TOKENS in turn; with ONCE=1 each of them once.
 
 local ffi = require("ffi")

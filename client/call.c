@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>

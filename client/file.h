@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Files: tokens, keys and CA certificates, each read whole and bounded.
  */

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 #include <limits.h>
 #include <stdarg.h>
 #include <string.h>

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The command line: a table of options per command, as nginx has one of
  * directives per module.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Text for people: nothing that a token or a server says may reach the
  * terminal as anything but visible characters.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 #define _GNU_SOURCE    /* strptime(), timegm() */
 
 #include <stdlib.h>

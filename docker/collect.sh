@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
 #
 # Puts programs and the libraries that they need into a tree of their own, an
 # image's whole file system:

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * For the sidecar image, which has no shell: asks NGINX in the same container
  * for a page and succeeds if the answer is 200.

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # k8s_sa_allow: who may call, at every level, and whatever comes before.
 
 use strict;

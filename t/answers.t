@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # What a caller is told: the table of SPEC section 2.
 
 use strict;

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # What the token cache may never do.  There are two tables: a worker's own one,
 # with one place for a token, and the zone.  /own and /zone have the same issuer
 # in a k8s_sa_auth each: what one of them has put into that place is not for the

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # An identity is the same however it is found: by verification, in a worker's
 # own table, or in the zone, where it stays packed until somebody asks for it.
 # /own and /zone as in t/cache.t: what is under /own fills the one place that the

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # k8s_sa_token_file under load: NGINX as Service 1's sidecar puts the token on
 # each request, and its renewal, as the kubelet does it, loses none.
 

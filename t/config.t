@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # Every wrong configuration is refused with file, line and reason, and what is
 # right is accepted.
 

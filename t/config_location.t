@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # Directives of http, server and location: what each refuses.
 
 use strict;

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # token_review and token_review_cache: what is accepted, and what is refused
 # with which words.
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # Whatever our check accepts, a second implementation accepts, too: thousands
 # of tokens with one defect each, through k8s-sa-client verify and Crypt::JWT.
 #

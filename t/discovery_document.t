@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # What is taken from discovery documents and key sets, and what is refused:
 # one issuer a case, all of one mock server.
 

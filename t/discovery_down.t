@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # The issuer is not there: when nginx starts, later on, and when keys from disk
 # have to do.
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # Whatever an issuer does wrong, the keys that are there go on serving, the log
 # says what is wrong, and all is well when it stops.
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # Reloads, upgrades, and what runs out: keys that are at hand go on serving,
 # and those that must not are gone.
 

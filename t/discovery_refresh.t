@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # When keys are fetched again: refresh, Cache-Control, backoff, jitter.
 
 use strict;

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # Keys rotate while requests run: no valid token is refused at any moment, and
 # a token of a key that has gone is refused after the next fetch, however
 # often it was accepted before.

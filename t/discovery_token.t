@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # Our own token, and the TLS that it travels over: who gets it, when it is
 # read again, which certificates are accepted.
 

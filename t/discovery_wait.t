@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # Requests that come before the keys are there, or with a key that nobody
 # knows: they wait for one fetch, whoever makes it, and whatever becomes of it.
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # What docs/ says is what the sources have: lines of the error log, results,
 # directives, variables.
 

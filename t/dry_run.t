@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # k8s_sa_dry_run: decides and logs, and refuses nothing.
 
 use strict;

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # conf-examples/: each configuration is one that nginx takes, lets a request
 # through that it should, and refuses others.  (For those of external
 # authorization see external_auth.t, too.)

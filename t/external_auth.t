@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # External authorization, as others ask for it: Envoy, ingress-nginx, Traefik,
 # HAProxy.  None but nginx is in Debian, so what they send is sent here, byte by
 # byte, as their documentation and the examples in conf-examples/ say, and what

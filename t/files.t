@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # Key and token files that change while nginx runs: in place and as a ConfigMap
 # volume does it, to something good and to something broken.
 

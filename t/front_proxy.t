@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # k8s_sa_front_proxy_headers: what Kubernetes' own front proxy sends, byte by
 # byte, and nobody else can.
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # HTTP/3, where nginx and curl have it: tokens, refusals, and headers that a
 # client makes up.
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # An identity stays with its request: on kept-alive and pipelined connections,
 # among concurrent HTTP/2 streams, and with the token cache between them.
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # The error log: one line a refusal, with all that is known and no token, and
 # nothing that strangers could fill it with.
 

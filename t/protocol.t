@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # Requests of each shape: HTTP/1.0, HEAD, bodies, WebSocket, large tokens; with
 # debugging on, for what is in the log then.
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # Internal redirects: each location asks for its own token, and the upstream
 # gets one identity.
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # k8s_sa_require: values that must be there.
 
 use strict;

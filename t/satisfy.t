@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # Beside other ways to allow and refuse: satisfy, allow, auth_basic,
 # auth_request, limit_except.
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # Nobody can name himself: identity headers that a client sends never reach the
 # upstream, however they are written and whatever the location does.
 

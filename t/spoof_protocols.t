@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # The same over HTTP/2, to FastCGI and gRPC, and in subrequests.
 
 use strict;

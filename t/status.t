@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # k8s_sa_status: what an operator sees, as JSON and for Prometheus.
 
 use strict;

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # What the TokenReview API says of a token: every recorded answer, what the
 # local check has to do with it, and what happens if there is none.
 

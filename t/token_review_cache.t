@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # What is remembered of reviews, how long, and what serves while there are
 # none to be had.
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # Clients that go away, reloads, shutdowns and killed workers while reviews are
 # under way.
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # Many reviews at the same time: each token is asked for once, so many at once
 # and no more, on connections that are kept.
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # The same token in several workers at the same time: one of them asks.
 
 use strict;

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # Tokens through nginx: every recorded one, and generated ones for each
 # directive of k8s_sa_issuer that decides about them.
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # Reload, binary upgrade and a worker's crash while callers with tokens keep
 # calling: no request is lost.  Connections break only with the worker that had
 # them; what was on those is sent again.

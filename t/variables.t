@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # Variables: what each says of genuine tokens, where they can be read, and that
 # they are empty where there is no identity.
 

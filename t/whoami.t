@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # k8s_sa_whoami: who calls, as JSON, for others that have to know: as a
 # location, as auth_request's target in the same nginx and in another one.
 

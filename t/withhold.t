@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # The upstream does not see the caller's token, unless it is forwarded; other
 # credentials and other headers are left alone.
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 package LoopbackOnly;
 
 # Test::Nginx's server listens on every address of the machine, and knows no

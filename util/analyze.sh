@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
 #
 # Static analysis of all C code: clang-tidy (.clang-tidy says what is off, and
 # why), cppcheck and gcc -fanalyzer:

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
 
 # Measures the module and writes bench/README.md and bench/throughput.svg.
 # Installs what it needs; takes less than ten minutes.

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
 #
 # Includes point downward only: http > issuer > shared > net > token, and
 # src/token/ and the client know no nginx.  No file has 800 lines.  Speaks TAP.

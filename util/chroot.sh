@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
 #
 # Do the scripts work on a fresh Debian, from nothing?
 #
@@ -16,7 +17,7 @@ set -eu
 cd "$(dirname "$0")/.."
 . util/lib.sh
 
-[ $# != 0 ] || { sed -n '3,/^$/s/^# \?//p' "$0"; exit 2; }
+[ $# != 0 ] || { sed -n '4,/^$/s/^# \?//p' "$0"; exit 2; }
 [ "$(id -u)" = 0 ] || fail "has to be root, for chroot and its mounts"
 
 SUITE=$1

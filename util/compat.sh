@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
 #
 # Does it all build, and do the tests pass, with each nginx that Debian has?
 #

@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: BSD-2-Clause
 
 # Draws what util/dashboard.pl wrote: dashboard-svg.pl FILE >PICTURE.  Knows
 # the panels of conf-examples/grafana-dashboard.json, not all of Grafana's.

@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: BSD-2-Clause
 
 # What util/dashboard.sh runs: dashboard.pl DASHBOARD FILE puts NGINX under
 # load, lets Prometheus scrape it, asks Prometheus each expression of the

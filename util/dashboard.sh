@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
 #
 # Draws docs/dashboard.svg: what conf-examples/grafana-dashboard.json shows of
 # a real run.

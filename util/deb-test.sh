@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
 #
 # Builds the Debian packages, lets lintian look at them, installs them in a
 # fresh Debian, and sends requests through:

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
 #
 # Shows the main job: Service 2 behind NGINX with the module, called by
 # k8s-sa-client with genuine Kubernetes tokens and with bad ones.  Installs what

@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: BSD-2-Clause
 
 # What util/faults.sh runs: each fault under steady load with valid and with
 # invalid tokens.  Counts, for each, the valid ones that were refused and the

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
 #
 # Builds the fuzzers of t/fuzz/ and runs each for SECONDS:
 #

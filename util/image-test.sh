@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
 #
 # Builds the images of the Dockerfile and calls one with the other:
 #

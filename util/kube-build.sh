@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
 #
 # Builds a genuine kube-apiserver and kube-controller-manager 1.20 from Debian
 # 12's source package "kubernetes", with Debian 12's Go, and fetches its etcd

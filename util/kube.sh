@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
 #
 # A genuine Kubernetes API server 1.20 on loopback, with its controller manager
 # and etcd, for t/kube.
@@ -380,7 +381,7 @@ api | account | token | kubectl \
     esac
     ;;
 *)
-    sed -n '3,/^$/s/^# \?//p' "$0"
+    sed -n '4,/^$/s/^# \?//p' "$0"
     exit 2
     ;;
 esac

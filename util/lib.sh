@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # What the scripts in util/ share: telling what they do, installing what is
 # missing, taking a package from another Debian suite, and cleaning up.
 # Sourced by bash under set -eu, from the top of the tree.

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
 #
 # Shows that the unit tests can fail: takes one check of src/token/ out at a
 # time, in a copy of the tree, and expects a test to notice.  Prints a table;

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * What util/sanitize.sh links into nginx.  As functions and not in the
  * environment, which nginx does not hand on when it is upgraded.

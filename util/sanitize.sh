@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
 #
 # The suites with an nginx that is built, like the module, with the address,
 # leak and undefined behaviour sanitizers and with NGX_DEBUG_PALLOC, which makes

@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: BSD-2-Clause
 
 # What util/soak.sh runs: minutes of mixed load, each with a rotation of the
 # keys, a restart of the API server and a reload.  Memory and descriptors of

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
 #
 # Minutes of mixed load, each with a rotation of the keys, a restart of the API
 # server and a reload; memory and descriptors of the workers have to stay

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 package Bench;
 
 # What bench.pl measures with: servers on core 0, wrk on core 1, CPU time of

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 package Peers;
 
 # What else Debian has for the job: to verify the signature of an RS256 token,

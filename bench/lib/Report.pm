@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 package Report;
 
 # The tables, bench/README.md and the picture.

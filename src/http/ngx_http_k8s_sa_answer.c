@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 #include "http/ngx_http_k8s_sa.h"
 
 

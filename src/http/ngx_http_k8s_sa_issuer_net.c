@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 #include "http/ngx_http_k8s_sa_issuer_block.h"
 #include "issuer/ngx_k8s_sa_review.h"
 #include "token/k8s_sa_discovery.h"

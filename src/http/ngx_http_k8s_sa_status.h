@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * k8s_sa_status: what an operator wants to know, as JSON or for Prometheus.
  *

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * An issuer: who signs tokens, and the keys that check them.
  *

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 #include "issuer/ngx_k8s_sa_review_ask.h"
 #include "token/k8s_sa_record.h"
 #include "token/k8s_sa_review.h"

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * What the two files of TokenReview share: ngx_k8s_sa_review.c, who waits for
  * what, and ngx_k8s_sa_review_ask.c, the question and its answer.

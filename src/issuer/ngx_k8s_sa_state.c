@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 #include "issuer/ngx_k8s_sa_issuer.h"
 
 #include <jansson.h>

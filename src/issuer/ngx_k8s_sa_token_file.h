@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * A credential of our own in a file, read again when it changes: projected
  * tokens live for minutes.

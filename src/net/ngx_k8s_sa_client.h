@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 
 /*
  * An asynchronous HTTP/1.1 client on nginx's event loop: one exchange is one

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 
 /*
  * One connection to a server: opened, wrapped in TLS, used by one exchange at

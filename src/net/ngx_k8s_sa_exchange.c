@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 
 /*
  * The way of an exchange: address, connection, TLS, request, answer.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 
 /*
  * One exchange, and the client it belongs to: what ngx_k8s_sa_client.c

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 
 /*
  * HTTP/1.x responses: status line and headers are collected and parsed line

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 
 /*
  * An incremental, strict parser of HTTP/1.0 and HTTP/1.1 responses (RFC 9112)

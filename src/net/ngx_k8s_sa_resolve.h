@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 
 /*
  * From a URL's host to addresses: one resolution of one exchange.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 
 /*
  * How this machine resolves names, as far as pods need it: /etc/hosts

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 
 /*
  * TLS for the client, on OpenSSL directly: nginx's own wrapper lets every

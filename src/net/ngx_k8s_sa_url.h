@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 
 /*
  * Strict http:// and https:// URLs, for directives and for addresses learned

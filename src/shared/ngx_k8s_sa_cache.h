@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Verified tokens, and verdicts of the TokenReview API, in the shared zone.
  *

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Counters in the shared zone: added to and read without a lock, never reset
  * while the zone lives.

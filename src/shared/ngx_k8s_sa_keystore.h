@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Issuers' records in the shared zone: key sets as they were fetched, and who
  * fetches next.

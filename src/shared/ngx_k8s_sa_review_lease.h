@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Which worker asks the API server about a token, so that the others wait for
  * its verdict, in the cache, instead of asking as well.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The shared zone: what all workers know together, kept over reloads.
  *

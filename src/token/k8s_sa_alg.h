@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Signature algorithms: RFC 7518 section 3.1, RFC 8037 section 3.1.
  * There is no entry for "none" and none for HMAC, and there never will be.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Who is allowed: the patterns of k8s_sa_allow, looked up by identity.
  *

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The credentials of an Authorization header: RFC 6750 section 2.1.
  */

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Inside k8s_sa_token_claims(): what k8s_sa_claims.c, which decides, and
  * k8s_sa_claims_kubernetes.c, which knows Kubernetes' own claims, share.

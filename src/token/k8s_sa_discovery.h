@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The OIDC discovery document (OpenID Connect Discovery 1.0 section 3, as
  * kube-apiserver serves it: pkg/serviceaccount/openidmetadata.go).

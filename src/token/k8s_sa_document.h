@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * What key sets, discovery and TokenReview documents have in common: JSON
  * that came from an issuer, read with jansson.

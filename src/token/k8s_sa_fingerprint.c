@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Two steps.  NH (Black, Halevi, Krawczyk, Krovetz, Rogaway: UMAC, CRYPTO '99)
  * with words of 64 bits makes 128 bits of the message; a second time with the

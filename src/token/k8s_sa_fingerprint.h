@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * What caches know a token by: 16 bytes, made of the token and of a context,
  * the digest of what a verdict about it depends on.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * A strict JSON reader (RFC 8259) for the two small objects inside a token.
  *

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * One public key, inside src/token/ only: what the readers of PEM and JWK
  * make, and what a set keeps.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Public keys of one issuer: reading them, finding one, verifying with it.
  *

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Names as Kubernetes has them: apimachinery/pkg/util/validation.
  */

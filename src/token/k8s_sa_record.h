@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * An identity as a short sequence of bytes, for the shared token cache.
  *

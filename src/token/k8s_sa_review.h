@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * TokenReview documents: staging/src/k8s.io/api/authentication/v1/types.go.
  */

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The check of one token: a compact JWS (RFC 7515 section 7.1) with the
  * claims of a Kubernetes service account (SPEC section 3).

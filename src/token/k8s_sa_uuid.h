@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * UUIDs in the form that Kubernetes writes (RFC 9562 section 4, with small
  * letters), and as 16 bytes.

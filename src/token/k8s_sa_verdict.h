@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The outcome of a request's check: one per reason.  The table behind it
  * gives each the word of $k8s_sa_result and of the counters, and what the

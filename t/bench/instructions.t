@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # What a request costs, in instructions: this figure is the same on a busy
 # machine, so that a change that slows the common case down fails here.
 

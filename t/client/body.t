@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # What a server says cannot reach the terminal, nor forge a line of the log.
 
 use strict;

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # The calling loop: what the server sees, what is reported, the exit status.
 
 use strict;

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # inspect: what a token says, in words, without believing it.
 
 use strict;

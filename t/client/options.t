@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # The command line: what is wrong is said, with a hint, and exit status 2.
 
 use strict;

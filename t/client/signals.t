@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # SIGTERM and SIGINT end the client at once, whatever it waits for.
 
 use strict;

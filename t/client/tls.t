@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # TLS: the server is always verified; --ca adds to the system's CAs.
 
 use strict;

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # The token file: read before each request, and again after a 401.
 
 use strict;

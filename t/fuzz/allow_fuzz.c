@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * k8s_sa_allow: patterns, each on a line; behind 0xff user name, namespace,
  * name and groups of an identity, 0xff between.  Which patterns there are, and

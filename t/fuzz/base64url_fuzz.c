@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * base64url: what the decoder takes is what a decoder of one bit at a time
  * takes, and has one spelling only.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The Authorization header: what is cut off is the scheme and spaces.
  */

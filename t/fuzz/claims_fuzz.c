@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Header and claims: two bytes of policy, the header up to a line feed, the
  * claims.  The token is made of them here, so that the fuzzer sees JSON and

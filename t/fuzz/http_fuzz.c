@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * HTTP responses: two bytes choose the largest body and how the rest is cut
  * into pieces.  The answer does not depend on the pieces.

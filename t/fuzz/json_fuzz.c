@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The JSON reader beside jansson: whatever it takes, jansson takes with
  * JSON_REJECT_DUPLICATES, and both read the same values; what jansson alone

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * JWK sets, as an issuer or a file brings them.
  */

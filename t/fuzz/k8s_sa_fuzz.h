@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * What the fuzzers share: a check that ends the run, numbers out of the input,
  * and what must be true of every identity.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * What must be true of a token that the check accepts, whatever it is: looked
  * up anew with jansson, by the words of SPEC section 3.

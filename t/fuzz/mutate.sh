@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
 #
 # Shows that the fuzzers can fail: takes one check out at a time, in a copy of
 # the tree, and gives the fuzzer a minute to notice.  The exit status is not 0

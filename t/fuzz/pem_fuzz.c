@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * PEM files: the first byte chooses between a file as it is and a block of the
  * rest as DER, so that the fuzzer sees that and not base64.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Records of the shared cache.  The first byte chooses: 0, a record as it is,
  * maybe damaged; otherwise an identity of the rest, whose fields are ended by

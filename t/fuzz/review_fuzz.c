@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * TokenReview: one byte chooses the audiences; then the answer.  The same
  * bytes as a token of the question, which nobody has looked at before.

@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: BSD-2-Clause
 #
 # seeds.pl DIR: what the fuzzers begin with, DIR/NAME/ for each, out of
 # t/fixtures/.  Of PEM there is little; openssl(1) makes more, new keys each

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Whole tokens: two bytes of policy, then what a request brings.  Nobody has
  * the private keys of the recorded tokens, so what verifies must be one of

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # Keys from the discovery of a genuine API server.
 
 use strict;

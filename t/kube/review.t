@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # Token reviews by a genuine API server: what it accepts and refuses, what is
 # deleted meanwhile, who may ask, and what happens while it is not there.
 #

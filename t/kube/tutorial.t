@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 # docs/tutorial.md, step by step, against a real API server and with its
 # tokens: each step's outcome.  There is no kubelet; what it would run runs
 # here, with the configuration that kubectl applied and the tokens that the API

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 package K8sSa;
 
 # Tokens, keys and configuration for the suites.

@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: BSD-2-Clause
 
 # Answers, and what is accepted as one: SPEC 4 and 7, issue 3 point 9.
 

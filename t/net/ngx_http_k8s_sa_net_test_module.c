@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 
 /*
  * Runs exchanges of src/net/ from requests and prints what came of them.

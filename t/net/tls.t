@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: BSD-2-Clause
 
 # Who is on the other end: SPEC 4, 7 and DESIGN decision 8.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: BSD-2-Clause
 
 # The token cache: entries, times, eviction, and the bound on refused tokens.
 

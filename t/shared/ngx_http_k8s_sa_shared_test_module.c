@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Makes the operations of src/shared/ reachable through URIs, for t/shared:
  *

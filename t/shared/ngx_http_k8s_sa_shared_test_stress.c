@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The test module's rougher operations: death, random load, timing; and the
  * check of the whole zone that follows them.

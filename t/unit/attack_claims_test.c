@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Attacks in the claims: each token is signed by the right key, and right but
  * for one thing.  The first rows show that it is that thing which matters.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Attacks with the wrong algorithm, the wrong key or the wrong size, and with
  * bytes that are no text.

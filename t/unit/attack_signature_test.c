@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Forged and misshapen signatures.  RSA paddings are made by hand and signed
  * with the raw private key: what a verifier lets through here, an attacker

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Attacks on a token's shape, its header and the choice of its key.  Tokens
  * are signed by the right key and right but for one thing, wherever the

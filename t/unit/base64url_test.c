@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Strict base64url: one spelling for each sequence of bytes.
  */

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Claims as text, for $k8s_sa_claim_NAME and $k8s_sa_claims: what a header or
  * a log line may take, and nothing that breaks out of it.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Discovery documents and key sets: what real API servers serve, and what
  * must not be believed.

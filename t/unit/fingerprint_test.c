@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * What caches know a token by, against the same sums made with OpenSSL's big
  * numbers, and for the two ways in which a product of two words is made.

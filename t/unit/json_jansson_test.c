@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The strict JSON reader beside jansson, which reads everything else: both
  * must see the same in the tables' texts and in mutations of real claims.

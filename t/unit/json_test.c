@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The strict JSON reader: what is and what is not JSON for us, values, bounds.
  */

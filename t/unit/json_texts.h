@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * What is JSON for a token, and what is not: for json_test.c and
  * json_jansson_test.c.

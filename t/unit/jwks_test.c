@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * JWK sets (RFC 7517): which keys are taken, which are passed over, and how a
  * token's key is found among them.

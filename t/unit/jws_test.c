@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The JWS examples of RFC 7515, RFC 7520 and RFC 8037.  Each is verified over
  * its signed part, and as a whole where its payload is JSON.  Those with an

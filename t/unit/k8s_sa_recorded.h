@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The recorded answers of real API servers under t/fixtures/: status line,
  * headers and the undecoded body of each, and what INDEX.txt says of it.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * What the unit tests share: files, base64url, keys that are made anew in each
  * run (nothing secret is in the tree), tokens signed with them, and the whole

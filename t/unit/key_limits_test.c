@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * What keys may be: limits and reasons of PEM and JWK, what a failed addition
  * leaves behind, and what others' errors must not change.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Reading keys: PEM as kube-apiserver takes it, what is refused, and
  * Kubernetes' own kid.  JWK sets are in jwks_test.c.

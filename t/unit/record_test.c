@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Records of identities: what goes in comes out, whatever it is, and nothing
  * that a record may hold makes the reader leave its bounds.

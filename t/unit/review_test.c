@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * TokenReview: what is asked, and what is made of the answers, recorded ones
  * of real API servers and others that must not be believed.

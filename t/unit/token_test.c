@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * Every token that real API servers gave out, checked at the time it was
  * reviewed, and our verdicts and identities beside theirs.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
 /*
  * The table behind the verdicts: what callers, logs and counters see.
  */

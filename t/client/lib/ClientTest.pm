@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 package ClientTest;
 
 # Runs k8s-sa-client against servers on the loopback address.  Everything is

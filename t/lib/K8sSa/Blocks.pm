@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 package K8sSa::Blocks;
 
 # What the suites in Test::Nginx's format share.  Each block has these issuers

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 package K8sSa::Callgrind;
 
 # How many instructions a request costs: one nginx process in callgrind, which

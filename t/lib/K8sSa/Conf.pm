@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 package K8sSa::Conf;
 
 # What "nginx -t" says of a configuration.

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 package K8sSa::Example;
 
 # Configurations of conf-examples/ as they stand there; only addresses, keys

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 package K8sSa::Http;
 
 # Requests, byte by byte: nothing is added, changed or followed.

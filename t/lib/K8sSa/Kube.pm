@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 package K8sSa::Kube;
 
 # A genuine API server for a suite, by util/kube.sh: it comes up with the first

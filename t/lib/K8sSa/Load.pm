@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 package K8sSa::Load;
 
 # Many requests at the same time, and requests that go on in the background

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 package K8sSa::MockApi;
 
 # An API server on loopback that answers TokenReviews as it is told, and

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 package K8sSa::MockDns;
 
 # A name server on loopback.  set(NAME => [ ADDRESS ... ]) with IPv4 addresses;

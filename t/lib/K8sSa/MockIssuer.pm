@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 package K8sSa::MockIssuer;
 
 # Issuers on loopback that do what a suite tells them, and remember who asked

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 package K8sSa::Nginx;
 
 # nginx in a directory of its own on free loopback ports, for suites that need

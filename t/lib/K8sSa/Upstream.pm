@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 package K8sSa::Upstream;
 
 # Upstreams that answer with what they received.

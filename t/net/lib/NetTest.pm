@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 package NetTest;
 
 # nginx with the test module, mock servers and certificates for t/net/*.t.

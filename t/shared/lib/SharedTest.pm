@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
 package SharedTest;
 
 # nginx with the test module on the loopback address: started, asked, reloaded
