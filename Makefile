@@ -93,7 +93,8 @@ NGINX_TREE  = $(BUILD)/nginx
 NGINX_STAMP = $(BUILD)/nginx.configured
 
 $(NGINX_STAMP): config Makefile $(wildcard $(NGINX_SRC)/conf_flags) \
-                src/token src/net src/shared src/issuer src/http
+                src/token src/net src/shared src/issuer src/http \
+                src/conf src/status
 	rm -rf $(NGINX_TREE) $@
 	mkdir -p $(NGINX_TREE)
 	@test -d $(NGINX_SRC)/auto || { echo "no nginx sources in" \

@@ -202,7 +202,7 @@ ngx_http_k8s_sa_init_process(ngx_cycle_t *cycle)
 {
     ngx_uint_t                      i;
     ngx_http_k8s_sa_main_conf_t    *mcf;
-    ngx_http_k8s_sa_issuer_ref_t  **ref;
+    ngx_http_k8s_sa_named_issuer_t  **ref;
 
     mcf = ngx_http_k8s_sa_worker_conf(cycle);
     if (mcf == NULL) {
@@ -226,7 +226,7 @@ ngx_http_k8s_sa_exit_process(ngx_cycle_t *cycle)
 {
     ngx_uint_t                      i;
     ngx_http_k8s_sa_main_conf_t    *mcf;
-    ngx_http_k8s_sa_issuer_ref_t  **ref;
+    ngx_http_k8s_sa_named_issuer_t  **ref;
 
     mcf = ngx_http_k8s_sa_worker_conf(cycle);
     if (mcf == NULL) {

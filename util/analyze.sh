@@ -36,7 +36,7 @@ KNOWN=(
         clang-analyzer-core.NullDereference"
 
     # *cf is put back before the variable goes
-    "cppcheck src/http/ngx_http_k8s_sa_issuer_block.c autoVariables"
+    "cppcheck src/conf/ngx_http_k8s_sa_conf_issuer.c autoVariables"
 )
 
 NGINX_INCLUDES=(

@@ -8,7 +8,7 @@ set -eu
 cd "$(dirname "$0")/.."
 shopt -s nullglob
 
-ROOMS=(token net shared issuer http)        # from the bottom up
+ROOMS=(token net shared issuer http conf)   # from the bottom up
 MAX_LINES=800
 
 N=0
@@ -56,6 +56,10 @@ for i in "${!ROOMS[@]}"; do
     result "src/$room includes nothing from above it" \
         "$(includes "$(names_of "${ROOMS[@]:i+1}")" src/"$room"/*.[ch])"
 done
+
+result "src/status includes nothing of src/conf, nor the others of it" \
+    "$(includes "$(names_of conf)" src/status/*.[ch]; \
+       includes "$(names_of status)" $(printf "src/%s/*.[ch] " "${ROOMS[@]}"))"
 
 result "client/ includes nothing above src/token" \
     "$(includes "$(names_of "${ROOMS[@]:1}")" client/*.[ch])"

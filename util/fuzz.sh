@@ -26,12 +26,12 @@ JOBS=${JOBS:-$(($(nproc) < 2 ? 1 : 2))}
 declare -A MAX_LEN=(
     [allow]=2048 [base64url]=512 [bearer]=128 [claims]=12400
     [discovery]=4096 [http]=20000 [json]=12400 [jwks]=8192 [pem]=8192
-    [record]=8192 [review]=8192 [token]=16500
+    [packed]=8192 [token_review]=8192 [token]=16500
 )
 
 declare -A DICT=(
-    [claims]=json [discovery]=json [json]=json [jwks]=json [review]=json
-    [allow]=allow [http]=http [pem]=pem [record]=record
+    [claims]=json [discovery]=json [json]=json [jwks]=json [token_review]=json
+    [allow]=allow [http]=http [pem]=pem [packed]=packed
 )
 
 

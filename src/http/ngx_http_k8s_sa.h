@@ -32,19 +32,19 @@ typedef struct {
 
     u_char                    *file;       /* of its block, or of the first */
     ngx_uint_t                 line;       /* k8s_sa_auth until that is read */
-} ngx_http_k8s_sa_issuer_ref_t;
+} ngx_http_k8s_sa_named_issuer_t;
 
 
 /* the issuers of a k8s_sa_auth directive */
 
 typedef struct {
-    ngx_array_t                issuers;    /* ngx_http_k8s_sa_issuer_ref_t * */
+    ngx_array_t                issuers;    /* ngx_http_k8s_sa_named_issuer_t * */
     u_char                     digest[NGX_K8S_SA_DIGEST_LEN];   /* of all that
                                               they decide by, except keys */
 } ngx_http_k8s_sa_auth_t;
 
 
-typedef struct ngx_http_k8s_sa_entry_s  ngx_http_k8s_sa_entry_t;
+typedef struct ngx_http_k8s_sa_front_entry_s  ngx_http_k8s_sa_front_entry_t;
 typedef struct ngx_http_k8s_sa_front_s  ngx_http_k8s_sa_front_t;
 typedef struct ngx_http_k8s_sa_reviewed_s  ngx_http_k8s_sa_reviewed_t;
 typedef struct ngx_http_k8s_sa_withheld_s  ngx_http_k8s_sa_withheld_t;
@@ -55,7 +55,7 @@ typedef struct {
     ssize_t                    zone_size;
     ngx_k8s_sa_zone_t         *zone;       /* NULL without issuers */
 
-    ngx_array_t                issuers;    /* ngx_http_k8s_sa_issuer_ref_t * */
+    ngx_array_t                issuers;    /* ngx_http_k8s_sa_named_issuer_t * */
     ngx_array_t                auths;      /* ngx_http_k8s_sa_auth_t * */
     ngx_http_k8s_sa_front_t   *front;      /* this worker's token cache */
     ngx_array_t                watches;    /* ngx_k8s_sa_watch_t * */
@@ -143,7 +143,7 @@ typedef struct {
     k8s_sa_identity_t         *identity;   /* NULL: unknown, or not asked for,
                                               see ngx_http_k8s_sa_identity() */
     ngx_k8s_sa_issuer_t       *issuer;     /* that decided, or NULL */
-    ngx_http_k8s_sa_entry_t   *entry;      /* owner of the identity, or NULL */
+    ngx_http_k8s_sa_front_entry_t   *entry;      /* owner of the identity, or NULL */
     ngx_str_t                  detail;     /* more about a refusal, or empty */
 
     ngx_http_k8s_sa_pause_t   *pause;      /* NULL: not needed so far */
@@ -185,11 +185,11 @@ char *ngx_http_k8s_sa_set_header(ngx_conf_t *cf, ngx_command_t *cmd,
 
 /* The reference to an issuer, made if it is not there yet; NULL: no memory. */
 
-ngx_http_k8s_sa_issuer_ref_t *ngx_http_k8s_sa_issuer_ref(ngx_conf_t *cf,
+ngx_http_k8s_sa_named_issuer_t *ngx_http_k8s_sa_named_issuer(ngx_conf_t *cf,
     ngx_str_t *name);
 
 
-/* ngx_http_k8s_sa_issuer_block.c: k8s_sa_issuer NAME { ... } */
+/* ngx_http_k8s_sa_conf_issuer.c: k8s_sa_issuer NAME { ... } */
 
 char *ngx_http_k8s_sa_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
@@ -199,15 +199,15 @@ char *ngx_http_k8s_sa_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
  */
 
 ngx_int_t ngx_http_k8s_sa_issuer_complete(ngx_conf_t *cf,
-    ngx_http_k8s_sa_issuer_ref_t *ref);
+    ngx_http_k8s_sa_named_issuer_t *ref);
 
 
 /*
- * ngx_http_k8s_sa_digest.c: sets issuer->ref.digest and issuer->digest; then
+ * ngx_http_k8s_sa_conf_digest.c: sets issuer->ref.digest and issuer->digest; then
  * auth->digest, when all issuers have theirs.
  */
 
-ngx_int_t ngx_http_k8s_sa_issuer_digest(ngx_http_k8s_sa_issuer_ref_t *ref);
+ngx_int_t ngx_http_k8s_sa_issuer_digest(ngx_http_k8s_sa_named_issuer_t *ref);
 ngx_int_t ngx_http_k8s_sa_auth_digest(ngx_http_k8s_sa_auth_t *auth);
 
 
@@ -321,7 +321,7 @@ void ngx_http_k8s_sa_forget(ngx_http_k8s_sa_ctx_t *ctx);
 
 
 /*
- * ngx_http_k8s_sa_cache.c: verified tokens, in this worker and in the zone.
+ * ngx_http_k8s_sa_front.c: verified tokens, in this worker and in the zone.
  *
  * An entry is owned by whoever holds a reference to it.  What a hit looks at
  * comes first, and all strings are in the entry.  One that is for this request
@@ -330,7 +330,7 @@ void ngx_http_k8s_sa_forget(ngx_http_k8s_sa_ctx_t *ctx);
  * the kernel need next.
  */
 
-struct ngx_http_k8s_sa_entry_s {
+struct ngx_http_k8s_sa_front_entry_s {
     ngx_uint_t                 refs;
     ngx_http_k8s_sa_front_t   *front;      /* NULL: it is the request's own */
     ngx_http_k8s_sa_auth_t    *auth;
@@ -360,10 +360,10 @@ struct ngx_http_k8s_sa_entry_s {
  * taken into this worker's table is from pool, the request's.
  */
 
-ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_find(
+ngx_http_k8s_sa_front_entry_t *ngx_http_k8s_sa_front_find(
     ngx_http_k8s_sa_main_conf_t *mcf, ngx_http_k8s_sa_auth_t *auth,
     const u_char *key);
-ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_load(
+ngx_http_k8s_sa_front_entry_t *ngx_http_k8s_sa_front_load(
     ngx_http_k8s_sa_main_conf_t *mcf, ngx_http_k8s_sa_auth_t *auth,
     const u_char *key, ngx_pool_t *pool);
 
@@ -373,7 +373,7 @@ ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_load(
  * to follow, load and add leave it out of the worker's table.
  */
 
-ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_add(
+ngx_http_k8s_sa_front_entry_t *ngx_http_k8s_sa_front_add(
     ngx_http_k8s_sa_main_conf_t *mcf, ngx_http_k8s_sa_auth_t *auth,
     const u_char *key, ngx_k8s_sa_issuer_t *issuer, const u_char *key_id,
     const k8s_sa_identity_t *identity, ngx_pool_t *pool);
@@ -384,13 +384,13 @@ ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_add(
  * the epoch.  Returns as add.
  */
 
-ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_reviewed(
+ngx_http_k8s_sa_front_entry_t *ngx_http_k8s_sa_front_reviewed(
     ngx_http_k8s_sa_main_conf_t *mcf, ngx_http_k8s_sa_auth_t *auth,
     const u_char *key, ngx_k8s_sa_issuer_t *issuer,
-    ngx_http_k8s_sa_entry_t *local, const k8s_sa_identity_t *identity,
+    ngx_http_k8s_sa_front_entry_t *local, const k8s_sa_identity_t *identity,
     ngx_msec_t fresh, int64_t not_after, ngx_pool_t *pool);
 
-void ngx_http_k8s_sa_cache_release(ngx_http_k8s_sa_entry_t *entry);
+void ngx_http_k8s_sa_front_release(ngx_http_k8s_sa_front_entry_t *entry);
 
 /*
  * Who the request is from, unpacked into its pool when that is needed; or only
@@ -405,7 +405,7 @@ k8s_sa_str_t *ngx_http_k8s_sa_identity_field(ngx_http_request_t *r,
 
 /* Makes the worker's table; it goes with the configuration. */
 
-ngx_int_t ngx_http_k8s_sa_cache_init(ngx_conf_t *cf,
+ngx_int_t ngx_http_k8s_sa_front_init(ngx_conf_t *cf,
     ngx_http_k8s_sa_main_conf_t *mcf);
 
 

@@ -140,7 +140,7 @@ ngx_http_k8s_sa_wait(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
 {
     ngx_uint_t                      i;
     ngx_http_k8s_sa_pause_t        *pause;
-    ngx_http_k8s_sa_issuer_ref_t  **ref;
+    ngx_http_k8s_sa_named_issuer_t  **ref;
 
     if (!ctx->review_due
         && (ctx->verdict == K8S_SA_VERDICT_OK || ctx->lacking == 0))

@@ -53,14 +53,14 @@ ngx_http_k8s_sa_check(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
         ngx_k8s_sa_cache_key(mcf->zone, lcf->auth->digest, &ctx->token,
                              ctx->key);
 
-        ctx->entry = ngx_http_k8s_sa_cache_find(mcf, lcf->auth, ctx->key);
+        ctx->entry = ngx_http_k8s_sa_front_find(mcf, lcf->auth, ctx->key);
 
         if (ctx->entry) {
             ngx_http_k8s_sa_known(ctx);
             return NGX_OK;
         }
 
-        ctx->entry = ngx_http_k8s_sa_cache_load(mcf, lcf->auth, ctx->key,
+        ctx->entry = ngx_http_k8s_sa_front_load(mcf, lcf->auth, ctx->key,
                                                 r->pool);
     }
 
@@ -125,7 +125,7 @@ ngx_http_k8s_sa_check_keys(ngx_http_request_t *r,
         return ngx_http_k8s_sa_explain(r, ctx, &id, &err);
     }
 
-    ctx->entry = ngx_http_k8s_sa_cache_add(mcf, lcf->auth, ctx->key,
+    ctx->entry = ngx_http_k8s_sa_front_add(mcf, lcf->auth, ctx->key,
                                            ctx->issuer,
                                            k8s_sa_key_id(t->key), &id,
                                            r->pool);
@@ -143,7 +143,7 @@ void
 ngx_http_k8s_sa_forget(ngx_http_k8s_sa_ctx_t *ctx)
 {
     if (ctx->entry) {
-        ngx_http_k8s_sa_cache_release(ctx->entry);
+        ngx_http_k8s_sa_front_release(ctx->entry);
     }
 
     ctx->entry = NULL;
@@ -217,7 +217,7 @@ ngx_http_k8s_sa_decide(ngx_http_k8s_sa_loc_conf_t *lcf, k8s_sa_token_t *t,
     ngx_uint_t                      i, round;
     k8s_sa_verdict_e                verdict, best;
     ngx_k8s_sa_issuer_t            *issuer;
-    ngx_http_k8s_sa_issuer_ref_t  **ref;
+    ngx_http_k8s_sa_named_issuer_t  **ref;
 
     best = K8S_SA_UNKNOWN_ISSUER;
     ref = lcf->auth->issuers.elts;

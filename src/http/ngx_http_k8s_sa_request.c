@@ -157,7 +157,7 @@ ngx_http_k8s_sa_ctx_cleanup(void *data)
 static void
 ngx_http_k8s_sa_entry_cleanup(void *data)
 {
-    ngx_http_k8s_sa_cache_release(data);
+    ngx_http_k8s_sa_front_release(data);
 }
 
 

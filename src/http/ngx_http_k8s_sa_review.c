@@ -81,7 +81,7 @@ ngx_http_k8s_sa_review_any(ngx_http_request_t *r,
     ngx_k8s_sa_issuer_t            *issuer, *refused;
     ngx_http_k8s_sa_pause_t        *pause;
     ngx_k8s_sa_review_result_t      result, refusal;
-    ngx_http_k8s_sa_issuer_ref_t  **ref;
+    ngx_http_k8s_sa_named_issuer_t  **ref;
 
     refused = NULL;
     ngx_memzero(&refusal, sizeof(ngx_k8s_sa_review_result_t));
@@ -201,12 +201,12 @@ ngx_http_k8s_sa_review_accept(ngx_http_request_t *r,
     ngx_http_k8s_sa_auth_t *auth, ngx_http_k8s_sa_ctx_t *ctx,
     k8s_sa_identity_t *id, ngx_msec_t fresh)
 {
-    ngx_http_k8s_sa_entry_t      *entry;
+    ngx_http_k8s_sa_front_entry_t      *entry;
     ngx_http_k8s_sa_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_k8s_sa_module);
 
-    entry = ngx_http_k8s_sa_cache_reviewed(mcf, auth, ctx->key, ctx->issuer,
+    entry = ngx_http_k8s_sa_front_reviewed(mcf, auth, ctx->key, ctx->issuer,
                                            ctx->entry, id, fresh,
                                            ctx->pause->question.not_after,
                                            r->pool);
@@ -215,7 +215,7 @@ ngx_http_k8s_sa_review_accept(ngx_http_request_t *r,
     }
 
     if (ctx->entry) {
-        ngx_http_k8s_sa_cache_release(ctx->entry);
+        ngx_http_k8s_sa_front_release(ctx->entry);
     }
 
     ctx->entry = entry;

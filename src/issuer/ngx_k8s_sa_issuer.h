@@ -76,7 +76,7 @@ struct ngx_k8s_sa_issuer_s {
     unsigned                 private_ca:1; /* ssl_trusted_certificate is set */
 
     ngx_k8s_sa_zone_t       *zone;
-    ngx_k8s_sa_issuer_ref_t  ref;
+    ngx_k8s_sa_record_ref_t  ref;
     u_char                   digest[NGX_K8S_SA_DIGEST_LEN];   /* of all that
                                             decides about a token, except keys
                                             and time */

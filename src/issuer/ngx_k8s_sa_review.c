@@ -2,7 +2,7 @@
 
 #include "issuer/ngx_k8s_sa_review_ask.h"
 #include "shared/ngx_k8s_sa_review_lease.h"
-#include "token/k8s_sa_record.h"
+#include "token/k8s_sa_packed.h"
 
 
 #define NGX_K8S_SA_REVIEW_WAITING  1024
@@ -194,7 +194,7 @@ ngx_k8s_sa_review_unpack(ngx_k8s_sa_cache_entry_t *e, ngx_pool_t *pool,
 
     case NGX_K8S_SA_CACHE_REVIEWED:
 
-        size = k8s_sa_record_size(e->data, e->len);
+        size = k8s_sa_packed_size(e->data, e->len);
 
         if (size == 0 || e->verdict != K8S_SA_VERDICT_OK) {
             return NGX_DECLINED;
@@ -207,7 +207,7 @@ ngx_k8s_sa_review_unpack(ngx_k8s_sa_cache_entry_t *e, ngx_pool_t *pool,
             return NGX_ERROR;
         }
 
-        return k8s_sa_record_unpack(result->identity, e->data, e->len, p, size)
+        return k8s_sa_identity_unpack(result->identity, e->data, e->len, p, size)
                == K8S_SA_OK ? NGX_OK : NGX_DECLINED;
 
     default:

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include "issuer/ngx_k8s_sa_review_ask.h"
-#include "token/k8s_sa_record.h"
-#include "token/k8s_sa_review.h"
+#include "token/k8s_sa_packed.h"
+#include "token/k8s_sa_token_review.h"
 
 
 #define NGX_K8S_SA_REVIEW_RETRY    100   /* ms, doubled with each try */
@@ -51,7 +51,7 @@ ngx_k8s_sa_review_send(ngx_k8s_sa_review_t *review)
 
     ngx_k8s_sa_review_audiences(review, &audiences, &n);
 
-    body.data = (u_char *) k8s_sa_review_request(&token, audiences, n,
+    body.data = (u_char *) k8s_sa_token_review_request(&token, audiences, n,
                                                  &body.len);
     if (body.data == NULL) {
         return NGX_ERROR;
@@ -270,7 +270,7 @@ ngx_k8s_sa_review_parsed(ngx_k8s_sa_review_t *review,
 {
     size_t                       n;
     k8s_sa_error_t               err;
-    k8s_sa_review_t              answer;
+    k8s_sa_token_review_t              answer;
     const k8s_sa_str_t          *audiences;
     ngx_k8s_sa_review_result_t   result;
 
@@ -279,7 +279,7 @@ ngx_k8s_sa_review_parsed(ngx_k8s_sa_review_t *review,
     ngx_memzero(&result, sizeof(ngx_k8s_sa_review_result_t));
     err.text[0] = '\0';
 
-    result.verdict = k8s_sa_review_parse(&answer, res->body.data,
+    result.verdict = k8s_sa_token_review_parse(&answer, res->body.data,
                                          res->body.len, audiences, n, &err);
     switch (result.verdict) {
 
@@ -295,7 +295,7 @@ ngx_k8s_sa_review_parsed(ngx_k8s_sa_review_t *review,
 
     default:
         ngx_k8s_sa_review_failed(review, err.text, 0);
-        k8s_sa_review_free(&answer);
+        k8s_sa_token_review_free(&answer);
         return;
     }
 
@@ -307,7 +307,7 @@ ngx_k8s_sa_review_parsed(ngx_k8s_sa_review_t *review,
     ngx_k8s_sa_review_store(review, &result);
     ngx_k8s_sa_review_done(review, &result);
 
-    k8s_sa_review_free(&answer);
+    k8s_sa_token_review_free(&answer);
 }
 
 
@@ -356,7 +356,7 @@ ngx_k8s_sa_review_store(ngx_k8s_sa_review_t *review,
 
         e.kind = NGX_K8S_SA_CACHE_REVIEWED;
         e.data = record;
-        e.len = k8s_sa_record_pack(record, sizeof(record), result->identity);
+        e.len = k8s_sa_identity_pack(record, sizeof(record), result->identity);
 
     } else {
         fresh = reviews->failed;

@@ -52,7 +52,7 @@ ngx_k8s_sa_cache_lookup(ngx_k8s_sa_zone_t *zone, const u_char *key, time_t now,
 {
     uint32_t             block;
     ngx_k8s_sa_list_t   *list;
-    ngx_k8s_sa_entry_t  *entry;
+    ngx_k8s_sa_cache_node_t  *entry;
     ngx_k8s_sa_place_t   place;
 
     ngx_k8s_sa_zone_lock(zone);
@@ -85,7 +85,7 @@ ngx_k8s_sa_cache_lookup(ngx_k8s_sa_zone_t *zone, const u_char *key, time_t now,
     ngx_memcpy(e->key_id, entry->key_id, K8S_SA_KEY_ID_LEN);
 
     place.block = block;
-    place.offset = NGX_K8S_SA_ENTRY_DATA;
+    place.offset = NGX_K8S_SA_CACHE_NODE_DATA;
 
     ngx_k8s_sa_blocks_read(zone, &place, buf, entry->len);
 
@@ -122,7 +122,7 @@ ngx_k8s_sa_cache_insert(ngx_k8s_sa_zone_t *zone, const u_char *key, time_t now,
     ngx_int_t            rc;
     ngx_uint_t           n, share;
     ngx_k8s_sa_list_t   *list;
-    ngx_k8s_sa_entry_t  *entry;
+    ngx_k8s_sa_cache_node_t  *entry;
     ngx_k8s_sa_place_t   place;
 
     rc = NGX_DECLINED;
@@ -130,7 +130,7 @@ ngx_k8s_sa_cache_insert(ngx_k8s_sa_zone_t *zone, const u_char *key, time_t now,
     list = ngx_k8s_sa_cache_list(zone, e->kind);
     share = zone->sh->nblocks / NGX_K8S_SA_CACHE_SHARE;
 
-    n = ngx_k8s_sa_blocks_for(NGX_K8S_SA_ENTRY_DATA, e->len);
+    n = ngx_k8s_sa_blocks_for(NGX_K8S_SA_CACHE_NODE_DATA, e->len);
 
     ngx_k8s_sa_zone_lock(zone);
 
@@ -177,7 +177,7 @@ ngx_k8s_sa_cache_insert(ngx_k8s_sa_zone_t *zone, const u_char *key, time_t now,
     ngx_memcpy(entry->key_id, e->key_id, K8S_SA_KEY_ID_LEN);
 
     place.block = block;
-    place.offset = NGX_K8S_SA_ENTRY_DATA;
+    place.offset = NGX_K8S_SA_CACHE_NODE_DATA;
 
     ngx_k8s_sa_blocks_write(zone, &place, e->data, e->len);
 
@@ -236,7 +236,7 @@ static uint32_t
 ngx_k8s_sa_cache_find(ngx_k8s_sa_zone_t *zone, const u_char *key)
 {
     uint32_t             block;
-    ngx_k8s_sa_entry_t  *entry;
+    ngx_k8s_sa_cache_node_t  *entry;
 
     block = *ngx_k8s_sa_cache_bucket(zone, key);
 
@@ -266,7 +266,7 @@ static void
 ngx_k8s_sa_cache_link(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_list_t *list,
     uint32_t block)
 {
-    ngx_k8s_sa_entry_t  *entry;
+    ngx_k8s_sa_cache_node_t  *entry;
 
     entry = &zone->blocks[block].entry;
 
@@ -288,7 +288,7 @@ static void
 ngx_k8s_sa_cache_unlink(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_list_t *list,
     uint32_t block)
 {
-    ngx_k8s_sa_entry_t  *entry;
+    ngx_k8s_sa_cache_node_t  *entry;
 
     entry = &zone->blocks[block].entry;
 
@@ -313,7 +313,7 @@ ngx_k8s_sa_cache_remove(ngx_k8s_sa_zone_t *zone, uint32_t block)
 {
     uint32_t            *link;
     ngx_k8s_sa_list_t   *list;
-    ngx_k8s_sa_entry_t  *entry;
+    ngx_k8s_sa_cache_node_t  *entry;
 
     entry = &zone->blocks[block].entry;
     list = ngx_k8s_sa_cache_list(zone, entry->kind);
@@ -329,7 +329,7 @@ ngx_k8s_sa_cache_remove(ngx_k8s_sa_zone_t *zone, uint32_t block)
     ngx_k8s_sa_cache_unlink(zone, list, block);
 
     list->entries--;
-    list->blocks -= ngx_k8s_sa_blocks_for(NGX_K8S_SA_ENTRY_DATA, entry->len);
+    list->blocks -= ngx_k8s_sa_blocks_for(NGX_K8S_SA_CACHE_NODE_DATA, entry->len);
 
     ngx_k8s_sa_blocks_free(zone, block);
 }

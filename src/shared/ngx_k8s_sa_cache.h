@@ -48,7 +48,7 @@ typedef struct {
     u_char                   key_id[K8S_SA_KEY_ID_LEN];   /* that verified,
                                           or zeroes */
     size_t                   len;
-    u_char                  *data;     /* k8s_sa_record_pack()ed identity; for
+    u_char                  *data;     /* k8s_sa_identity_pack()ed identity; for
                                           refused ones any text or nothing */
 } ngx_k8s_sa_cache_entry_t;
 

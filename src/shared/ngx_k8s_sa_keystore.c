@@ -16,33 +16,33 @@
 
 
 static ngx_k8s_sa_record_t *ngx_k8s_sa_keystore_lock(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_issuer_ref_t *ref);
+    ngx_k8s_sa_record_ref_t *ref);
 static ngx_int_t ngx_k8s_sa_keystore_attach(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_issuer_ref_t *ref);
+    ngx_k8s_sa_record_ref_t *ref);
 static ngx_int_t ngx_k8s_sa_keystore_find(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_issuer_ref_t *ref);
+    ngx_k8s_sa_record_ref_t *ref);
 static void ngx_k8s_sa_keystore_take(ngx_k8s_sa_record_t *rec,
-    ngx_k8s_sa_issuer_ref_t *ref);
+    ngx_k8s_sa_record_ref_t *ref);
 static ngx_int_t ngx_k8s_sa_keystore_reserve(ngx_k8s_sa_zone_t *zone,
     ngx_uint_t n, ngx_atomic_uint_t cycle);
 static ngx_k8s_sa_record_t *ngx_k8s_sa_keystore_alloc(
     ngx_k8s_sa_zone_t *zone);
 static ngx_k8s_sa_record_t *ngx_k8s_sa_keystore_slot(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_issuer_ref_t *ref);
+    ngx_k8s_sa_record_ref_t *ref);
 static void ngx_k8s_sa_keystore_drop(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_record_t *rec);
 static ngx_uint_t ngx_k8s_sa_keystore_same(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_record_t *rec, const ngx_k8s_sa_keys_t *keys);
 static ngx_int_t ngx_k8s_sa_keystore_replace(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_issuer_ref_t *ref, ngx_k8s_sa_record_t *rec,
+    ngx_k8s_sa_record_ref_t *ref, ngx_k8s_sa_record_t *rec,
     const ngx_k8s_sa_keys_t *keys);
 
 
 ngx_int_t
 ngx_k8s_sa_keystore_register(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_issuer_ref_t *ref)
+    ngx_k8s_sa_record_ref_t *ref)
 {
-    ngx_k8s_sa_issuer_ref_t  **p;
+    ngx_k8s_sa_record_ref_t  **p;
 
     p = ngx_array_push(&zone->issuers);
     if (p == NULL) {
@@ -57,7 +57,7 @@ ngx_k8s_sa_keystore_register(ngx_k8s_sa_zone_t *zone,
 
 ngx_int_t
 ngx_k8s_sa_keystore_attach_all(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_issuer_ref_t **refs, ngx_uint_t n, ngx_atomic_uint_t cycle)
+    ngx_k8s_sa_record_ref_t **refs, ngx_uint_t n, ngx_atomic_uint_t cycle)
 {
     ngx_uint_t  i, missing;
 
@@ -89,7 +89,7 @@ ngx_k8s_sa_keystore_attach_all(ngx_k8s_sa_zone_t *zone,
 
 static ngx_int_t
 ngx_k8s_sa_keystore_attach(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_issuer_ref_t *ref)
+    ngx_k8s_sa_record_ref_t *ref)
 {
     ngx_k8s_sa_sh_t      *sh;
     ngx_k8s_sa_record_t  *rec;
@@ -126,7 +126,7 @@ ngx_k8s_sa_keystore_attach(ngx_k8s_sa_zone_t *zone,
 /* NGX_OK, or NGX_DECLINED: the issuer has no record. */
 
 static ngx_int_t
-ngx_k8s_sa_keystore_find(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_issuer_ref_t *ref)
+ngx_k8s_sa_keystore_find(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_ref_t *ref)
 {
     ngx_k8s_sa_record_t  *rec;
 
@@ -147,7 +147,7 @@ ngx_k8s_sa_keystore_find(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_issuer_ref_t *ref)
 
 static void
 ngx_k8s_sa_keystore_take(ngx_k8s_sa_record_t *rec,
-    ngx_k8s_sa_issuer_ref_t *ref)
+    ngx_k8s_sa_record_ref_t *ref)
 {
     rec->cycle = ngx_max(rec->cycle, ref->cycle);
     rec->used = ngx_time();
@@ -193,7 +193,7 @@ ngx_k8s_sa_keystore_reserve(ngx_k8s_sa_zone_t *zone, ngx_uint_t n,
  */
 
 static ngx_k8s_sa_record_t *
-ngx_k8s_sa_keystore_slot(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_issuer_ref_t *ref)
+ngx_k8s_sa_keystore_slot(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_ref_t *ref)
 {
     ngx_k8s_sa_record_t  *rec, *oldest;
 
@@ -258,7 +258,7 @@ ngx_k8s_sa_keystore_alloc(ngx_k8s_sa_zone_t *zone)
 /* The lock, and the record; or neither if there is no memory for it. */
 
 static ngx_k8s_sa_record_t *
-ngx_k8s_sa_keystore_lock(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_issuer_ref_t *ref)
+ngx_k8s_sa_keystore_lock(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_ref_t *ref)
 {
     ngx_k8s_sa_zone_lock(zone);
 
@@ -315,7 +315,7 @@ ngx_k8s_sa_keystore_reap(ngx_k8s_sa_zone_t *zone, ngx_atomic_uint_t cycle,
 
 ngx_int_t
 ngx_k8s_sa_keystore_state(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_issuer_ref_t *ref, ngx_k8s_sa_key_state_t *state)
+    ngx_k8s_sa_record_ref_t *ref, ngx_k8s_sa_key_state_t *state)
 {
     ngx_k8s_sa_record_t  *rec;
 
@@ -354,7 +354,7 @@ ngx_k8s_sa_keystore_state(ngx_k8s_sa_zone_t *zone,
 
 
 ngx_int_t
-ngx_k8s_sa_keystore_load(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_issuer_ref_t *ref,
+ngx_k8s_sa_keystore_load(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_ref_t *ref,
     ngx_k8s_sa_keys_t *keys, ngx_log_t *log)
 {
     size_t                keys_len, issuer_len;
@@ -436,7 +436,7 @@ ngx_k8s_sa_keystore_load(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_issuer_ref_t *ref,
 
 ngx_int_t
 ngx_k8s_sa_keystore_lease(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_issuer_ref_t *ref, ngx_msec_t duration, ngx_msec_t *wait)
+    ngx_k8s_sa_record_ref_t *ref, ngx_msec_t duration, ngx_msec_t *wait)
 {
     ngx_int_t             rc;
     ngx_k8s_sa_record_t  *rec;
@@ -471,7 +471,7 @@ ngx_k8s_sa_keystore_lease(ngx_k8s_sa_zone_t *zone,
 
 void
 ngx_k8s_sa_keystore_release(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_issuer_ref_t *ref)
+    ngx_k8s_sa_record_ref_t *ref)
 {
     ngx_k8s_sa_record_t  *rec;
 
@@ -490,7 +490,7 @@ ngx_k8s_sa_keystore_release(ngx_k8s_sa_zone_t *zone,
 
 ngx_int_t
 ngx_k8s_sa_keystore_store(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_issuer_ref_t *ref, const ngx_k8s_sa_keys_t *keys,
+    ngx_k8s_sa_record_ref_t *ref, const ngx_k8s_sa_keys_t *keys,
     ngx_msec_t refresh)
 {
     time_t                now;
@@ -578,7 +578,7 @@ ngx_k8s_sa_keystore_same(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_t *rec,
 
 static ngx_int_t
 ngx_k8s_sa_keystore_replace(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_issuer_ref_t *ref, ngx_k8s_sa_record_t *rec,
+    ngx_k8s_sa_record_ref_t *ref, ngx_k8s_sa_record_t *rec,
     const ngx_k8s_sa_keys_t *keys)
 {
     uint32_t             first, old;
@@ -641,7 +641,7 @@ ngx_k8s_sa_keystore_replace(ngx_k8s_sa_zone_t *zone,
 
 
 ngx_int_t
-ngx_k8s_sa_keystore_fail(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_issuer_ref_t *ref,
+ngx_k8s_sa_keystore_fail(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_ref_t *ref,
     const u_char *text, size_t len, ngx_msec_t retry)
 {
     size_t                i;
@@ -688,7 +688,7 @@ done:
 
 ngx_int_t
 ngx_k8s_sa_keystore_force(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_issuer_ref_t *ref, ngx_msec_t interval, ngx_msec_t *wait)
+    ngx_k8s_sa_record_ref_t *ref, ngx_msec_t interval, ngx_msec_t *wait)
 {
     ngx_int_t             rc;
     ngx_msec_int_t        passed;

@@ -41,7 +41,7 @@ typedef struct {
     ngx_k8s_sa_record_t  *record;
     ngx_atomic_uint_t     serial;
     ngx_atomic_uint_t     cycle;
-} ngx_k8s_sa_issuer_ref_t;
+} ngx_k8s_sa_record_ref_t;
 
 
 /* What is read of a record without a lock comes first. */
@@ -84,7 +84,7 @@ struct ngx_k8s_sa_record_s {
  */
 
 ngx_int_t ngx_k8s_sa_keystore_register(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_issuer_ref_t *ref);
+    ngx_k8s_sa_record_ref_t *ref);
 
 
 /*
@@ -130,7 +130,7 @@ typedef struct {
 /* NGX_OK, or NGX_ERROR: no memory for the record. */
 
 ngx_int_t ngx_k8s_sa_keystore_state(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_issuer_ref_t *ref, ngx_k8s_sa_key_state_t *state);
+    ngx_k8s_sa_record_ref_t *ref, ngx_k8s_sa_key_state_t *state);
 
 
 typedef struct {
@@ -149,7 +149,7 @@ typedef struct {
  */
 
 ngx_int_t ngx_k8s_sa_keystore_load(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_issuer_ref_t *ref, ngx_k8s_sa_keys_t *keys, ngx_log_t *log);
+    ngx_k8s_sa_record_ref_t *ref, ngx_k8s_sa_keys_t *keys, ngx_log_t *log);
 
 
 /*
@@ -160,12 +160,12 @@ ngx_int_t ngx_k8s_sa_keystore_load(ngx_k8s_sa_zone_t *zone,
  */
 
 ngx_int_t ngx_k8s_sa_keystore_lease(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_issuer_ref_t *ref, ngx_msec_t duration, ngx_msec_t *wait);
+    ngx_k8s_sa_record_ref_t *ref, ngx_msec_t duration, ngx_msec_t *wait);
 
 /* Gives the lease back without a result; nothing if it is not ours. */
 
 void ngx_k8s_sa_keystore_release(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_issuer_ref_t *ref);
+    ngx_k8s_sa_record_ref_t *ref);
 
 /*
  * For whom the lease is held: puts a set that was checked in place of the old
@@ -178,7 +178,7 @@ void ngx_k8s_sa_keystore_release(ngx_k8s_sa_zone_t *zone,
  */
 
 ngx_int_t ngx_k8s_sa_keystore_store(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_issuer_ref_t *ref, const ngx_k8s_sa_keys_t *keys,
+    ngx_k8s_sa_record_ref_t *ref, const ngx_k8s_sa_keys_t *keys,
     ngx_msec_t refresh);
 
 /*
@@ -189,7 +189,7 @@ ngx_int_t ngx_k8s_sa_keystore_store(ngx_k8s_sa_zone_t *zone,
  */
 
 ngx_int_t ngx_k8s_sa_keystore_fail(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_issuer_ref_t *ref, const u_char *text, size_t len,
+    ngx_k8s_sa_record_ref_t *ref, const u_char *text, size_t len,
     ngx_msec_t retry);
 
 /*
@@ -200,7 +200,7 @@ ngx_int_t ngx_k8s_sa_keystore_fail(ngx_k8s_sa_zone_t *zone,
  */
 
 ngx_int_t ngx_k8s_sa_keystore_force(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_issuer_ref_t *ref, ngx_msec_t interval, ngx_msec_t *wait);
+    ngx_k8s_sa_record_ref_t *ref, ngx_msec_t interval, ngx_msec_t *wait);
 
 
 #endif /* NGX_K8S_SA_KEYSTORE_H */

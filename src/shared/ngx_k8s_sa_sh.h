@@ -36,7 +36,7 @@ typedef struct {
     u_char                key[NGX_K8S_SA_CACHE_KEY_LEN];
     u_char                key_id[K8S_SA_KEY_ID_LEN];
     u_char                data[1];
-} ngx_k8s_sa_entry_t;
+} ngx_k8s_sa_cache_node_t;
 
 
 /* The first block of a key set. */
@@ -51,7 +51,7 @@ typedef struct {
 
 union ngx_k8s_sa_block_u {
     uint32_t              chain;           /* of a free one: the next */
-    ngx_k8s_sa_entry_t    entry;
+    ngx_k8s_sa_cache_node_t    entry;
     ngx_k8s_sa_set_t      set;
     u_char                bytes[NGX_K8S_SA_BLOCK_SIZE];
 };
@@ -59,7 +59,7 @@ union ngx_k8s_sa_block_u {
 
 /* Where data begins in a first block and in those after it. */
 
-#define NGX_K8S_SA_ENTRY_DATA  offsetof(ngx_k8s_sa_entry_t, data)
+#define NGX_K8S_SA_CACHE_NODE_DATA  offsetof(ngx_k8s_sa_cache_node_t, data)
 #define NGX_K8S_SA_SET_DATA    offsetof(ngx_k8s_sa_set_t, data)
 #define NGX_K8S_SA_PART_DATA   sizeof(uint32_t)
 
@@ -156,7 +156,7 @@ ngx_uint_t ngx_k8s_sa_lease_held(ngx_pid_t owner, ngx_msec_t msec);
 /* With the lock held; after touching, except for the first one. */
 
 ngx_int_t ngx_k8s_sa_keystore_attach_all(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_issuer_ref_t **refs, ngx_uint_t n, ngx_atomic_uint_t cycle);
+    ngx_k8s_sa_record_ref_t **refs, ngx_uint_t n, ngx_atomic_uint_t cycle);
 void ngx_k8s_sa_keystore_reap(ngx_k8s_sa_zone_t *zone,
     ngx_atomic_uint_t cycle, time_t idle);
 

@@ -63,7 +63,7 @@ ngx_k8s_sa_zone_add(ngx_conf_t *cf, ngx_str_t *name, size_t size, void *tag)
     }
 
     if (ngx_array_init(&zone->issuers, cf->pool, 4,
-                       sizeof(ngx_k8s_sa_issuer_ref_t *))
+                       sizeof(ngx_k8s_sa_record_ref_t *))
         != NGX_OK)
     {
         return NULL;

@@ -46,7 +46,7 @@ typedef struct {
     uint32_t                  *buckets;
     k8s_sa_fingerprint_key_t  *token_key;  /* of the zone's secret */
     ngx_shm_zone_t            *shm_zone;
-    ngx_array_t                issuers;    /* of ngx_k8s_sa_issuer_ref_t * */
+    ngx_array_t                issuers;    /* of ngx_k8s_sa_record_ref_t * */
 } ngx_k8s_sa_zone_t;
 
 

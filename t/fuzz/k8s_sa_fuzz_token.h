@@ -13,7 +13,7 @@
 
 #include "token/k8s_sa_base64url.h"
 #include "token/k8s_sa_name.h"
-#include "token/k8s_sa_record.h"
+#include "token/k8s_sa_packed.h"
 #include "token/k8s_sa_token.h"
 
 #include <jansson.h>
@@ -353,22 +353,22 @@ fuzz_check_record(k8s_sa_identity_t *id)
 
     static unsigned char  packed[K8S_SA_RECORD_MAX];
 
-    len = k8s_sa_record_pack(packed, sizeof(packed), id);
+    len = k8s_sa_identity_pack(packed, sizeof(packed), id);
 
     if (len == 0) {
         return;
     }
 
-    fuzz_check(k8s_sa_record_pack(packed, len - 1, id) == 0);
-    fuzz_check(k8s_sa_record_pack(packed, len, id) == len);
+    fuzz_check(k8s_sa_identity_pack(packed, len - 1, id) == 0);
+    fuzz_check(k8s_sa_identity_pack(packed, len, id) == len);
 
     record = fuzz_copy(packed, len);
-    size = k8s_sa_record_size(record, len);
+    size = k8s_sa_packed_size(record, len);
     text = malloc(size ? size : 1);
     fuzz_check(text != NULL);
 
     memset(&copy, 0xa5, sizeof(copy));
-    fuzz_check(k8s_sa_record_unpack(&copy, record, len, text, size)
+    fuzz_check(k8s_sa_identity_unpack(&copy, record, len, text, size)
                == K8S_SA_OK);
 
     kid = id->kid;

@@ -126,9 +126,9 @@ mutate token "signature" token/k8s_sa_jws.c \
     's/switch \((k8s_sa_key_verify\(.*?signature\.len\))\)/switch ($1 | 1)/s'
 mutate token "size" token/k8s_sa_jws.c 's/len > K8S_SA_TOKEN_MAX/len > 99999/'
 
-mutate record "end of the record" token/k8s_sa_record.c \
+mutate packed "end of the record" token/k8s_sa_packed.c \
     's/\(uint64_t\) \(in->end - in->p\) < len/0/'
-mutate record "room" token/k8s_sa_record.c \
+mutate packed "room" token/k8s_sa_packed.c \
     's/out->failed \|\| \(size_t\) \(out->end - out->p\) < len/out->failed/'
 
 mutate jwks "small keys" token/k8s_sa_key.c \
@@ -142,7 +142,7 @@ mutate pem "leak of a block" token/k8s_sa_pem.c \
 
 mutate discovery "control characters" token/k8s_sa_discovery.c \
     's/!k8s_sa_str_is_clean\(&value\)/0/'
-mutate review "control characters" token/k8s_sa_review.c \
+mutate token_review "control characters" token/k8s_sa_token_review.c \
     's/!k8s_sa_str_is_clean\(&s\)/0/'
 
 mutate http "largest chunk" net/ngx_k8s_sa_http_parse.c \

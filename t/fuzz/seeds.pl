@@ -130,7 +130,7 @@ for my $file (glob 't/fixtures/*/{openid,tokenreview,tokenrequest,misc}/*.http')
     my $body = body($answer);
 
     seed('http', "\0\x3f", $answer);
-    seed('review', $file =~ /two/ ? "\x02" : "\x01", $body)
+    seed('token_review', $file =~ /two/ ? "\x02" : "\x01", $body)
         if $file =~ m{/tokenreview/} && $body =~ /"TokenReview"/;
     seed('discovery', $body) if $body =~ /"jwks_uri"/;
     seed('jwks', $body) if $body =~ /"keys"/;
@@ -217,7 +217,7 @@ for my $kind (@kinds) {
 
 # records: an identity of fields, and nothing
 
-seed('record', "\x01\xff\xff", "\0" x 24, join "\xff",
+seed('packed', "\x01\xff\xff", "\0" x 24, join "\xff",
      'system:serviceaccount:mytest:service1', 'mytest', 'service1',
      '16fe82e9-96c6-4087-94e7-e4c53dfaa6f5',
      "system:serviceaccounts\nsystem:serviceaccounts:mytest\n"
@@ -226,4 +226,4 @@ seed('record', "\x01\xff\xff", "\0" x 24, join "\xff",
      . "authentication.kubernetes.io/credential-id\tJTI=a\nx\ty\n",
      'pod1', '32eca69f-1b10-42a1-809c-b3a49caf497b', "\xfe", "\xfe", "\xfe",
      'https://kubernetes.default.svc', 'service2', 'a');
-seed('record', "\0\x02\0\0\0\0", "\0" x 14);
+seed('packed', "\0\x02\0\0\0\0", "\0" x 14);

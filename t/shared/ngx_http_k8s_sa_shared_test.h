@@ -17,7 +17,7 @@
 
 typedef struct {
     ngx_str_t                 name;
-    ngx_k8s_sa_issuer_ref_t   ref;
+    ngx_k8s_sa_record_ref_t   ref;
 } ngx_http_k8s_sa_shared_test_issuer_t;
 
 
@@ -32,7 +32,7 @@ typedef struct {
 typedef struct {
     ngx_http_request_t       *request;
     ngx_k8s_sa_zone_t        *zone;
-    ngx_k8s_sa_issuer_ref_t  *ref;     /* of the argument "issuer" */
+    ngx_k8s_sa_record_ref_t  *ref;     /* of the argument "issuer" */
     ngx_buf_t                *out;
 } ngx_http_k8s_sa_shared_test_t;
 

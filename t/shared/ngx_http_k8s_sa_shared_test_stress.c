@@ -113,7 +113,7 @@ ngx_http_k8s_sa_shared_test_check_lists(ngx_k8s_sa_zone_t *zone, u_char *seen)
     ngx_uint_t           i, n, entries, blocks;
     const char          *problem;
     ngx_k8s_sa_list_t   *list;
-    ngx_k8s_sa_entry_t  *entry;
+    ngx_k8s_sa_cache_node_t  *entry;
 
     for (i = 0; i < NGX_K8S_SA_LISTS; i++) {
         list = &zone->sh->lists[i];
@@ -141,7 +141,7 @@ ngx_http_k8s_sa_shared_test_check_lists(ngx_k8s_sa_zone_t *zone, u_char *seen)
                 return problem;
             }
 
-            if (n != ngx_k8s_sa_blocks_for(NGX_K8S_SA_ENTRY_DATA, entry->len))
+            if (n != ngx_k8s_sa_blocks_for(NGX_K8S_SA_CACHE_NODE_DATA, entry->len))
             {
                 return "length of an entry";
             }

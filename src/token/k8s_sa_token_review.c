@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#include "token/k8s_sa_review.h"
+#include "token/k8s_sa_token_review.h"
 #include "token/k8s_sa_discovery.h"
 #include "token/k8s_sa_document.h"
 #include "token/k8s_sa_name.h"
@@ -20,7 +20,7 @@
 typedef struct {
     json_t             *root;
     char               *text;      /* the reason, or groups and extra */
-} k8s_sa_review_document_t;
+} k8s_sa_token_review_document_t;
 
 
 /* Single values of user.extra: authentication/serviceaccount/util.go */
@@ -29,36 +29,36 @@ typedef struct {
     const char         *key;
     const char         *prefix;
     size_t              offset;    /* of the identity's field */
-} k8s_sa_review_extra_t;
+} k8s_sa_token_review_extra_t;
 
 
-static k8s_sa_verdict_e k8s_sa_review_status(k8s_sa_review_t *r,
+static k8s_sa_verdict_e k8s_sa_token_review_status(k8s_sa_token_review_t *r,
     const json_t *status, const k8s_sa_str_t *audiences, size_t n,
     k8s_sa_error_t *err);
-static int k8s_sa_review_reason(k8s_sa_review_t *r, const json_t *error);
-static k8s_sa_verdict_e k8s_sa_review_user(k8s_sa_review_t *r,
+static int k8s_sa_token_review_reason(k8s_sa_token_review_t *r, const json_t *error);
+static k8s_sa_verdict_e k8s_sa_token_review_user(k8s_sa_token_review_t *r,
     const json_t *user, k8s_sa_error_t *err);
-static k8s_sa_verdict_e k8s_sa_review_user_members(const json_t *user,
+static k8s_sa_verdict_e k8s_sa_token_review_user_members(const json_t *user,
     k8s_sa_error_t *err);
-static int k8s_sa_review_lists(k8s_sa_review_t *r, const json_t *user,
+static int k8s_sa_token_review_lists(k8s_sa_token_review_t *r, const json_t *user,
     k8s_sa_error_t *err);
-static size_t k8s_sa_review_lists_size(const json_t *groups, json_t *extra);
-static char *k8s_sa_review_copy(char *dst, const json_t *string);
-static void k8s_sa_review_extra(k8s_sa_identity_t *id, const json_t *extra);
-static void k8s_sa_review_account(k8s_sa_identity_t *id);
-static k8s_sa_verdict_e k8s_sa_review_audience(k8s_sa_identity_t *id,
+static size_t k8s_sa_token_review_lists_size(const json_t *groups, json_t *extra);
+static char *k8s_sa_token_review_copy(char *dst, const json_t *string);
+static void k8s_sa_token_review_extra(k8s_sa_identity_t *id, const json_t *extra);
+static void k8s_sa_token_review_account(k8s_sa_identity_t *id);
+static k8s_sa_verdict_e k8s_sa_token_review_audience(k8s_sa_identity_t *id,
     const json_t *list, const k8s_sa_str_t *audiences, size_t n,
     k8s_sa_error_t *err);
-static const json_t *k8s_sa_review_find(const json_t *list,
+static const json_t *k8s_sa_token_review_find(const json_t *list,
     const k8s_sa_str_t *audience);
-static k8s_sa_verdict_e k8s_sa_review_string(const json_t *string,
+static k8s_sa_verdict_e k8s_sa_token_review_string(const json_t *string,
     k8s_sa_error_t *err);
-static k8s_sa_verdict_e k8s_sa_review_list(const json_t *list,
+static k8s_sa_verdict_e k8s_sa_token_review_list(const json_t *list,
     k8s_sa_error_t *err);
-static json_t *k8s_sa_review_member(const json_t *object, const char *name);
+static json_t *k8s_sa_token_review_member(const json_t *object, const char *name);
 
 
-static const k8s_sa_review_extra_t  k8s_sa_review_extras[] = {
+static const k8s_sa_token_review_extra_t  k8s_sa_token_review_extras[] = {
     { "authentication.kubernetes.io/pod-name", "",
       offsetof(k8s_sa_identity_t, pod) },
     { "authentication.kubernetes.io/pod-uid", "",
@@ -72,11 +72,11 @@ static const k8s_sa_review_extra_t  k8s_sa_review_extras[] = {
 };
 
 #define K8S_SA_REVIEW_EXTRAS                                                  \
-    (sizeof(k8s_sa_review_extras) / sizeof(k8s_sa_review_extras[0]))
+    (sizeof(k8s_sa_token_review_extras) / sizeof(k8s_sa_token_review_extras[0]))
 
 
 char *
-k8s_sa_review_request(const k8s_sa_str_t *token,
+k8s_sa_token_review_request(const k8s_sa_str_t *token,
     const k8s_sa_str_t *audiences, size_t n, size_t *len)
 {
     int      rc;
@@ -127,18 +127,18 @@ k8s_sa_review_request(const k8s_sa_str_t *token,
 
 
 k8s_sa_verdict_e
-k8s_sa_review_parse(k8s_sa_review_t *r, const void *data, size_t len,
+k8s_sa_token_review_parse(k8s_sa_token_review_t *r, const void *data, size_t len,
     const k8s_sa_str_t *audiences, size_t n, k8s_sa_error_t *err)
 {
     json_t                    *root, *status;
     const char                *kind, *version;
     k8s_sa_str_t               username;
     k8s_sa_verdict_e           verdict;
-    k8s_sa_review_document_t  *document;
+    k8s_sa_token_review_document_t  *document;
 
-    memset(r, 0, sizeof(k8s_sa_review_t));
+    memset(r, 0, sizeof(k8s_sa_token_review_t));
 
-    document = calloc(1, sizeof(k8s_sa_review_document_t));
+    document = calloc(1, sizeof(k8s_sa_token_review_document_t));
     if (document == NULL) {
         k8s_sa_error_set(err, "out of memory");
         return K8S_SA_REVIEW_FAILED;
@@ -166,14 +166,14 @@ k8s_sa_review_parse(k8s_sa_review_t *r, const void *data, size_t len,
         return K8S_SA_REVIEW_FAILED;
     }
 
-    status = k8s_sa_review_member(root, "status");
+    status = k8s_sa_token_review_member(root, "status");
 
     if (!json_is_object(status)) {
         k8s_sa_error_set(err, "\"status\" is missing or not an object");
         return K8S_SA_REVIEW_FAILED;
     }
 
-    verdict = k8s_sa_review_status(r, status, audiences, n, err);
+    verdict = k8s_sa_token_review_status(r, status, audiences, n, err);
 
     if (verdict != K8S_SA_VERDICT_OK) {
         username = r->identity.username;
@@ -189,14 +189,14 @@ k8s_sa_review_parse(k8s_sa_review_t *r, const void *data, size_t len,
 
 
 static k8s_sa_verdict_e
-k8s_sa_review_status(k8s_sa_review_t *r, const json_t *status,
+k8s_sa_token_review_status(k8s_sa_token_review_t *r, const json_t *status,
     const k8s_sa_str_t *audiences, size_t n, k8s_sa_error_t *err)
 {
     const json_t      *authenticated, *error;
     k8s_sa_verdict_e   verdict;
 
-    authenticated = k8s_sa_review_member(status, "authenticated");
-    error = k8s_sa_review_member(status, "error");
+    authenticated = k8s_sa_token_review_member(status, "authenticated");
+    error = k8s_sa_token_review_member(status, "error");
 
     if ((authenticated && !json_is_boolean(authenticated))
         || (error && !json_is_string(error)))
@@ -207,7 +207,7 @@ k8s_sa_review_status(k8s_sa_review_t *r, const json_t *status,
 
     if (!json_is_true(authenticated)) {
 
-        if (k8s_sa_review_reason(r, error) != K8S_SA_OK) {
+        if (k8s_sa_token_review_reason(r, error) != K8S_SA_OK) {
             k8s_sa_error_set(err, "out of memory");
             return K8S_SA_REVIEW_FAILED;
         }
@@ -223,24 +223,24 @@ k8s_sa_review_status(k8s_sa_review_t *r, const json_t *status,
         return K8S_SA_REVIEW_FAILED;
     }
 
-    verdict = k8s_sa_review_user(r, k8s_sa_review_member(status, "user"),
+    verdict = k8s_sa_token_review_user(r, k8s_sa_token_review_member(status, "user"),
                                  err);
     if (verdict != K8S_SA_VERDICT_OK) {
         return verdict;
     }
 
-    return k8s_sa_review_audience(&r->identity,
-                                  k8s_sa_review_member(status, "audiences"),
+    return k8s_sa_token_review_audience(&r->identity,
+                                  k8s_sa_token_review_member(status, "audiences"),
                                   audiences, n, err);
 }
 
 
 static int
-k8s_sa_review_reason(k8s_sa_review_t *r, const json_t *error)
+k8s_sa_token_review_reason(k8s_sa_token_review_t *r, const json_t *error)
 {
     char                      *p;
     size_t                     len;
-    k8s_sa_review_document_t  *document;
+    k8s_sa_token_review_document_t  *document;
 
     len = json_string_length(error);
 
@@ -271,18 +271,18 @@ k8s_sa_review_reason(k8s_sa_review_t *r, const json_t *error)
 
 
 static k8s_sa_verdict_e
-k8s_sa_review_user(k8s_sa_review_t *r, const json_t *user,
+k8s_sa_token_review_user(k8s_sa_token_review_t *r, const json_t *user,
     k8s_sa_error_t *err)
 {
     k8s_sa_verdict_e    verdict;
     k8s_sa_identity_t  *id;
 
-    verdict = k8s_sa_review_user_members(user, err);
+    verdict = k8s_sa_token_review_user_members(user, err);
     if (verdict != K8S_SA_VERDICT_OK) {
         return verdict;
     }
 
-    if (k8s_sa_review_lists(r, user, err) != K8S_SA_OK) {
+    if (k8s_sa_token_review_lists(r, user, err) != K8S_SA_OK) {
         return K8S_SA_REVIEW_FAILED;
     }
 
@@ -291,8 +291,8 @@ k8s_sa_review_user(k8s_sa_review_t *r, const json_t *user,
     id->username = k8s_sa_document_str(json_object_get(user, "username"));
     id->uid = k8s_sa_document_str(json_object_get(user, "uid"));
 
-    k8s_sa_review_extra(id, json_object_get(user, "extra"));
-    k8s_sa_review_account(id);
+    k8s_sa_token_review_extra(id, json_object_get(user, "extra"));
+    k8s_sa_token_review_account(id);
 
     return K8S_SA_VERDICT_OK;
 }
@@ -301,7 +301,7 @@ k8s_sa_review_user(k8s_sa_review_t *r, const json_t *user,
 /* That all members are of the right type and may stand in a header. */
 
 static k8s_sa_verdict_e
-k8s_sa_review_user_members(const json_t *user, k8s_sa_error_t *err)
+k8s_sa_token_review_user_members(const json_t *user, k8s_sa_error_t *err)
 {
     json_t            *extra, *values;
     const char        *key;
@@ -313,22 +313,22 @@ k8s_sa_review_user_members(const json_t *user, k8s_sa_error_t *err)
         return K8S_SA_REVIEW_FAILED;
     }
 
-    verdict = k8s_sa_review_string(json_object_get(user, "username"), err);
+    verdict = k8s_sa_token_review_string(json_object_get(user, "username"), err);
     if (verdict != K8S_SA_VERDICT_OK) {
         return verdict;
     }
 
-    verdict = k8s_sa_review_string(k8s_sa_review_member(user, "uid"), err);
+    verdict = k8s_sa_token_review_string(k8s_sa_token_review_member(user, "uid"), err);
     if (verdict != K8S_SA_VERDICT_OK) {
         return verdict;
     }
 
-    verdict = k8s_sa_review_list(k8s_sa_review_member(user, "groups"), err);
+    verdict = k8s_sa_token_review_list(k8s_sa_token_review_member(user, "groups"), err);
     if (verdict != K8S_SA_VERDICT_OK) {
         return verdict;
     }
 
-    extra = k8s_sa_review_member(user, "extra");
+    extra = k8s_sa_token_review_member(user, "extra");
 
     if (extra && !json_is_object(extra)) {
         k8s_sa_error_set(err, "\"extra\" is not an object");
@@ -344,7 +344,7 @@ k8s_sa_review_user_members(const json_t *user, k8s_sa_error_t *err)
             return K8S_SA_BAD_CLAIMS;
         }
 
-        verdict = k8s_sa_review_list(values, err);
+        verdict = k8s_sa_token_review_list(values, err);
         if (verdict != K8S_SA_VERDICT_OK) {
             return verdict;
         }
@@ -357,19 +357,19 @@ k8s_sa_review_user_members(const json_t *user, k8s_sa_error_t *err)
 /* Makes the identity's groups and extra. */
 
 static int
-k8s_sa_review_lists(k8s_sa_review_t *r, const json_t *user,
+k8s_sa_token_review_lists(k8s_sa_token_review_t *r, const json_t *user,
     k8s_sa_error_t *err)
 {
     char                      *p;
     size_t                     i, size;
     json_t                    *groups, *extra, *values, *value;
     const char                *name;
-    k8s_sa_review_document_t  *document;
+    k8s_sa_token_review_document_t  *document;
 
     groups = json_object_get(user, "groups");
     extra = json_object_get(user, "extra");
 
-    size = k8s_sa_review_lists_size(groups, extra);
+    size = k8s_sa_token_review_lists_size(groups, extra);
 
     if (size > K8S_SA_DOCUMENT_MAX) {
         k8s_sa_error_set(err, "\"user\" is too large");
@@ -394,7 +394,7 @@ k8s_sa_review_lists(k8s_sa_review_t *r, const json_t *user,
     }
 
     json_array_foreach(groups, i, value) {
-        p = k8s_sa_review_copy(p, value);
+        p = k8s_sa_token_review_copy(p, value);
     }
 
     r->identity.groups.len = p - document->text;
@@ -414,7 +414,7 @@ k8s_sa_review_lists(k8s_sa_review_t *r, const json_t *user,
 
             *p++ = '\t';
 
-            p = k8s_sa_review_copy(p, value);
+            p = k8s_sa_token_review_copy(p, value);
         }
     }
 
@@ -428,7 +428,7 @@ k8s_sa_review_lists(k8s_sa_review_t *r, const json_t *user,
  */
 
 static size_t
-k8s_sa_review_lists_size(const json_t *groups, json_t *extra)
+k8s_sa_token_review_lists_size(const json_t *groups, json_t *extra)
 {
     size_t       i, size, len;
     json_t      *values, *value;
@@ -457,7 +457,7 @@ k8s_sa_review_lists_size(const json_t *groups, json_t *extra)
 
 
 static char *
-k8s_sa_review_copy(char *dst, const json_t *string)
+k8s_sa_token_review_copy(char *dst, const json_t *string)
 {
     size_t  len;
 
@@ -475,15 +475,15 @@ k8s_sa_review_copy(char *dst, const json_t *string)
 /* A key with several values says nothing about one pod or node. */
 
 static void
-k8s_sa_review_extra(k8s_sa_identity_t *id, const json_t *extra)
+k8s_sa_token_review_extra(k8s_sa_identity_t *id, const json_t *extra)
 {
     size_t                        i, n;
     json_t                       *values;
     k8s_sa_str_t                  s, *field;
-    const k8s_sa_review_extra_t  *known;
+    const k8s_sa_token_review_extra_t  *known;
 
     for (i = 0; i < K8S_SA_REVIEW_EXTRAS; i++) {
-        known = &k8s_sa_review_extras[i];
+        known = &k8s_sa_token_review_extras[i];
 
         values = json_object_get(extra, known->key);
 
@@ -509,7 +509,7 @@ k8s_sa_review_extra(k8s_sa_identity_t *id, const json_t *extra)
 /* authentication/serviceaccount/util.go, SplitUsername() */
 
 static void
-k8s_sa_review_account(k8s_sa_identity_t *id)
+k8s_sa_token_review_account(k8s_sa_identity_t *id)
 {
     size_t          n;
     k8s_sa_str_t    namespace, name;
@@ -543,14 +543,14 @@ k8s_sa_review_account(k8s_sa_identity_t *id)
 
 
 static k8s_sa_verdict_e
-k8s_sa_review_audience(k8s_sa_identity_t *id, const json_t *list,
+k8s_sa_token_review_audience(k8s_sa_identity_t *id, const json_t *list,
     const k8s_sa_str_t *audiences, size_t n, k8s_sa_error_t *err)
 {
     size_t             i;
     const json_t      *found;
     k8s_sa_verdict_e   verdict;
 
-    verdict = k8s_sa_review_list(list, err);
+    verdict = k8s_sa_token_review_list(list, err);
     if (verdict != K8S_SA_VERDICT_OK) {
         return verdict;
     }
@@ -563,7 +563,7 @@ k8s_sa_review_audience(k8s_sa_identity_t *id, const json_t *list,
     /* types.go: without "audiences" the token is one for the API server */
 
     for (i = 0; i < n; i++) {
-        found = k8s_sa_review_find(list, &audiences[i]);
+        found = k8s_sa_token_review_find(list, &audiences[i]);
 
         if (found) {
             id->audience = k8s_sa_document_str(found);
@@ -576,7 +576,7 @@ k8s_sa_review_audience(k8s_sa_identity_t *id, const json_t *list,
 
 
 static const json_t *
-k8s_sa_review_find(const json_t *list, const k8s_sa_str_t *audience)
+k8s_sa_token_review_find(const json_t *list, const k8s_sa_str_t *audience)
 {
     size_t         i;
     json_t        *value;
@@ -601,7 +601,7 @@ k8s_sa_review_find(const json_t *list, const k8s_sa_str_t *audience)
 /* A string without control characters; NULL is right, too. */
 
 static k8s_sa_verdict_e
-k8s_sa_review_string(const json_t *string, k8s_sa_error_t *err)
+k8s_sa_token_review_string(const json_t *string, k8s_sa_error_t *err)
 {
     k8s_sa_str_t  s;
 
@@ -629,7 +629,7 @@ k8s_sa_review_string(const json_t *string, k8s_sa_error_t *err)
 /* An array of such strings; NULL is right, too. */
 
 static k8s_sa_verdict_e
-k8s_sa_review_list(const json_t *list, k8s_sa_error_t *err)
+k8s_sa_token_review_list(const json_t *list, k8s_sa_error_t *err)
 {
     size_t             i;
     json_t            *value;
@@ -647,7 +647,7 @@ k8s_sa_review_list(const json_t *list, k8s_sa_error_t *err)
 
     json_array_foreach(list, i, value) {
 
-        verdict = k8s_sa_review_string(value, err);
+        verdict = k8s_sa_token_review_string(value, err);
         if (verdict != K8S_SA_VERDICT_OK) {
             return verdict;
         }
@@ -660,7 +660,7 @@ k8s_sa_review_list(const json_t *list, k8s_sa_error_t *err)
 /* null is what Go makes of a member that is not there. */
 
 static json_t *
-k8s_sa_review_member(const json_t *object, const char *name)
+k8s_sa_token_review_member(const json_t *object, const char *name)
 {
     json_t  *member;
 
@@ -671,9 +671,9 @@ k8s_sa_review_member(const json_t *object, const char *name)
 
 
 void
-k8s_sa_review_free(k8s_sa_review_t *r)
+k8s_sa_token_review_free(k8s_sa_token_review_t *r)
 {
-    k8s_sa_review_document_t  *document;
+    k8s_sa_token_review_document_t  *document;
 
     document = r->document;
 
@@ -683,5 +683,5 @@ k8s_sa_review_free(k8s_sa_review_t *r)
         free(document);
     }
 
-    memset(r, 0, sizeof(k8s_sa_review_t));
+    memset(r, 0, sizeof(k8s_sa_token_review_t));
 }

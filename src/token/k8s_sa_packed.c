@@ -4,7 +4,7 @@
  * A record:
  *
  *     layout version, unpacked size, expires, issued, warnafter
- *     the fields in the order of k8s_sa_record_fields[], each
+ *     the fields in the order of k8s_sa_packed_fields[], each
  *         ABSENT
  *         UUID      16 bytes; not the first two, so that they can be read as
  *                   they are
@@ -16,7 +16,7 @@
  * Numbers are varints, seven bits a byte, the lowest first; times are zigzag.
  */
 
-#include "token/k8s_sa_record.h"
+#include "token/k8s_sa_packed.h"
 #include "token/k8s_sa_name.h"
 #include "token/k8s_sa_uuid.h"
 
@@ -44,14 +44,14 @@ typedef struct {
     unsigned char        *p;
     unsigned char        *end;
     int                   failed;
-} k8s_sa_record_out_t;
+} k8s_sa_packed_out_t;
 
 
 typedef struct {
     const unsigned char  *p;
     const unsigned char  *end;
     int                   failed;
-} k8s_sa_record_in_t;
+} k8s_sa_packed_in_t;
 
 
 /* A known item of a list: its text, then a field's, then a line feed. */
@@ -60,7 +60,7 @@ typedef struct {
     const char           *text;
     size_t                len;
     size_t                offset;
-} k8s_sa_record_item_t;
+} k8s_sa_packed_item_t;
 
 
 #define k8s_sa_item(text)  text, sizeof(text) - 1
@@ -69,42 +69,42 @@ typedef struct {
 #define K8S_SA_NO_FIELD  ((size_t) -1)
 
 
-static void k8s_sa_record_put(k8s_sa_record_out_t *out, const void *data,
+static void k8s_sa_packed_put(k8s_sa_packed_out_t *out, const void *data,
     size_t len);
-static inline void k8s_sa_record_put_number(k8s_sa_record_out_t *out,
+static inline void k8s_sa_packed_put_number(k8s_sa_packed_out_t *out,
     uint64_t n);
-static void k8s_sa_record_put_varint(k8s_sa_record_out_t *out, uint64_t n);
-static void k8s_sa_record_put_field(k8s_sa_record_out_t *out,
+static void k8s_sa_packed_put_varint(k8s_sa_packed_out_t *out, uint64_t n);
+static void k8s_sa_packed_put_field(k8s_sa_packed_out_t *out,
     const k8s_sa_identity_t *id, size_t offset);
-static void k8s_sa_record_put_list(k8s_sa_record_out_t *out,
+static void k8s_sa_packed_put_list(k8s_sa_packed_out_t *out,
     const k8s_sa_identity_t *id, const k8s_sa_str_t *s,
-    const k8s_sa_record_item_t *known, size_t n);
-static uint64_t k8s_sa_record_begin(k8s_sa_record_in_t *in,
-    const unsigned char *record, size_t len, k8s_sa_record_head_t *head);
-static void k8s_sa_record_get_raw(k8s_sa_record_in_t *in, k8s_sa_str_t *s);
-static int64_t k8s_sa_record_get_time(k8s_sa_record_in_t *in);
-static uint64_t k8s_sa_record_get_number(k8s_sa_record_in_t *in);
-static const unsigned char *k8s_sa_record_get(k8s_sa_record_in_t *in,
+    const k8s_sa_packed_item_t *known, size_t n);
+static uint64_t k8s_sa_packed_begin(k8s_sa_packed_in_t *in,
+    const unsigned char *record, size_t len, k8s_sa_packed_head_t *head);
+static void k8s_sa_packed_get_raw(k8s_sa_packed_in_t *in, k8s_sa_str_t *s);
+static int64_t k8s_sa_packed_get_time(k8s_sa_packed_in_t *in);
+static uint64_t k8s_sa_packed_get_number(k8s_sa_packed_in_t *in);
+static const unsigned char *k8s_sa_packed_get(k8s_sa_packed_in_t *in,
     uint64_t len);
-static void k8s_sa_record_get_field(k8s_sa_record_in_t *in,
-    k8s_sa_record_out_t *out, k8s_sa_identity_t *id, size_t offset);
-static void k8s_sa_record_get_uuid(k8s_sa_record_in_t *in,
-    k8s_sa_record_out_t *out);
-static void k8s_sa_record_get_list(k8s_sa_record_in_t *in,
-    k8s_sa_record_out_t *out, const k8s_sa_identity_t *id,
-    const k8s_sa_record_item_t *known, size_t n);
-static void k8s_sa_record_split(const k8s_sa_str_t *username,
+static void k8s_sa_packed_get_field(k8s_sa_packed_in_t *in,
+    k8s_sa_packed_out_t *out, k8s_sa_identity_t *id, size_t offset);
+static void k8s_sa_packed_get_uuid(k8s_sa_packed_in_t *in,
+    k8s_sa_packed_out_t *out);
+static void k8s_sa_packed_get_list(k8s_sa_packed_in_t *in,
+    k8s_sa_packed_out_t *out, const k8s_sa_identity_t *id,
+    const k8s_sa_packed_item_t *known, size_t n);
+static void k8s_sa_packed_split(const k8s_sa_str_t *username,
     k8s_sa_str_t *ns, k8s_sa_str_t *name);
-static const k8s_sa_str_t *k8s_sa_record_str(const k8s_sa_identity_t *id,
+static const k8s_sa_str_t *k8s_sa_packed_str(const k8s_sa_identity_t *id,
     size_t offset);
 
 
 /*
- * First what k8s_sa_record_head() tells.  Lists come last: they are made of the
+ * First what k8s_sa_packed_head() tells.  Lists come last: they are made of the
  * fields before them.
  */
 
-static const size_t  k8s_sa_record_fields[] = {
+static const size_t  k8s_sa_packed_fields[] = {
     offsetof(k8s_sa_identity_t, username),
     offsetof(k8s_sa_identity_t, issuer),
     offsetof(k8s_sa_identity_t, namespace),
@@ -124,7 +124,7 @@ static const size_t  k8s_sa_record_fields[] = {
 
 /* authentication/serviceaccount/util.go, MakeGroupNames() and UserInfo() */
 
-static const k8s_sa_record_item_t  k8s_sa_record_groups[] = {
+static const k8s_sa_packed_item_t  k8s_sa_packed_groups[] = {
     { k8s_sa_item("system:serviceaccounts"), K8S_SA_NO_FIELD },
     { k8s_sa_item("system:serviceaccounts:"),
       offsetof(k8s_sa_identity_t, namespace) },
@@ -134,7 +134,7 @@ static const k8s_sa_record_item_t  k8s_sa_record_groups[] = {
 
 #define K8S_SA_EXTRA  "authentication.kubernetes.io/"
 
-static const k8s_sa_record_item_t  k8s_sa_record_extra[] = {
+static const k8s_sa_packed_item_t  k8s_sa_packed_extra[] = {
     { k8s_sa_item(K8S_SA_EXTRA "pod-name\t"),
       offsetof(k8s_sa_identity_t, pod) },
     { k8s_sa_item(K8S_SA_EXTRA "pod-uid\t"),
@@ -147,13 +147,13 @@ static const k8s_sa_record_item_t  k8s_sa_record_extra[] = {
       offsetof(k8s_sa_identity_t, node_uid) }
 };
 
-_Static_assert(k8s_sa_nelts(k8s_sa_record_extra)
+_Static_assert(k8s_sa_nelts(k8s_sa_packed_extra)
                <= K8S_SA_ITEM_RAW - K8S_SA_ITEM_KNOWN,
                "known items overlap with raw ones");
 
 
 static const k8s_sa_str_t *
-k8s_sa_record_str(const k8s_sa_identity_t *id, size_t offset)
+k8s_sa_packed_str(const k8s_sa_identity_t *id, size_t offset)
 {
     return (const k8s_sa_str_t *) (const void *)
                ((const unsigned char *) id + offset);
@@ -161,12 +161,12 @@ k8s_sa_record_str(const k8s_sa_identity_t *id, size_t offset)
 
 
 size_t
-k8s_sa_record_pack(unsigned char *buf, size_t size,
+k8s_sa_identity_pack(unsigned char *buf, size_t size,
     const k8s_sa_identity_t *id)
 {
     size_t               i, total;
     const k8s_sa_str_t  *s;
-    k8s_sa_record_out_t  out;
+    k8s_sa_packed_out_t  out;
 
     const int64_t        times[] = { id->expires, id->issued, id->warnafter };
 
@@ -180,8 +180,8 @@ k8s_sa_record_pack(unsigned char *buf, size_t size,
 
     total = 0;
 
-    for (i = 0; i < k8s_sa_nelts(k8s_sa_record_fields); i++) {
-        s = k8s_sa_record_str(id, k8s_sa_record_fields[i]);
+    for (i = 0; i < k8s_sa_nelts(k8s_sa_packed_fields); i++) {
+        s = k8s_sa_packed_str(id, k8s_sa_packed_fields[i]);
 
         if (s->len > K8S_SA_RECORD_UNPACKED) {
             return 0;
@@ -194,16 +194,16 @@ k8s_sa_record_pack(unsigned char *buf, size_t size,
         return 0;
     }
 
-    k8s_sa_record_put_number(&out, K8S_SA_RECORD_VERSION);
-    k8s_sa_record_put_number(&out, total);
+    k8s_sa_packed_put_number(&out, K8S_SA_RECORD_VERSION);
+    k8s_sa_packed_put_number(&out, total);
 
     for (i = 0; i < k8s_sa_nelts(times); i++) {
-        k8s_sa_record_put_number(&out, ((uint64_t) times[i] << 1)
+        k8s_sa_packed_put_number(&out, ((uint64_t) times[i] << 1)
                                        ^ (times[i] < 0 ? UINT64_MAX : 0));
     }
 
-    for (i = 0; i < k8s_sa_nelts(k8s_sa_record_fields); i++) {
-        k8s_sa_record_put_field(&out, id, k8s_sa_record_fields[i]);
+    for (i = 0; i < k8s_sa_nelts(k8s_sa_packed_fields); i++) {
+        k8s_sa_packed_put_field(&out, id, k8s_sa_packed_fields[i]);
     }
 
     return out.failed ? 0 : (size_t) (out.p - buf);
@@ -211,7 +211,7 @@ k8s_sa_record_pack(unsigned char *buf, size_t size,
 
 
 static void
-k8s_sa_record_put(k8s_sa_record_out_t *out, const void *data, size_t len)
+k8s_sa_packed_put(k8s_sa_packed_out_t *out, const void *data, size_t len)
 {
     if (out->failed || (size_t) (out->end - out->p) < len) {
         out->failed = 1;
@@ -226,19 +226,19 @@ k8s_sa_record_put(k8s_sa_record_out_t *out, const void *data, size_t len)
 
 
 static inline void
-k8s_sa_record_put_number(k8s_sa_record_out_t *out, uint64_t n)
+k8s_sa_packed_put_number(k8s_sa_packed_out_t *out, uint64_t n)
 {
     if (n <= 0x7f && out->p < out->end && !out->failed) {
         *out->p++ = (unsigned char) n;
         return;
     }
 
-    k8s_sa_record_put_varint(out, n);
+    k8s_sa_packed_put_varint(out, n);
 }
 
 
 static void
-k8s_sa_record_put_varint(k8s_sa_record_out_t *out, uint64_t n)
+k8s_sa_packed_put_varint(k8s_sa_packed_out_t *out, uint64_t n)
 {
     size_t         i;
     unsigned char  buf[K8S_SA_VARINT_MAX];
@@ -249,62 +249,62 @@ k8s_sa_record_put_varint(k8s_sa_record_out_t *out, uint64_t n)
 
     buf[i++] = (unsigned char) n;
 
-    k8s_sa_record_put(out, buf, i);
+    k8s_sa_packed_put(out, buf, i);
 }
 
 
 static void
-k8s_sa_record_put_field(k8s_sa_record_out_t *out, const k8s_sa_identity_t *id,
+k8s_sa_packed_put_field(k8s_sa_packed_out_t *out, const k8s_sa_identity_t *id,
     size_t offset)
 {
     k8s_sa_str_t         ns, name;
     unsigned char        uuid[K8S_SA_UUID_LEN];
     const k8s_sa_str_t  *s;
 
-    s = k8s_sa_record_str(id, offset);
+    s = k8s_sa_packed_str(id, offset);
 
     if (s->data == NULL) {
-        k8s_sa_record_put_number(out, K8S_SA_RECORD_ABSENT);
+        k8s_sa_packed_put_number(out, K8S_SA_RECORD_ABSENT);
         return;
     }
 
     if (s == &id->groups) {
-        k8s_sa_record_put_list(out, id, s, k8s_sa_record_groups,
-                               k8s_sa_nelts(k8s_sa_record_groups));
+        k8s_sa_packed_put_list(out, id, s, k8s_sa_packed_groups,
+                               k8s_sa_nelts(k8s_sa_packed_groups));
         return;
     }
 
     if (s == &id->extra) {
-        k8s_sa_record_put_list(out, id, s, k8s_sa_record_extra,
-                               k8s_sa_nelts(k8s_sa_record_extra));
+        k8s_sa_packed_put_list(out, id, s, k8s_sa_packed_extra,
+                               k8s_sa_nelts(k8s_sa_packed_extra));
         return;
     }
 
     if (s == &id->namespace || s == &id->name) {
-        k8s_sa_record_split(&id->username, &ns, &name);
+        k8s_sa_packed_split(&id->username, &ns, &name);
 
         if (ns.data != NULL
             && k8s_sa_str_eq(s, s == &id->namespace ? &ns : &name))
         {
-            k8s_sa_record_put_number(out, K8S_SA_RECORD_DERIVED);
+            k8s_sa_packed_put_number(out, K8S_SA_RECORD_DERIVED);
             return;
         }
     }
 
     if (s != &id->username && s != &id->issuer && k8s_sa_uuid_read(uuid, s)) {
-        k8s_sa_record_put_number(out, K8S_SA_RECORD_UUID);
-        k8s_sa_record_put(out, uuid, sizeof(uuid));
+        k8s_sa_packed_put_number(out, K8S_SA_RECORD_UUID);
+        k8s_sa_packed_put(out, uuid, sizeof(uuid));
         return;
     }
 
-    k8s_sa_record_put_number(out, K8S_SA_RECORD_RAW + s->len);
-    k8s_sa_record_put(out, s->data, s->len);
+    k8s_sa_packed_put_number(out, K8S_SA_RECORD_RAW + s->len);
+    k8s_sa_packed_put(out, s->data, s->len);
 }
 
 
 static void
-k8s_sa_record_put_list(k8s_sa_record_out_t *out, const k8s_sa_identity_t *id,
-    const k8s_sa_str_t *s, const k8s_sa_record_item_t *known, size_t n)
+k8s_sa_packed_put_list(k8s_sa_packed_out_t *out, const k8s_sa_identity_t *id,
+    const k8s_sa_str_t *s, const k8s_sa_packed_item_t *known, size_t n)
 {
     size_t                i, len, tried;
     const k8s_sa_str_t   *value;
@@ -313,12 +313,12 @@ k8s_sa_record_put_list(k8s_sa_record_out_t *out, const k8s_sa_identity_t *id,
     static const k8s_sa_str_t  none = { 0, NULL };
 
     if (s->len == 0 || s->data[s->len - 1] != '\n') {
-        k8s_sa_record_put_number(out, K8S_SA_RECORD_RAW + s->len);
-        k8s_sa_record_put(out, s->data, s->len);
+        k8s_sa_packed_put_number(out, K8S_SA_RECORD_RAW + s->len);
+        k8s_sa_packed_put(out, s->data, s->len);
         return;
     }
 
-    k8s_sa_record_put_number(out, K8S_SA_RECORD_DERIVED);
+    k8s_sa_packed_put_number(out, K8S_SA_RECORD_DERIVED);
 
     end = s->data + s->len;
     i = n - 1;
@@ -333,7 +333,7 @@ k8s_sa_record_put_list(k8s_sa_record_out_t *out, const k8s_sa_identity_t *id,
             i = i + 1 < n ? i + 1 : 0;
 
             value = known[i].offset == K8S_SA_NO_FIELD ? &none
-                    : k8s_sa_record_str(id, known[i].offset);
+                    : k8s_sa_packed_str(id, known[i].offset);
 
             if (len == known[i].len + value->len
                 && memcmp(p, known[i].text, known[i].len) == 0
@@ -346,41 +346,41 @@ k8s_sa_record_put_list(k8s_sa_record_out_t *out, const k8s_sa_identity_t *id,
         }
 
         if (tried < n) {
-            k8s_sa_record_put_number(out, K8S_SA_ITEM_KNOWN + i);
+            k8s_sa_packed_put_number(out, K8S_SA_ITEM_KNOWN + i);
             continue;
         }
 
-        k8s_sa_record_put_number(out, K8S_SA_ITEM_RAW + len);
-        k8s_sa_record_put(out, p, len);
+        k8s_sa_packed_put_number(out, K8S_SA_ITEM_RAW + len);
+        k8s_sa_packed_put(out, p, len);
     }
 
-    k8s_sa_record_put_number(out, K8S_SA_ITEM_END);
+    k8s_sa_packed_put_number(out, K8S_SA_ITEM_END);
 }
 
 
 int
-k8s_sa_record_head(k8s_sa_record_head_t *head, unsigned char *record,
+k8s_sa_packed_head(k8s_sa_packed_head_t *head, unsigned char *record,
     size_t len)
 {
-    k8s_sa_record_in_t  in;
+    k8s_sa_packed_in_t  in;
 
-    (void) k8s_sa_record_begin(&in, record, len, head);
+    (void) k8s_sa_packed_begin(&in, record, len, head);
 
-    k8s_sa_record_get_raw(&in, &head->username);
-    k8s_sa_record_get_raw(&in, &head->issuer);
+    k8s_sa_packed_get_raw(&in, &head->username);
+    k8s_sa_packed_get_raw(&in, &head->issuer);
 
     return in.failed ? K8S_SA_ERROR : K8S_SA_OK;
 }
 
 
 size_t
-k8s_sa_record_size(const unsigned char *record, size_t len)
+k8s_sa_packed_size(const unsigned char *record, size_t len)
 {
     uint64_t              size;
-    k8s_sa_record_in_t    in;
-    k8s_sa_record_head_t  head;
+    k8s_sa_packed_in_t    in;
+    k8s_sa_packed_head_t  head;
 
-    size = k8s_sa_record_begin(&in, record, len, &head);
+    size = k8s_sa_packed_begin(&in, record, len, &head);
 
     /* an empty string still points somewhere */
 
@@ -389,13 +389,13 @@ k8s_sa_record_size(const unsigned char *record, size_t len)
 
 
 int
-k8s_sa_record_unpack(k8s_sa_identity_t *id, const unsigned char *record,
+k8s_sa_identity_unpack(k8s_sa_identity_t *id, const unsigned char *record,
     size_t len, unsigned char *dst, size_t size)
 {
     size_t                i;
-    k8s_sa_record_in_t    in;
-    k8s_sa_record_out_t   out;
-    k8s_sa_record_head_t  head;
+    k8s_sa_packed_in_t    in;
+    k8s_sa_packed_out_t   out;
+    k8s_sa_packed_head_t  head;
 
     memset(id, 0, sizeof(k8s_sa_identity_t));
 
@@ -403,14 +403,14 @@ k8s_sa_record_unpack(k8s_sa_identity_t *id, const unsigned char *record,
     out.end = dst + size;
     out.failed = 0;
 
-    (void) k8s_sa_record_begin(&in, record, len, &head);
+    (void) k8s_sa_packed_begin(&in, record, len, &head);
 
     id->expires = head.expires;
     id->issued = head.issued;
     id->warnafter = head.warnafter;
 
-    for (i = 0; i < k8s_sa_nelts(k8s_sa_record_fields); i++) {
-        k8s_sa_record_get_field(&in, &out, id, k8s_sa_record_fields[i]);
+    for (i = 0; i < k8s_sa_nelts(k8s_sa_packed_fields); i++) {
+        k8s_sa_packed_get_field(&in, &out, id, k8s_sa_packed_fields[i]);
     }
 
     if (in.failed || out.failed || in.p != in.end) {
@@ -425,8 +425,8 @@ k8s_sa_record_unpack(k8s_sa_identity_t *id, const unsigned char *record,
 /* Up to the fields: head's times are filled; returns the unpacked size. */
 
 static uint64_t
-k8s_sa_record_begin(k8s_sa_record_in_t *in, const unsigned char *record,
-    size_t len, k8s_sa_record_head_t *head)
+k8s_sa_packed_begin(k8s_sa_packed_in_t *in, const unsigned char *record,
+    size_t len, k8s_sa_packed_head_t *head)
 {
     uint64_t  version, size;
 
@@ -434,12 +434,12 @@ k8s_sa_record_begin(k8s_sa_record_in_t *in, const unsigned char *record,
     in->end = record + len;
     in->failed = 0;
 
-    version = k8s_sa_record_get_number(in);
-    size = k8s_sa_record_get_number(in);
+    version = k8s_sa_packed_get_number(in);
+    size = k8s_sa_packed_get_number(in);
 
-    head->expires = k8s_sa_record_get_time(in);
-    head->issued = k8s_sa_record_get_time(in);
-    head->warnafter = k8s_sa_record_get_time(in);
+    head->expires = k8s_sa_packed_get_time(in);
+    head->issued = k8s_sa_packed_get_time(in);
+    head->warnafter = k8s_sa_packed_get_time(in);
 
     if (version != K8S_SA_RECORD_VERSION || size > K8S_SA_RECORD_UNPACKED) {
         in->failed = 1;
@@ -453,14 +453,14 @@ k8s_sa_record_begin(k8s_sa_record_in_t *in, const unsigned char *record,
 /* A field that has not been packed; it stays where it is. */
 
 static void
-k8s_sa_record_get_raw(k8s_sa_record_in_t *in, k8s_sa_str_t *s)
+k8s_sa_packed_get_raw(k8s_sa_packed_in_t *in, k8s_sa_str_t *s)
 {
     uint64_t  n;
 
     s->len = 0;
     s->data = NULL;
 
-    n = k8s_sa_record_get_number(in);
+    n = k8s_sa_packed_get_number(in);
 
     if (n == K8S_SA_RECORD_ABSENT) {
         return;
@@ -471,7 +471,7 @@ k8s_sa_record_get_raw(k8s_sa_record_in_t *in, k8s_sa_str_t *s)
         return;
     }
 
-    s->data = (unsigned char *) k8s_sa_record_get(in, n - K8S_SA_RECORD_RAW);
+    s->data = (unsigned char *) k8s_sa_packed_get(in, n - K8S_SA_RECORD_RAW);
 
     if (s->data != NULL) {
         s->len = (size_t) (n - K8S_SA_RECORD_RAW);
@@ -480,11 +480,11 @@ k8s_sa_record_get_raw(k8s_sa_record_in_t *in, k8s_sa_str_t *s)
 
 
 static int64_t
-k8s_sa_record_get_time(k8s_sa_record_in_t *in)
+k8s_sa_packed_get_time(k8s_sa_packed_in_t *in)
 {
     uint64_t  n;
 
-    n = k8s_sa_record_get_number(in);
+    n = k8s_sa_packed_get_number(in);
 
     return (int64_t) ((n >> 1) ^ (n & 1 ? UINT64_MAX : 0));
 }
@@ -493,7 +493,7 @@ k8s_sa_record_get_time(k8s_sa_record_in_t *in)
 /* After a failure there is nothing to read any more, so that loops end. */
 
 static uint64_t
-k8s_sa_record_get_number(k8s_sa_record_in_t *in)
+k8s_sa_packed_get_number(k8s_sa_packed_in_t *in)
 {
     unsigned  shift;
     uint64_t  n;
@@ -525,7 +525,7 @@ k8s_sa_record_get_number(k8s_sa_record_in_t *in)
 
 
 static const unsigned char *
-k8s_sa_record_get(k8s_sa_record_in_t *in, uint64_t len)
+k8s_sa_packed_get(k8s_sa_packed_in_t *in, uint64_t len)
 {
     const unsigned char  *p;
 
@@ -543,14 +543,14 @@ k8s_sa_record_get(k8s_sa_record_in_t *in, uint64_t len)
 
 
 static void
-k8s_sa_record_get_field(k8s_sa_record_in_t *in, k8s_sa_record_out_t *out,
+k8s_sa_packed_get_field(k8s_sa_packed_in_t *in, k8s_sa_packed_out_t *out,
     k8s_sa_identity_t *id, size_t offset)
 {
     uint64_t              n;
     k8s_sa_str_t         *s, ns, name;
     const unsigned char  *data;
 
-    n = k8s_sa_record_get_number(in);
+    n = k8s_sa_packed_get_number(in);
 
     if (n == K8S_SA_RECORD_ABSENT) {
         return;
@@ -562,21 +562,21 @@ k8s_sa_record_get_field(k8s_sa_record_in_t *in, k8s_sa_record_out_t *out,
     switch (n) {
 
     case K8S_SA_RECORD_UUID:
-        k8s_sa_record_get_uuid(in, out);
+        k8s_sa_packed_get_uuid(in, out);
         break;
 
     case K8S_SA_RECORD_DERIVED:
 
         if (s == &id->groups) {
-            k8s_sa_record_get_list(in, out, id, k8s_sa_record_groups,
-                                   k8s_sa_nelts(k8s_sa_record_groups));
+            k8s_sa_packed_get_list(in, out, id, k8s_sa_packed_groups,
+                                   k8s_sa_nelts(k8s_sa_packed_groups));
 
         } else if (s == &id->extra) {
-            k8s_sa_record_get_list(in, out, id, k8s_sa_record_extra,
-                                   k8s_sa_nelts(k8s_sa_record_extra));
+            k8s_sa_packed_get_list(in, out, id, k8s_sa_packed_extra,
+                                   k8s_sa_nelts(k8s_sa_packed_extra));
 
         } else {
-            k8s_sa_record_split(&id->username, &ns, &name);
+            k8s_sa_packed_split(&id->username, &ns, &name);
 
             if (ns.data == NULL) {
                 in->failed = 1;
@@ -584,10 +584,10 @@ k8s_sa_record_get_field(k8s_sa_record_in_t *in, k8s_sa_record_out_t *out,
             }
 
             if (s == &id->namespace) {
-                k8s_sa_record_put(out, ns.data, ns.len);
+                k8s_sa_packed_put(out, ns.data, ns.len);
 
             } else if (s == &id->name) {
-                k8s_sa_record_put(out, name.data, name.len);
+                k8s_sa_packed_put(out, name.data, name.len);
 
             } else {
                 in->failed = 1;
@@ -597,10 +597,10 @@ k8s_sa_record_get_field(k8s_sa_record_in_t *in, k8s_sa_record_out_t *out,
         break;
 
     default:
-        data = k8s_sa_record_get(in, n - K8S_SA_RECORD_RAW);
+        data = k8s_sa_packed_get(in, n - K8S_SA_RECORD_RAW);
 
         if (data != NULL) {
-            k8s_sa_record_put(out, data, (size_t) (n - K8S_SA_RECORD_RAW));
+            k8s_sa_packed_put(out, data, (size_t) (n - K8S_SA_RECORD_RAW));
         }
     }
 
@@ -609,11 +609,11 @@ k8s_sa_record_get_field(k8s_sa_record_in_t *in, k8s_sa_record_out_t *out,
 
 
 static void
-k8s_sa_record_get_uuid(k8s_sa_record_in_t *in, k8s_sa_record_out_t *out)
+k8s_sa_packed_get_uuid(k8s_sa_packed_in_t *in, k8s_sa_packed_out_t *out)
 {
     const unsigned char  *uuid;
 
-    uuid = k8s_sa_record_get(in, K8S_SA_UUID_LEN);
+    uuid = k8s_sa_packed_get(in, K8S_SA_UUID_LEN);
 
     if (uuid == NULL || (size_t) (out->end - out->p) < K8S_SA_UUID_TEXT) {
         out->failed = 1;
@@ -626,8 +626,8 @@ k8s_sa_record_get_uuid(k8s_sa_record_in_t *in, k8s_sa_record_out_t *out)
 
 
 static void
-k8s_sa_record_get_list(k8s_sa_record_in_t *in, k8s_sa_record_out_t *out,
-    const k8s_sa_identity_t *id, const k8s_sa_record_item_t *known, size_t n)
+k8s_sa_packed_get_list(k8s_sa_packed_in_t *in, k8s_sa_packed_out_t *out,
+    const k8s_sa_identity_t *id, const k8s_sa_packed_item_t *known, size_t n)
 {
     size_t                i;
     uint64_t              item, len;
@@ -637,7 +637,7 @@ k8s_sa_record_get_list(k8s_sa_record_in_t *in, k8s_sa_record_out_t *out,
     /* a failed write ends it, too: a short record must not take long */
 
     while (!out->failed) {
-        item = k8s_sa_record_get_number(in);
+        item = k8s_sa_packed_get_number(in);
 
         if (item == K8S_SA_ITEM_END) {
             return;
@@ -645,19 +645,19 @@ k8s_sa_record_get_list(k8s_sa_record_in_t *in, k8s_sa_record_out_t *out,
 
         if (item >= K8S_SA_ITEM_RAW) {
             len = item - K8S_SA_ITEM_RAW;
-            data = k8s_sa_record_get(in, len);
+            data = k8s_sa_packed_get(in, len);
 
             if (data != NULL) {
-                k8s_sa_record_put(out, data, (size_t) len);
+                k8s_sa_packed_put(out, data, (size_t) len);
             }
 
         } else if (item - K8S_SA_ITEM_KNOWN < n) {
             i = (size_t) item - K8S_SA_ITEM_KNOWN;
-            k8s_sa_record_put(out, known[i].text, known[i].len);
+            k8s_sa_packed_put(out, known[i].text, known[i].len);
 
             if (known[i].offset != K8S_SA_NO_FIELD) {
-                value = k8s_sa_record_str(id, known[i].offset);
-                k8s_sa_record_put(out, value->data, value->len);
+                value = k8s_sa_packed_str(id, known[i].offset);
+                k8s_sa_packed_put(out, value->data, value->len);
             }
 
         } else {
@@ -665,7 +665,7 @@ k8s_sa_record_get_list(k8s_sa_record_in_t *in, k8s_sa_record_out_t *out,
             return;
         }
 
-        k8s_sa_record_put(out, "\n", 1);
+        k8s_sa_packed_put(out, "\n", 1);
     }
 }
 
@@ -673,7 +673,7 @@ k8s_sa_record_get_list(k8s_sa_record_in_t *in, k8s_sa_record_out_t *out,
 /* system:serviceaccount:NAMESPACE:NAME; both are absent if it is not that. */
 
 static void
-k8s_sa_record_split(const k8s_sa_str_t *username, k8s_sa_str_t *ns,
+k8s_sa_packed_split(const k8s_sa_str_t *username, k8s_sa_str_t *ns,
     k8s_sa_str_t *name)
 {
     unsigned char  *colon;

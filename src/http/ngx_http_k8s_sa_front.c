@@ -2,7 +2,7 @@
 
 #include "http/ngx_http_k8s_sa.h"
 #include "shared/ngx_k8s_sa_cache.h"
-#include "token/k8s_sa_record.h"
+#include "token/k8s_sa_packed.h"
 
 
 /*
@@ -33,7 +33,7 @@
 
 typedef struct {
     u_char                      key[NGX_K8S_SA_CACHE_KEY_LEN];
-    ngx_http_k8s_sa_entry_t    *entry;
+    ngx_http_k8s_sa_front_entry_t    *entry;
     int64_t                     expires;   /* when the entry does, or 0: it is
                                               of no use any more */
 } ngx_http_k8s_sa_slot_t;
@@ -43,7 +43,7 @@ typedef union ngx_http_k8s_sa_cell_u  ngx_http_k8s_sa_cell_t;
 
 union ngx_http_k8s_sa_cell_u {
     ngx_http_k8s_sa_cell_t     *next;      /* of a free one */
-    ngx_http_k8s_sa_entry_t     entry;
+    ngx_http_k8s_sa_front_entry_t     entry;
     u_char                      bytes[NGX_HTTP_K8S_SA_CELL_SIZE];
 };
 
@@ -68,42 +68,42 @@ typedef struct {
 } ngx_http_k8s_sa_facts_t;
 
 
-static ngx_uint_t ngx_http_k8s_sa_cache_valid(ngx_http_k8s_sa_entry_t *entry);
-static ngx_uint_t ngx_http_k8s_sa_cache_begun(ngx_k8s_sa_issuer_t *issuer,
+static ngx_uint_t ngx_http_k8s_sa_front_valid(ngx_http_k8s_sa_front_entry_t *entry);
+static ngx_uint_t ngx_http_k8s_sa_front_begun(ngx_k8s_sa_issuer_t *issuer,
     int64_t issued);
-static void ngx_http_k8s_sa_cache_times(ngx_http_k8s_sa_facts_t *facts,
+static void ngx_http_k8s_sa_front_times(ngx_http_k8s_sa_facts_t *facts,
     int64_t expires, int64_t issued, int64_t warnafter);
-static ngx_http_k8s_sa_front_t *ngx_http_k8s_sa_cache_takes(
+static ngx_http_k8s_sa_front_t *ngx_http_k8s_sa_front_takes(
     ngx_http_k8s_sa_front_t *front, const u_char *key);
-static ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_entry(
+static ngx_http_k8s_sa_front_entry_t *ngx_http_k8s_sa_front_entry(
     ngx_http_k8s_sa_facts_t *facts, size_t more,
     ngx_http_k8s_sa_front_t *front, ngx_pool_t *pool);
-static ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_packed(
+static ngx_http_k8s_sa_front_entry_t *ngx_http_k8s_sa_front_packed(
     ngx_http_k8s_sa_facts_t *facts, const ngx_k8s_sa_cache_entry_t *e,
-    const k8s_sa_record_head_t *head, const k8s_sa_str_t *kid,
+    const k8s_sa_packed_head_t *head, const k8s_sa_str_t *kid,
     ngx_pool_t *pool);
-static ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_unpacked(
+static ngx_http_k8s_sa_front_entry_t *ngx_http_k8s_sa_front_unpacked(
     ngx_http_k8s_sa_facts_t *facts, const ngx_k8s_sa_cache_entry_t *e,
     const k8s_sa_str_t *kid, ngx_http_k8s_sa_front_t *front, ngx_pool_t *pool);
-static ngx_http_k8s_sa_entry_t *ngx_http_k8s_sa_cache_copy(
+static ngx_http_k8s_sa_front_entry_t *ngx_http_k8s_sa_front_copy(
     ngx_http_k8s_sa_facts_t *facts, const k8s_sa_identity_t *identity,
     ngx_http_k8s_sa_front_t *front, ngx_pool_t *pool);
 static ngx_http_k8s_sa_cell_t *ngx_http_k8s_sa_cell_alloc(
     ngx_http_k8s_sa_front_t *front, size_t size);
 static void ngx_http_k8s_sa_cell_free(ngx_http_k8s_sa_front_t *front,
     ngx_http_k8s_sa_cell_t *cell);
-static void ngx_http_k8s_sa_cache_put(ngx_http_k8s_sa_entry_t *entry,
+static void ngx_http_k8s_sa_front_put(ngx_http_k8s_sa_front_entry_t *entry,
     const u_char *key);
-static ngx_http_k8s_sa_slot_t *ngx_http_k8s_sa_cache_slot(
+static ngx_http_k8s_sa_slot_t *ngx_http_k8s_sa_front_slot(
     ngx_http_k8s_sa_front_t *front, const u_char *key);
-static void ngx_http_k8s_sa_cache_store(ngx_http_k8s_sa_main_conf_t *mcf,
+static void ngx_http_k8s_sa_front_store(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_http_k8s_sa_facts_t *facts, const k8s_sa_identity_t *identity,
     const u_char *key, ngx_k8s_sa_cache_entry_t *e);
-static void ngx_http_k8s_sa_cache_cleanup(void *data);
+static void ngx_http_k8s_sa_front_cleanup(void *data);
 
 
 ngx_int_t
-ngx_http_k8s_sa_cache_init(ngx_conf_t *cf, ngx_http_k8s_sa_main_conf_t *mcf)
+ngx_http_k8s_sa_front_init(ngx_conf_t *cf, ngx_http_k8s_sa_main_conf_t *mcf)
 {
     ngx_pool_cleanup_t       *cln;
     ngx_http_k8s_sa_front_t  *front;
@@ -129,7 +129,7 @@ ngx_http_k8s_sa_cache_init(ngx_conf_t *cf, ngx_http_k8s_sa_main_conf_t *mcf)
 
     mcf->front = front;
 
-    cln->handler = ngx_http_k8s_sa_cache_cleanup;
+    cln->handler = ngx_http_k8s_sa_front_cleanup;
     cln->data = mcf;
 
     return NGX_OK;
@@ -137,7 +137,7 @@ ngx_http_k8s_sa_cache_init(ngx_conf_t *cf, ngx_http_k8s_sa_main_conf_t *mcf)
 
 
 static void
-ngx_http_k8s_sa_cache_cleanup(void *data)
+ngx_http_k8s_sa_front_cleanup(void *data)
 {
     ngx_http_k8s_sa_main_conf_t  *mcf = data;
 
@@ -145,20 +145,20 @@ ngx_http_k8s_sa_cache_cleanup(void *data)
 
     for (i = 0; i < NGX_HTTP_K8S_SA_FRONT_SLOTS; i++) {
         if (mcf->front->slots[i].entry) {
-            ngx_http_k8s_sa_cache_release(mcf->front->slots[i].entry);
+            ngx_http_k8s_sa_front_release(mcf->front->slots[i].entry);
         }
     }
 }
 
 
-ngx_http_k8s_sa_entry_t *
-ngx_http_k8s_sa_cache_find(ngx_http_k8s_sa_main_conf_t *mcf,
+ngx_http_k8s_sa_front_entry_t *
+ngx_http_k8s_sa_front_find(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_http_k8s_sa_auth_t *auth, const u_char *key)
 {
     ngx_http_k8s_sa_slot_t   *slot;
-    ngx_http_k8s_sa_entry_t  *entry;
+    ngx_http_k8s_sa_front_entry_t  *entry;
 
-    slot = ngx_http_k8s_sa_cache_slot(mcf->front, key);
+    slot = ngx_http_k8s_sa_front_slot(mcf->front, key);
     entry = slot->entry;
 
     if (entry == NULL
@@ -168,7 +168,7 @@ ngx_http_k8s_sa_cache_find(ngx_http_k8s_sa_main_conf_t *mcf,
         return NULL;
     }
 
-    if (!ngx_http_k8s_sa_cache_valid(entry)) {
+    if (!ngx_http_k8s_sa_front_valid(entry)) {
 
         /* its place is free */
 
@@ -189,12 +189,12 @@ ngx_http_k8s_sa_cache_find(ngx_http_k8s_sa_main_conf_t *mcf,
  */
 
 static ngx_uint_t
-ngx_http_k8s_sa_cache_valid(ngx_http_k8s_sa_entry_t *entry)
+ngx_http_k8s_sa_front_valid(ngx_http_k8s_sa_front_entry_t *entry)
 {
     ngx_uint_t  version;
 
     if (ngx_time() >= entry->expires
-        || !ngx_http_k8s_sa_cache_begun(entry->issuer, entry->issued))
+        || !ngx_http_k8s_sa_front_begun(entry->issuer, entry->issued))
     {
         return 0;
     }
@@ -230,7 +230,7 @@ ngx_http_k8s_sa_cache_valid(ngx_http_k8s_sa_entry_t *entry)
  */
 
 static ngx_uint_t
-ngx_http_k8s_sa_cache_begun(ngx_k8s_sa_issuer_t *issuer, int64_t issued)
+ngx_http_k8s_sa_front_begun(ngx_k8s_sa_issuer_t *issuer, int64_t issued)
 {
     return issued - issuer->policy.leeway <= ngx_time();
 }
@@ -239,7 +239,7 @@ ngx_http_k8s_sa_cache_begun(ngx_k8s_sa_issuer_t *issuer, int64_t issued)
 /* "notable": when ngx_http_k8s_sa_count() has to look, at the earliest */
 
 static void
-ngx_http_k8s_sa_cache_times(ngx_http_k8s_sa_facts_t *facts, int64_t expires,
+ngx_http_k8s_sa_front_times(ngx_http_k8s_sa_facts_t *facts, int64_t expires,
     int64_t issued, int64_t warnafter)
 {
     int64_t  renewal;
@@ -251,17 +251,17 @@ ngx_http_k8s_sa_cache_times(ngx_http_k8s_sa_facts_t *facts, int64_t expires,
 }
 
 
-ngx_http_k8s_sa_entry_t *
-ngx_http_k8s_sa_cache_load(ngx_http_k8s_sa_main_conf_t *mcf,
+ngx_http_k8s_sa_front_entry_t *
+ngx_http_k8s_sa_front_load(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_http_k8s_sa_auth_t *auth, const u_char *key, ngx_pool_t *pool)
 {
     k8s_sa_key_t                   *k;
-    k8s_sa_record_head_t            head;
-    ngx_http_k8s_sa_entry_t        *entry;
+    k8s_sa_packed_head_t            head;
+    ngx_http_k8s_sa_front_entry_t        *entry;
     ngx_http_k8s_sa_facts_t         facts;
     ngx_http_k8s_sa_front_t        *front;
     ngx_k8s_sa_cache_entry_t        e;
-    ngx_http_k8s_sa_issuer_ref_t  **ref;
+    ngx_http_k8s_sa_named_issuer_t  **ref;
 
     static u_char                   buf[NGX_K8S_SA_CACHE_DATA_MAX];
 
@@ -290,46 +290,46 @@ ngx_http_k8s_sa_cache_load(ngx_http_k8s_sa_main_conf_t *mcf,
     k = ngx_k8s_sa_issuer_key(facts.issuer, e.key_id);
 
     if (k == NULL
-        || k8s_sa_record_head(&head, buf, e.len) != K8S_SA_OK
+        || k8s_sa_packed_head(&head, buf, e.len) != K8S_SA_OK
         || !k8s_sa_policy_accepts(&facts.issuer->policy, &head.issuer)
-        || !ngx_http_k8s_sa_cache_begun(facts.issuer, head.issued))
+        || !ngx_http_k8s_sa_front_begun(facts.issuer, head.issued))
     {
         return NULL;
     }
 
-    ngx_http_k8s_sa_cache_times(&facts, head.expires, head.issued,
+    ngx_http_k8s_sa_front_times(&facts, head.expires, head.issued,
                                 head.warnafter);
 
     if (facts.issuer->reviews) {
-        return ngx_http_k8s_sa_cache_unpacked(&facts, &e, k8s_sa_key_kid(k),
+        return ngx_http_k8s_sa_front_unpacked(&facts, &e, k8s_sa_key_kid(k),
                                               NULL, pool);
     }
 
-    front = ngx_http_k8s_sa_cache_takes(mcf->front, key);
+    front = ngx_http_k8s_sa_front_takes(mcf->front, key);
 
     if (front == NULL) {
-        return ngx_http_k8s_sa_cache_packed(&facts, &e, &head,
+        return ngx_http_k8s_sa_front_packed(&facts, &e, &head,
                                             k8s_sa_key_kid(k), pool);
     }
 
-    entry = ngx_http_k8s_sa_cache_unpacked(&facts, &e, k8s_sa_key_kid(k),
+    entry = ngx_http_k8s_sa_front_unpacked(&facts, &e, k8s_sa_key_kid(k),
                                            front, pool);
     if (entry) {
-        ngx_http_k8s_sa_cache_put(entry, key);
+        ngx_http_k8s_sa_front_put(entry, key);
     }
 
     return entry;
 }
 
 
-ngx_http_k8s_sa_entry_t *
-ngx_http_k8s_sa_cache_add(ngx_http_k8s_sa_main_conf_t *mcf,
+ngx_http_k8s_sa_front_entry_t *
+ngx_http_k8s_sa_front_add(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_http_k8s_sa_auth_t *auth, const u_char *key,
     ngx_k8s_sa_issuer_t *issuer, const u_char *key_id,
     const k8s_sa_identity_t *identity, ngx_pool_t *pool)
 {
-    k8s_sa_record_head_t       head;
-    ngx_http_k8s_sa_entry_t   *entry;
+    k8s_sa_packed_head_t       head;
+    ngx_http_k8s_sa_front_entry_t   *entry;
     ngx_http_k8s_sa_facts_t    facts;
     ngx_http_k8s_sa_front_t   *front;
     ngx_k8s_sa_cache_entry_t   e;
@@ -338,7 +338,7 @@ ngx_http_k8s_sa_cache_add(ngx_http_k8s_sa_main_conf_t *mcf,
     facts.issuer = issuer;
     facts.key_id = key_id;
 
-    ngx_http_k8s_sa_cache_times(&facts, identity->expires, identity->issued,
+    ngx_http_k8s_sa_front_times(&facts, identity->expires, identity->issued,
                                 identity->warnafter);
 
     /* the last second of the leeway counts, as in k8s_sa_token_claims() */
@@ -351,38 +351,38 @@ ngx_http_k8s_sa_cache_add(ngx_http_k8s_sa_main_conf_t *mcf,
         facts.expires = identity->expires + issuer->policy.leeway + 1;
     }
 
-    ngx_http_k8s_sa_cache_store(mcf, &facts, identity, key, &e);
+    ngx_http_k8s_sa_front_store(mcf, &facts, identity, key, &e);
 
     if (issuer->reviews) {
-        return ngx_http_k8s_sa_cache_copy(&facts, identity, NULL, pool);
+        return ngx_http_k8s_sa_front_copy(&facts, identity, NULL, pool);
     }
 
-    front = ngx_http_k8s_sa_cache_takes(mcf->front, key);
+    front = ngx_http_k8s_sa_front_takes(mcf->front, key);
 
     if (front == NULL && e.len
-        && k8s_sa_record_head(&head, e.data, e.len) == K8S_SA_OK)
+        && k8s_sa_packed_head(&head, e.data, e.len) == K8S_SA_OK)
     {
-        return ngx_http_k8s_sa_cache_packed(&facts, &e, &head, &identity->kid,
+        return ngx_http_k8s_sa_front_packed(&facts, &e, &head, &identity->kid,
                                             pool);
     }
 
-    entry = ngx_http_k8s_sa_cache_copy(&facts, identity, front, pool);
+    entry = ngx_http_k8s_sa_front_copy(&facts, identity, front, pool);
     if (entry) {
-        ngx_http_k8s_sa_cache_put(entry, key);
+        ngx_http_k8s_sa_front_put(entry, key);
     }
 
     return entry;
 }
 
 
-ngx_http_k8s_sa_entry_t *
-ngx_http_k8s_sa_cache_reviewed(ngx_http_k8s_sa_main_conf_t *mcf,
+ngx_http_k8s_sa_front_entry_t *
+ngx_http_k8s_sa_front_reviewed(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_http_k8s_sa_auth_t *auth, const u_char *key,
-    ngx_k8s_sa_issuer_t *issuer, ngx_http_k8s_sa_entry_t *local,
+    ngx_k8s_sa_issuer_t *issuer, ngx_http_k8s_sa_front_entry_t *local,
     const k8s_sa_identity_t *identity, ngx_msec_t fresh, int64_t not_after,
     ngx_pool_t *pool)
 {
-    ngx_http_k8s_sa_entry_t  *entry;
+    ngx_http_k8s_sa_front_entry_t  *entry;
     ngx_http_k8s_sa_facts_t   facts;
 
     static const u_char       none[K8S_SA_KEY_ID_LEN];
@@ -392,10 +392,10 @@ ngx_http_k8s_sa_cache_reviewed(ngx_http_k8s_sa_main_conf_t *mcf,
     facts.key_id = local ? local->key_id : none;
     facts.expires = local ? ngx_min(local->expires, not_after) : not_after;
 
-    ngx_http_k8s_sa_cache_times(&facts, identity->expires, identity->issued,
+    ngx_http_k8s_sa_front_times(&facts, identity->expires, identity->issued,
                                 identity->warnafter);
 
-    entry = ngx_http_k8s_sa_cache_copy(&facts, identity, mcf->front, pool);
+    entry = ngx_http_k8s_sa_front_copy(&facts, identity, mcf->front, pool);
     if (entry == NULL) {
         return NULL;
     }
@@ -403,7 +403,7 @@ ngx_http_k8s_sa_cache_reviewed(ngx_http_k8s_sa_main_conf_t *mcf,
     entry->reviewed = 1;
     entry->fresh = fresh;
 
-    ngx_http_k8s_sa_cache_put(entry, key);
+    ngx_http_k8s_sa_front_put(entry, key);
 
     return entry;
 }
@@ -415,12 +415,12 @@ ngx_http_k8s_sa_cache_reviewed(ngx_http_k8s_sa_main_conf_t *mcf,
  */
 
 static void
-ngx_http_k8s_sa_cache_store(ngx_http_k8s_sa_main_conf_t *mcf,
+ngx_http_k8s_sa_front_store(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_http_k8s_sa_facts_t *facts, const k8s_sa_identity_t *identity,
     const u_char *key, ngx_k8s_sa_cache_entry_t *e)
 {
     ngx_uint_t                      i;
-    ngx_http_k8s_sa_issuer_ref_t  **ref;
+    ngx_http_k8s_sa_named_issuer_t  **ref;
 
     static u_char                   record[K8S_SA_RECORD_MAX];
 
@@ -433,7 +433,7 @@ ngx_http_k8s_sa_cache_store(ngx_http_k8s_sa_main_conf_t *mcf,
     e->fresh = i;
     e->expires = facts->expires;
     e->data = record;
-    e->len = k8s_sa_record_pack(record, sizeof(record), identity);
+    e->len = k8s_sa_identity_pack(record, sizeof(record), identity);
 
     ngx_memcpy(e->key_id, facts->key_id, K8S_SA_KEY_ID_LEN);
 
@@ -444,11 +444,11 @@ ngx_http_k8s_sa_cache_store(ngx_http_k8s_sa_main_conf_t *mcf,
 
 
 static ngx_http_k8s_sa_front_t *
-ngx_http_k8s_sa_cache_takes(ngx_http_k8s_sa_front_t *front, const u_char *key)
+ngx_http_k8s_sa_front_takes(ngx_http_k8s_sa_front_t *front, const u_char *key)
 {
     ngx_http_k8s_sa_slot_t  *slot;
 
-    slot = ngx_http_k8s_sa_cache_slot(front, key);
+    slot = ngx_http_k8s_sa_front_slot(front, key);
 
     if (slot->entry && ngx_time() < slot->expires
         && ++front->misses % NGX_HTTP_K8S_SA_FRONT_TAKE)
@@ -467,15 +467,15 @@ ngx_http_k8s_sa_cache_takes(ngx_http_k8s_sa_front_t *front, const u_char *key)
  * that verified the token.
  */
 
-static ngx_http_k8s_sa_entry_t *
-ngx_http_k8s_sa_cache_entry(ngx_http_k8s_sa_facts_t *facts, size_t more,
+static ngx_http_k8s_sa_front_entry_t *
+ngx_http_k8s_sa_front_entry(ngx_http_k8s_sa_facts_t *facts, size_t more,
     ngx_http_k8s_sa_front_t *front, ngx_pool_t *pool)
 {
     size_t                    size;
     ngx_http_k8s_sa_cell_t   *cell;
-    ngx_http_k8s_sa_entry_t  *entry;
+    ngx_http_k8s_sa_front_entry_t  *entry;
 
-    size = sizeof(ngx_http_k8s_sa_entry_t) + more;
+    size = sizeof(ngx_http_k8s_sa_front_entry_t) + more;
     cell = NULL;
 
     if (front && size <= NGX_HTTP_K8S_SA_CELL_SIZE) {
@@ -514,14 +514,14 @@ ngx_http_k8s_sa_cache_entry(ngx_http_k8s_sa_facts_t *facts, size_t more,
 
 /* as the zone has it, for one request */
 
-static ngx_http_k8s_sa_entry_t *
-ngx_http_k8s_sa_cache_packed(ngx_http_k8s_sa_facts_t *facts,
-    const ngx_k8s_sa_cache_entry_t *e, const k8s_sa_record_head_t *head,
+static ngx_http_k8s_sa_front_entry_t *
+ngx_http_k8s_sa_front_packed(ngx_http_k8s_sa_facts_t *facts,
+    const ngx_k8s_sa_cache_entry_t *e, const k8s_sa_packed_head_t *head,
     const k8s_sa_str_t *kid, ngx_pool_t *pool)
 {
-    ngx_http_k8s_sa_entry_t  *entry;
+    ngx_http_k8s_sa_front_entry_t  *entry;
 
-    entry = ngx_http_k8s_sa_cache_entry(facts, e->len + kid->len, NULL, pool);
+    entry = ngx_http_k8s_sa_front_entry(facts, e->len + kid->len, NULL, pool);
     if (entry == NULL) {
         return NULL;
     }
@@ -542,19 +542,19 @@ ngx_http_k8s_sa_cache_packed(ngx_http_k8s_sa_facts_t *facts,
 }
 
 
-static ngx_http_k8s_sa_entry_t *
-ngx_http_k8s_sa_cache_unpacked(ngx_http_k8s_sa_facts_t *facts,
+static ngx_http_k8s_sa_front_entry_t *
+ngx_http_k8s_sa_front_unpacked(ngx_http_k8s_sa_facts_t *facts,
     const ngx_k8s_sa_cache_entry_t *e, const k8s_sa_str_t *kid,
     ngx_http_k8s_sa_front_t *front, ngx_pool_t *pool)
 {
     size_t                    size;
     u_char                   *strings;
     k8s_sa_identity_t        *id;
-    ngx_http_k8s_sa_entry_t  *entry;
+    ngx_http_k8s_sa_front_entry_t  *entry;
 
-    size = k8s_sa_record_size(e->data, e->len);
+    size = k8s_sa_packed_size(e->data, e->len);
 
-    entry = ngx_http_k8s_sa_cache_entry(facts, sizeof(k8s_sa_identity_t) + size
+    entry = ngx_http_k8s_sa_front_entry(facts, sizeof(k8s_sa_identity_t) + size
                                                + kid->len,
                                         front, pool);
     if (entry == NULL) {
@@ -564,9 +564,9 @@ ngx_http_k8s_sa_cache_unpacked(ngx_http_k8s_sa_facts_t *facts,
     id = (k8s_sa_identity_t *) (entry + 1);
     strings = (u_char *) (id + 1);
 
-    if (k8s_sa_record_unpack(id, e->data, e->len, strings, size) != K8S_SA_OK)
+    if (k8s_sa_identity_unpack(id, e->data, e->len, strings, size) != K8S_SA_OK)
     {
-        ngx_http_k8s_sa_cache_release(entry);
+        ngx_http_k8s_sa_front_release(entry);
         return NULL;
     }
 
@@ -581,15 +581,15 @@ ngx_http_k8s_sa_cache_unpacked(ngx_http_k8s_sa_facts_t *facts,
 }
 
 
-static ngx_http_k8s_sa_entry_t *
-ngx_http_k8s_sa_cache_copy(ngx_http_k8s_sa_facts_t *facts,
+static ngx_http_k8s_sa_front_entry_t *
+ngx_http_k8s_sa_front_copy(ngx_http_k8s_sa_facts_t *facts,
     const k8s_sa_identity_t *identity, ngx_http_k8s_sa_front_t *front,
     ngx_pool_t *pool)
 {
     k8s_sa_identity_t        *id;
-    ngx_http_k8s_sa_entry_t  *entry;
+    ngx_http_k8s_sa_front_entry_t  *entry;
 
-    entry = ngx_http_k8s_sa_cache_entry(facts, sizeof(k8s_sa_identity_t)
+    entry = ngx_http_k8s_sa_front_entry(facts, sizeof(k8s_sa_identity_t)
                                                + k8s_sa_identity_size(identity),
                                         front, pool);
     if (entry) {
@@ -609,7 +609,7 @@ ngx_http_k8s_sa_identity(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
 {
     size_t                    size;
     k8s_sa_identity_t        *id;
-    ngx_http_k8s_sa_entry_t  *entry;
+    ngx_http_k8s_sa_front_entry_t  *entry;
 
     entry = ctx->entry;
 
@@ -617,12 +617,12 @@ ngx_http_k8s_sa_identity(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
         return ctx->identity;
     }
 
-    size = k8s_sa_record_size(entry->record.data, entry->record.len);
+    size = k8s_sa_packed_size(entry->record.data, entry->record.len);
 
     id = ngx_palloc(r->pool, sizeof(k8s_sa_identity_t) + size);
 
     if (id == NULL
-        || k8s_sa_record_unpack(id, entry->record.data, entry->record.len,
+        || k8s_sa_identity_unpack(id, entry->record.data, entry->record.len,
                                 (u_char *) (id + 1), size)
            != K8S_SA_OK)
     {
@@ -704,7 +704,7 @@ ngx_http_k8s_sa_cell_free(ngx_http_k8s_sa_front_t *front,
 /* an entry that is the request's own stays that */
 
 static void
-ngx_http_k8s_sa_cache_put(ngx_http_k8s_sa_entry_t *entry, const u_char *key)
+ngx_http_k8s_sa_front_put(ngx_http_k8s_sa_front_entry_t *entry, const u_char *key)
 {
     ngx_http_k8s_sa_slot_t  *slot;
 
@@ -712,10 +712,10 @@ ngx_http_k8s_sa_cache_put(ngx_http_k8s_sa_entry_t *entry, const u_char *key)
         return;
     }
 
-    slot = ngx_http_k8s_sa_cache_slot(entry->front, key);
+    slot = ngx_http_k8s_sa_front_slot(entry->front, key);
 
     if (slot->entry) {
-        ngx_http_k8s_sa_cache_release(slot->entry);
+        ngx_http_k8s_sa_front_release(slot->entry);
     }
 
     entry->refs++;
@@ -727,7 +727,7 @@ ngx_http_k8s_sa_cache_put(ngx_http_k8s_sa_entry_t *entry, const u_char *key)
 
 
 void
-ngx_http_k8s_sa_cache_release(ngx_http_k8s_sa_entry_t *entry)
+ngx_http_k8s_sa_front_release(ngx_http_k8s_sa_front_entry_t *entry)
 {
     if (--entry->refs == 0 && entry->front) {
         ngx_http_k8s_sa_cell_free(entry->front,
@@ -739,7 +739,7 @@ ngx_http_k8s_sa_cache_release(ngx_http_k8s_sa_entry_t *entry)
 /* any part of a fingerprint is a hash; the zone's buckets use its upper end */
 
 static ngx_http_k8s_sa_slot_t *
-ngx_http_k8s_sa_cache_slot(ngx_http_k8s_sa_front_t *front, const u_char *key)
+ngx_http_k8s_sa_front_slot(ngx_http_k8s_sa_front_t *front, const u_char *key)
 {
     uint64_t  n;
 

@@ -7,7 +7,7 @@
 
 #include "k8s_sa_fuzz.h"
 
-#include "token/k8s_sa_review.h"
+#include "token/k8s_sa_token_review.h"
 
 #include <jansson.h>
 
@@ -29,7 +29,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     size_t            n;
     k8s_sa_error_t    err;
-    k8s_sa_review_t   review;
+    k8s_sa_token_review_t   review;
     k8s_sa_verdict_e  verdict;
 
     n = fuzz_byte(&data, &size) & 3;
@@ -37,7 +37,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(&review, 0xa5, sizeof(review));
     memset(&err, 0xa5, sizeof(err));
 
-    verdict = k8s_sa_review_parse(&review, data, size, fuzz_audiences, n,
+    verdict = k8s_sa_token_review_parse(&review, data, size, fuzz_audiences, n,
                                   &err);
 
     fuzz_check_identity(&review.identity);
@@ -67,7 +67,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_check_error(&err);
     }
 
-    k8s_sa_review_free(&review);
+    k8s_sa_token_review_free(&review);
 
     fuzz_check_request(data, size, n);
 
@@ -131,7 +131,7 @@ fuzz_check_request(const uint8_t *data, size_t size, size_t n)
     s.len = size;
     s.data = (unsigned char *) data;
 
-    text = k8s_sa_review_request(&s, fuzz_audiences, n, &len);
+    text = k8s_sa_token_review_request(&s, fuzz_audiences, n, &len);
 
     if (text == NULL) {
         return;

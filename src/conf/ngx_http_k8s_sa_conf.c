@@ -58,7 +58,7 @@ ngx_http_k8s_sa_create_main_conf(ngx_conf_t *cf)
     }
 
     if (ngx_array_init(&mcf->issuers, cf->pool, 4,
-                       sizeof(ngx_http_k8s_sa_issuer_ref_t *))
+                       sizeof(ngx_http_k8s_sa_named_issuer_t *))
         != NGX_OK
         || ngx_array_init(&mcf->auths, cf->pool, 4,
                           sizeof(ngx_http_k8s_sa_auth_t *))
@@ -90,7 +90,7 @@ ngx_http_k8s_sa_init_main_conf(ngx_conf_t *cf, void *conf)
 
     ngx_uint_t                      i;
     ngx_http_k8s_sa_auth_t        **auth;
-    ngx_http_k8s_sa_issuer_ref_t  **ref;
+    ngx_http_k8s_sa_named_issuer_t  **ref;
 
     if (mcf->issuers.nelts == 0) {
         return NGX_CONF_OK;
@@ -131,7 +131,7 @@ ngx_http_k8s_sa_init_main_conf(ngx_conf_t *cf, void *conf)
         }
     }
 
-    if (ngx_http_k8s_sa_cache_init(cf, mcf) != NGX_OK) {
+    if (ngx_http_k8s_sa_front_init(cf, mcf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -229,12 +229,12 @@ ngx_http_k8s_sa_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 }
 
 
-ngx_http_k8s_sa_issuer_ref_t *
-ngx_http_k8s_sa_issuer_ref(ngx_conf_t *cf, ngx_str_t *name)
+ngx_http_k8s_sa_named_issuer_t *
+ngx_http_k8s_sa_named_issuer(ngx_conf_t *cf, ngx_str_t *name)
 {
     ngx_uint_t                      i;
     ngx_http_k8s_sa_main_conf_t    *mcf;
-    ngx_http_k8s_sa_issuer_ref_t  **ref;
+    ngx_http_k8s_sa_named_issuer_t  **ref;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_k8s_sa_module);
     ref = mcf->issuers.elts;
@@ -252,7 +252,7 @@ ngx_http_k8s_sa_issuer_ref(ngx_conf_t *cf, ngx_str_t *name)
         return NULL;
     }
 
-    *ref = ngx_pcalloc(cf->pool, sizeof(ngx_http_k8s_sa_issuer_ref_t));
+    *ref = ngx_pcalloc(cf->pool, sizeof(ngx_http_k8s_sa_named_issuer_t));
     if (*ref == NULL) {
         return NULL;
     }
@@ -314,7 +314,7 @@ ngx_http_k8s_sa_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_uint_t                      i, n, last;
     ngx_http_k8s_sa_auth_t         *auth, **slot;
     ngx_http_k8s_sa_main_conf_t    *mcf;
-    ngx_http_k8s_sa_issuer_ref_t   *ref, **refs;
+    ngx_http_k8s_sa_named_issuer_t   *ref, **refs;
 
     if (lcf->auth != NGX_CONF_UNSET_PTR) {
         return "is duplicate";
@@ -347,7 +347,7 @@ ngx_http_k8s_sa_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (auth == NULL || slot == NULL
         || ngx_array_init(&auth->issuers, cf->pool, last - 1,
-                          sizeof(ngx_http_k8s_sa_issuer_ref_t *))
+                          sizeof(ngx_http_k8s_sa_named_issuer_t *))
            != NGX_OK)
     {
         return NGX_CONF_ERROR;
@@ -366,7 +366,7 @@ ngx_http_k8s_sa_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return NGX_CONF_ERROR;
         }
 
-        ref = ngx_http_k8s_sa_issuer_ref(cf, &value[i]);
+        ref = ngx_http_k8s_sa_named_issuer(cf, &value[i]);
         if (ref == NULL) {
             return NGX_CONF_ERROR;
         }

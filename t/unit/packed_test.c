@@ -7,7 +7,7 @@
 
 #include "k8s_sa_test.h"
 
-#include "token/k8s_sa_record.h"
+#include "token/k8s_sa_packed.h"
 
 
 #define S(literal)  { sizeof(literal) - 1, (unsigned char *) (literal) }
@@ -125,23 +125,23 @@ round_trip(const k8s_sa_identity_t *id)
     size_t                len, size;
     unsigned char        *record, *dst, buf[K8S_SA_RECORD_MAX];
     k8s_sa_identity_t     copy, out;
-    k8s_sa_record_head_t  head;
+    k8s_sa_packed_head_t  head;
 
     copy = *id;
 
-    len = k8s_sa_record_pack(buf, sizeof(buf), &copy);
+    len = k8s_sa_identity_pack(buf, sizeof(buf), &copy);
     assert_true(len > 0);
 
     record = test_copy(buf, len);
 
-    assert_int_equal(k8s_sa_record_pack(test_copy(buf, len), len, &copy), len);
-    assert_int_equal(k8s_sa_record_pack(test_copy(buf, len), len - 1, &copy),
+    assert_int_equal(k8s_sa_identity_pack(test_copy(buf, len), len, &copy), len);
+    assert_int_equal(k8s_sa_identity_pack(test_copy(buf, len), len - 1, &copy),
                      0);
 
-    size = k8s_sa_record_size(record, len);
+    size = k8s_sa_packed_size(record, len);
     assert_true(size > 0);
 
-    assert_int_equal(k8s_sa_record_head(&head, record, len), K8S_SA_OK);
+    assert_int_equal(k8s_sa_packed_head(&head, record, len), K8S_SA_OK);
     assert_seen(&head.username, &copy.username, record, len);
     assert_seen(&head.issuer, &copy.issuer, record, len);
     assert_true(head.expires == copy.expires);
@@ -150,7 +150,7 @@ round_trip(const k8s_sa_identity_t *id)
 
     dst = test_keep(malloc(size));
 
-    assert_int_equal(k8s_sa_record_unpack(&out, record, len, dst, size),
+    assert_int_equal(k8s_sa_identity_unpack(&out, record, len, dst, size),
                      K8S_SA_OK);
 
     memset(record, 0, len);
@@ -374,10 +374,10 @@ test_too_large(void **state)
     (void) round_trip(&id);
 
     id.secret.len = K8S_SA_RECORD_MAX;
-    assert_int_equal(k8s_sa_record_pack(buf, sizeof(buf), &id), 0);
+    assert_int_equal(k8s_sa_identity_pack(buf, sizeof(buf), &id), 0);
 
     id.secret.len = 100000;
-    assert_int_equal(k8s_sa_record_pack(buf, sizeof(buf), &id), 0);
+    assert_int_equal(k8s_sa_identity_pack(buf, sizeof(buf), &id), 0);
 
     /* short as a record, but not unpacked */
 
@@ -390,14 +390,14 @@ test_too_large(void **state)
         id.groups.len += 21;
     }
 
-    assert_int_equal(k8s_sa_record_pack(buf, sizeof(buf), &id), 0);
+    assert_int_equal(k8s_sa_identity_pack(buf, sizeof(buf), &id), 0);
 
     id.groups.len = 21 * 3000;
     assert_true(round_trip(&id) < 3100);
 
     /* no room at all */
 
-    assert_int_equal(k8s_sa_record_pack(buf, 0, &typical), 0);
+    assert_int_equal(k8s_sa_identity_pack(buf, 0, &typical), 0);
 }
 
 
@@ -419,7 +419,7 @@ unpack_any(const unsigned char *record, size_t len, size_t size)
 
     memcpy(copy, record, len);
 
-    rc = k8s_sa_record_unpack(&id, copy, len, dst, size);
+    rc = k8s_sa_identity_unpack(&id, copy, len, dst, size);
 
     f.n = 0;
     k8s_sa_identity_each(&id, collect, &f);
@@ -454,11 +454,11 @@ test_damaged(void **state)
 
     (void) state;
 
-    len = k8s_sa_record_pack(buf, sizeof(buf), &typical);
-    size = k8s_sa_record_size(buf, len);
+    len = k8s_sa_identity_pack(buf, sizeof(buf), &typical);
+    size = k8s_sa_packed_size(buf, len);
 
     for (i = 0; i < len; i++) {
-        assert_int_equal(k8s_sa_record_unpack(&id, buf, i, dst, sizeof(dst)),
+        assert_int_equal(k8s_sa_identity_unpack(&id, buf, i, dst, sizeof(dst)),
                          K8S_SA_ERROR);
         unpack_any(buf, i, size);
     }
@@ -466,14 +466,14 @@ test_damaged(void **state)
     /* 1 is for the byte behind the last string, which is never written */
 
     for (i = 0; i < size - 1; i++) {
-        assert_int_equal(k8s_sa_record_unpack(&id, buf, len, dst, i),
+        assert_int_equal(k8s_sa_identity_unpack(&id, buf, len, dst, i),
                          K8S_SA_ERROR);
         unpack_any(buf, len, i);
     }
 
     memcpy(bad, buf, len);
     bad[len] = 0;
-    assert_int_equal(k8s_sa_record_unpack(&id, bad, len + 1, dst, size),
+    assert_int_equal(k8s_sa_identity_unpack(&id, bad, len + 1, dst, size),
                      K8S_SA_ERROR);
 
     for (i = 0; i < len; i++) {

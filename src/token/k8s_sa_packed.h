@@ -12,8 +12,8 @@
  * kid is left out: it is the key's, found by the key's id.
  */
 
-#ifndef K8S_SA_RECORD_H
-#define K8S_SA_RECORD_H
+#ifndef K8S_SA_PACKED_H
+#define K8S_SA_PACKED_H
 
 
 #include "token/k8s_sa_base.h"
@@ -28,7 +28,7 @@
  * most K8S_SA_RECORD_MAX are used.  Returns its length, or 0 if it is larger.
  */
 
-size_t k8s_sa_record_pack(unsigned char *buf, size_t size,
+size_t k8s_sa_identity_pack(unsigned char *buf, size_t size,
     const k8s_sa_identity_t *id);
 
 /* What is seen of a record as it is; the strings stand in it. */
@@ -39,11 +39,11 @@ typedef struct {
     int64_t         expires;       /* these as in k8s_sa_identity_t */
     int64_t         issued;
     int64_t         warnafter;
-} k8s_sa_record_head_t;
+} k8s_sa_packed_head_t;
 
 /* Fills head from a record of len bytes: K8S_SA_OK, or K8S_SA_ERROR. */
 
-int k8s_sa_record_head(k8s_sa_record_head_t *head, unsigned char *record,
+int k8s_sa_packed_head(k8s_sa_packed_head_t *head, unsigned char *record,
     size_t len);
 
 /*
@@ -51,17 +51,17 @@ int k8s_sa_record_head(k8s_sa_record_head_t *head, unsigned char *record,
  * if it is none.
  */
 
-size_t k8s_sa_record_size(const unsigned char *record, size_t len);
+size_t k8s_sa_packed_size(const unsigned char *record, size_t len);
 
 /*
  * Fills id; its strings are in dst, which has room for size bytes (as said by
- * k8s_sa_record_size()) and belongs to the caller.  The record may go away
+ * k8s_sa_packed_size()) and belongs to the caller.  The record may go away
  * then; kid is absent.  K8S_SA_OK, or K8S_SA_ERROR if the record or size is
  * not right; reads and writes within bounds whatever the record holds.
  */
 
-int k8s_sa_record_unpack(k8s_sa_identity_t *id, const unsigned char *record,
+int k8s_sa_identity_unpack(k8s_sa_identity_t *id, const unsigned char *record,
     size_t len, unsigned char *dst, size_t size);
 
 
-#endif /* K8S_SA_RECORD_H */
+#endif /* K8S_SA_PACKED_H */

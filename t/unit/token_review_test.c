@@ -8,7 +8,7 @@
 #include "k8s_sa_recorded.h"
 
 #include "token/k8s_sa_discovery.h"
-#include "token/k8s_sa_review.h"
+#include "token/k8s_sa_token_review.h"
 
 
 #define AUDIENCES_MAX  256
@@ -36,7 +36,7 @@ typedef struct {
 
 
 static k8s_sa_verdict_e
-review_parse(k8s_sa_review_t *r, const char *text, size_t len)
+review_parse(k8s_sa_token_review_t *r, const char *text, size_t len)
 {
     k8s_sa_str_t       audience;
     k8s_sa_error_t     err;
@@ -45,7 +45,7 @@ review_parse(k8s_sa_review_t *r, const char *text, size_t len)
     audience = test_str(TEST_AUDIENCE);
     err.text[0] = '\0';
 
-    rc = k8s_sa_review_parse(r, test_copy(text, len), len, &audience, 1,
+    rc = k8s_sa_token_review_parse(r, test_copy(text, len), len, &audience, 1,
                              &err);
 
     if (rc == K8S_SA_REVIEW_FAILED) {
@@ -163,7 +163,7 @@ review_recorded(recorded_t *rec, void *data)
     json_error_t        error;
     k8s_sa_str_t        audiences[AUDIENCES_MAX];
     k8s_sa_error_t      err;
-    k8s_sa_review_t     r;
+    k8s_sa_token_review_t     r;
     review_seen_t      *seen;
     k8s_sa_verdict_e    rc;
 
@@ -171,7 +171,7 @@ review_recorded(recorded_t *rec, void *data)
     err.text[0] = '\0';
 
     n = review_audiences(rec, audiences);
-    rc = k8s_sa_review_parse(&r, rec->body, rec->len, audiences, n, &err);
+    rc = k8s_sa_token_review_parse(&r, rec->body, rec->len, audiences, n, &err);
 
     seen->seen[rc]++;
 
@@ -211,8 +211,8 @@ review_recorded(recorded_t *rec, void *data)
         json_decref(status);
     }
 
-    k8s_sa_review_free(&r);
-    k8s_sa_review_free(&r);
+    k8s_sa_token_review_free(&r);
+    k8s_sa_token_review_free(&r);
 }
 
 
@@ -251,14 +251,14 @@ static void
 review_pod(recorded_t *rec, void *data)
 {
     k8s_sa_str_t         audience;
-    k8s_sa_review_t      r;
+    k8s_sa_token_review_t      r;
     k8s_sa_identity_t   *id;
 
     (void) data;
 
     audience = test_str(TEST_AUDIENCE);
 
-    assert_int_equal(k8s_sa_review_parse(&r, rec->body, rec->len, &audience,
+    assert_int_equal(k8s_sa_token_review_parse(&r, rec->body, rec->len, &audience,
                                          1, NULL), K8S_SA_VERDICT_OK);
 
     id = &r.identity;
@@ -274,7 +274,7 @@ review_pod(recorded_t *rec, void *data)
                         "1ea0282d-ed12-42dc-8ea3-0d721a2c855d");
     assert_string_equal(test_text(&id->audience), TEST_AUDIENCE);
 
-    k8s_sa_review_free(&r);
+    k8s_sa_token_review_free(&r);
 }
 
 
@@ -294,7 +294,7 @@ static void
 review_cut(recorded_t *rec, void *data)
 {
     size_t           n;
-    k8s_sa_review_t  r;
+    k8s_sa_token_review_t  r;
 
     (void) data;
 
@@ -305,7 +305,7 @@ review_cut(recorded_t *rec, void *data)
     for (n = 0; n < rec->len; n++) {
         assert_int_equal(review_parse(&r, (char *) rec->body, n),
                          K8S_SA_REVIEW_FAILED);
-        k8s_sa_review_free(&r);
+        k8s_sa_token_review_free(&r);
     }
 }
 
@@ -326,7 +326,7 @@ verdicts(void **state)
 {
     size_t            i;
     unsigned          rc;
-    k8s_sa_review_t   r;
+    k8s_sa_token_review_t   r;
 
     static const struct {
         unsigned     verdict;
@@ -473,7 +473,7 @@ verdicts(void **state)
             assert_null(r.identity.username.data);
         }
 
-        k8s_sa_review_free(&r);
+        k8s_sa_token_review_free(&r);
     }
 }
 
@@ -482,7 +482,7 @@ static void
 audiences_in_our_order(void **state)
 {
     k8s_sa_str_t      asked[3];
-    k8s_sa_review_t   r;
+    k8s_sa_token_review_t   r;
 
     static const char  text[] = ANSWER("{\"authenticated\":true,"
                                        "\"user\":{\"username\":\"u\"},"
@@ -494,24 +494,24 @@ audiences_in_our_order(void **state)
     asked[1] = test_str("b");
     asked[2] = test_str("c");
 
-    assert_int_equal(k8s_sa_review_parse(&r, text, sizeof(text) - 1, asked, 3,
+    assert_int_equal(k8s_sa_token_review_parse(&r, text, sizeof(text) - 1, asked, 3,
                                          NULL), K8S_SA_VERDICT_OK);
     assert_string_equal(test_text(&r.identity.audience), "b");
-    k8s_sa_review_free(&r);
+    k8s_sa_token_review_free(&r);
 
     /* none asked: the API's own, whichever they are */
 
-    assert_int_equal(k8s_sa_review_parse(&r, text, sizeof(text) - 1, NULL, 0,
+    assert_int_equal(k8s_sa_token_review_parse(&r, text, sizeof(text) - 1, NULL, 0,
                                          NULL), K8S_SA_VERDICT_OK);
     assert_string_equal(test_text(&r.identity.audience), "c");
-    k8s_sa_review_free(&r);
+    k8s_sa_token_review_free(&r);
 }
 
 
 static void
 reasons_are_cleaned(void **state)
 {
-    k8s_sa_review_t  r;
+    k8s_sa_token_review_t  r;
 
     static const char  text[] = ANSWER("{\"error\":\"a\\r\\nb\\u0000"
                                        "\\u007f\\u00e4\"}");
@@ -521,7 +521,7 @@ reasons_are_cleaned(void **state)
     assert_int_equal(review_parse(&r, text, sizeof(text) - 1),
                      K8S_SA_NOT_AUTHENTICATED);
     assert_string_equal(r.reason, "a  b  \xc3\xa4");
-    k8s_sa_review_free(&r);
+    k8s_sa_token_review_free(&r);
 }
 
 
@@ -530,7 +530,7 @@ service_accounts(void **state)
 {
     char             *text, *label, *subdomain;
     size_t            i;
-    k8s_sa_review_t   r;
+    k8s_sa_token_review_t   r;
 
     static const struct {
         const char  *rest;
@@ -576,7 +576,7 @@ service_accounts(void **state)
                                                : "(absent)");
         assert_string_equal(test_text(&r.identity.name),
                             users[i].name ? users[i].name : "(absent)");
-        k8s_sa_review_free(&r);
+        k8s_sa_token_review_free(&r);
     }
 
     /* 63 and 253 characters are the most */
@@ -592,7 +592,7 @@ service_accounts(void **state)
         assert_int_equal(review_parse(&r, text, strlen(text)),
                          K8S_SA_VERDICT_OK);
         assert_true((r.identity.name.data != NULL) == (i == 0));
-        k8s_sa_review_free(&r);
+        k8s_sa_token_review_free(&r);
     }
 }
 
@@ -600,7 +600,7 @@ service_accounts(void **state)
 static void
 lists(void **state)
 {
-    k8s_sa_review_t  r;
+    k8s_sa_token_review_t  r;
 
     static const char  text[] = USER(",\"groups\":[\"g1\",\"\",\"g 2\"],"
         "\"extra\":{\"b\":[\"2\",\"1\"],\"a\":[],\"c\":[\"\"],"
@@ -629,14 +629,14 @@ lists(void **state)
     assert_string_equal(test_text(&r.identity.node_uid), "n");
     assert_null(r.identity.jti.data);
 
-    k8s_sa_review_free(&r);
+    k8s_sa_token_review_free(&r);
 
     assert_int_equal(review_parse(&r, USER(""), sizeof(USER("")) - 1),
                      K8S_SA_VERDICT_OK);
     assert_null(r.identity.uid.data);
     assert_null(r.identity.groups.data);
     assert_null(r.identity.extra.data);
-    k8s_sa_review_free(&r);
+    k8s_sa_token_review_free(&r);
 }
 
 
@@ -645,14 +645,14 @@ size_is_bounded(void **state)
 {
     char             *text, *p;
     size_t            i, n;
-    k8s_sa_review_t   r;
+    k8s_sa_token_review_t   r;
 
     (void) state;
 
     text = test_format(USER(",\"a\":\"%*s\""), K8S_SA_DOCUMENT_MAX, "");
     assert_int_equal(review_parse(&r, text, strlen(text)),
                      K8S_SA_REVIEW_FAILED);
-    k8s_sa_review_free(&r);
+    k8s_sa_token_review_free(&r);
 
     /* 300,000 characters before each of 100,000 values: 30 GB */
 
@@ -667,7 +667,7 @@ size_is_bounded(void **state)
 
     assert_int_equal(review_parse(&r, text, strlen(text)),
                      K8S_SA_REVIEW_FAILED);
-    k8s_sa_review_free(&r);
+    k8s_sa_token_review_free(&r);
 }
 
 
@@ -692,7 +692,7 @@ requests(void **state)
     audiences[0] = test_str("service2");
     audiences[1] = test_str("\"\\\n\xc3\xa4");
 
-    text = k8s_sa_review_request(&token, audiences, 1, &len);
+    text = k8s_sa_token_review_request(&token, audiences, 1, &len);
     assert_non_null(text);
     assert_int_equal(len, strlen(text));
 
@@ -703,7 +703,7 @@ requests(void **state)
 
     /* two audiences, in our order, whatever they hold */
 
-    text = k8s_sa_review_request(&token, audiences, 2, &len);
+    text = k8s_sa_token_review_request(&token, audiences, 2, &len);
     assert_non_null(text);
 
     json_array_append_new(json_object_get(spec, "audiences"),
@@ -715,7 +715,7 @@ requests(void **state)
 
     /* none: the API's own, so the member is not there */
 
-    text = k8s_sa_review_request(&token, NULL, 0, &len);
+    text = k8s_sa_token_review_request(&token, NULL, 0, &len);
     assert_non_null(text);
 
     json_object_del(spec, "audiences");
@@ -746,11 +746,11 @@ requests_of_bytes(void **state)
 
     for (i = 0; i < test_nelts(bad); i++) {
         token = test_str(bad[i]);
-        assert_null(k8s_sa_review_request(&token, &audience, 1, &len));
+        assert_null(k8s_sa_token_review_request(&token, &audience, 1, &len));
 
         token = test_str("t");
         audience = test_str(bad[i]);
-        assert_null(k8s_sa_review_request(&token, &audience, 1, &len));
+        assert_null(k8s_sa_token_review_request(&token, &audience, 1, &len));
 
         audience = test_str("service2");
     }
@@ -760,7 +760,7 @@ requests_of_bytes(void **state)
     token.data = (unsigned char *) "a\0\",\"audiences\":[],\"b\":\"\\";
     token.len = 26;
 
-    text = k8s_sa_review_request(&token, &audience, 1, &len);
+    text = k8s_sa_token_review_request(&token, &audience, 1, &len);
     assert_non_null(text);
 
     root = json_loadb(text, len, JSON_REJECT_DUPLICATES|JSON_ALLOW_NUL, &err);

@@ -8,7 +8,7 @@
 
 #include "k8s_sa_fuzz.h"
 
-#include "token/k8s_sa_record.h"
+#include "token/k8s_sa_packed.h"
 
 
 typedef struct {
@@ -50,7 +50,7 @@ fuzz_unpack(const uint8_t *data, size_t size)
 
     static unsigned char  packed[K8S_SA_RECORD_MAX];
 
-    n = k8s_sa_record_size(data, size);
+    n = k8s_sa_packed_size(data, size);
     fuzz_check(n <= 65536);
 
     text = malloc(n ? n : 1);
@@ -60,7 +60,7 @@ fuzz_unpack(const uint8_t *data, size_t size)
 
     fuzz_head(data, size, NULL);
 
-    if (k8s_sa_record_unpack(&id, data, size, text, n) != K8S_SA_OK) {
+    if (k8s_sa_identity_unpack(&id, data, size, text, n) != K8S_SA_OK) {
         free(text);
         return;
     }
@@ -69,14 +69,14 @@ fuzz_unpack(const uint8_t *data, size_t size)
 
     /* what came out goes in again, if it is not too large */
 
-    len = k8s_sa_record_pack(packed, sizeof(packed), &id);
+    len = k8s_sa_identity_pack(packed, sizeof(packed), &id);
 
     if (len != 0) {
-        n = k8s_sa_record_size(packed, len);
+        n = k8s_sa_packed_size(packed, len);
         again = malloc(n ? n : 1);
         fuzz_check(again != NULL);
 
-        fuzz_check(k8s_sa_record_unpack(&id2, packed, len, again, n)
+        fuzz_check(k8s_sa_identity_unpack(&id2, packed, len, again, n)
                    == K8S_SA_OK);
         fuzz_check_same(&id, &id2);
 
@@ -115,15 +115,15 @@ fuzz_pack(const uint8_t *data, size_t size)
     record = malloc(room ? room : 1);
     fuzz_check(record != NULL);
 
-    len = k8s_sa_record_pack(record, room, &id);
+    len = k8s_sa_identity_pack(record, room, &id);
     fuzz_check(len <= room && len <= K8S_SA_RECORD_MAX);
 
     if (len != 0) {
-        n = k8s_sa_record_size(record, len);
+        n = k8s_sa_packed_size(record, len);
         text = malloc(n ? n : 1);
         fuzz_check(text != NULL);
 
-        fuzz_check(k8s_sa_record_unpack(&id2, record, len, text, n)
+        fuzz_check(k8s_sa_identity_unpack(&id2, record, len, text, n)
                    == K8S_SA_OK);
         fuzz_check_same(&id, &id2);
         fuzz_head(record, len, &id);
@@ -141,7 +141,7 @@ static void
 fuzz_head(const uint8_t *data, size_t size, const k8s_sa_identity_t *id)
 {
     unsigned char         *record;
-    k8s_sa_record_head_t   head;
+    k8s_sa_packed_head_t   head;
 
     record = malloc(size ? size : 1);
     fuzz_check(record != NULL);
@@ -150,7 +150,7 @@ fuzz_head(const uint8_t *data, size_t size, const k8s_sa_identity_t *id)
         memcpy(record, data, size);
     }
 
-    if (k8s_sa_record_head(&head, record, size) == K8S_SA_OK) {
+    if (k8s_sa_packed_head(&head, record, size) == K8S_SA_OK) {
         fuzz_check_seen(&head.username, id ? &id->username : NULL, record,
                         size);
         fuzz_check_seen(&head.issuer, id ? &id->issuer : NULL, record, size);

@@ -13,7 +13,7 @@
 
 typedef struct {
     ngx_k8s_sa_issuer_t           *issuer;
-    ngx_http_k8s_sa_issuer_ref_t  *ref;
+    ngx_http_k8s_sa_named_issuer_t  *ref;
 
     ngx_flag_t                     any_audience;
     ngx_flag_t                     legacy_tokens;
@@ -43,11 +43,11 @@ typedef struct {
 
 
 /*
- * ngx_http_k8s_sa_issuer_net.c, at the block's end: where keys are fetched and
+ * ngx_http_k8s_sa_conf_net.c, at the block's end: where keys are fetched and
  * with which credential.  What is wrong has been logged.
  */
 
-char *ngx_http_k8s_sa_issuer_net(ngx_conf_t *cf,
+char *ngx_http_k8s_sa_conf_net(ngx_conf_t *cf,
     ngx_http_k8s_sa_issuer_conf_t *icf);
 
 

@@ -17,7 +17,7 @@ static int ngx_http_k8s_sa_digest_reviews(EVP_MD_CTX *ctx,
 
 
 ngx_int_t
-ngx_http_k8s_sa_issuer_digest(ngx_http_k8s_sa_issuer_ref_t *ref)
+ngx_http_k8s_sa_issuer_digest(ngx_http_k8s_sa_named_issuer_t *ref)
 {
     int                        ok;
     EVP_MD_CTX                *ctx;
@@ -76,7 +76,7 @@ ngx_http_k8s_sa_auth_digest(ngx_http_k8s_sa_auth_t *auth)
     int                             ok;
     ngx_uint_t                      i;
     EVP_MD_CTX                     *ctx;
-    ngx_http_k8s_sa_issuer_ref_t  **ref;
+    ngx_http_k8s_sa_named_issuer_t  **ref;
 
     ctx = EVP_MD_CTX_new();
     if (ctx == NULL) {

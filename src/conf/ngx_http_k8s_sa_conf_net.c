@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#include "http/ngx_http_k8s_sa_issuer_block.h"
+#include "conf/ngx_http_k8s_sa_conf_issuer.h"
 #include "issuer/ngx_k8s_sa_review.h"
 #include "token/k8s_sa_discovery.h"
-#include "token/k8s_sa_review.h"
+#include "token/k8s_sa_token_review.h"
 
 
 #define NGX_HTTP_K8S_SA_MOUNT  "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -18,7 +18,7 @@ static ngx_int_t ngx_http_k8s_sa_token_review(ngx_conf_t *cf,
 static ngx_int_t ngx_http_k8s_sa_audiences(ngx_conf_t *cf,
     ngx_k8s_sa_issuer_t *issuer);
 static ngx_k8s_sa_client_t *ngx_http_k8s_sa_client(ngx_conf_t *cf,
-    ngx_http_k8s_sa_issuer_ref_t *ref, ngx_k8s_sa_client_conf_t *conf);
+    ngx_http_k8s_sa_named_issuer_t *ref, ngx_k8s_sa_client_conf_t *conf);
 static ngx_int_t ngx_http_k8s_sa_url(ngx_conf_t *cf, const char *directive,
     ngx_str_t *text, const char *path, ngx_k8s_sa_url_t *url);
 static ngx_int_t ngx_http_k8s_sa_own_token(ngx_conf_t *cf,
@@ -28,7 +28,7 @@ static ngx_int_t ngx_http_k8s_sa_state_path(ngx_conf_t *cf,
 
 
 char *
-ngx_http_k8s_sa_issuer_net(ngx_conf_t *cf, ngx_http_k8s_sa_issuer_conf_t *icf)
+ngx_http_k8s_sa_conf_net(ngx_conf_t *cf, ngx_http_k8s_sa_issuer_conf_t *icf)
 {
     ngx_uint_t                 in_cluster;
     ngx_k8s_sa_issuer_t       *issuer;
@@ -285,7 +285,7 @@ ngx_http_k8s_sa_audiences(ngx_conf_t *cf, ngx_k8s_sa_issuer_t *issuer)
 
     for (i = 0; i < issuer->audiences.nelts; i++) {
 
-        body = k8s_sa_review_request(&token, &audience[i], 1, &len);
+        body = k8s_sa_token_review_request(&token, &audience[i], 1, &len);
 
         if (body == NULL) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -446,7 +446,7 @@ ngx_http_k8s_sa_state_path(ngx_conf_t *cf, ngx_http_k8s_sa_issuer_conf_t *icf)
 
 ngx_int_t
 ngx_http_k8s_sa_issuer_complete(ngx_conf_t *cf,
-    ngx_http_k8s_sa_issuer_ref_t *ref)
+    ngx_http_k8s_sa_named_issuer_t *ref)
 {
     ngx_k8s_sa_issuer_t           *issuer;
     ngx_k8s_sa_client_conf_t       conf;
@@ -503,7 +503,7 @@ ngx_http_k8s_sa_issuer_complete(ngx_conf_t *cf,
 /* what is wrong with the TLS files is to be found in the issuer's block */
 
 static ngx_k8s_sa_client_t *
-ngx_http_k8s_sa_client(ngx_conf_t *cf, ngx_http_k8s_sa_issuer_ref_t *ref,
+ngx_http_k8s_sa_client(ngx_conf_t *cf, ngx_http_k8s_sa_named_issuer_t *ref,
     ngx_k8s_sa_client_conf_t *conf)
 {
     ngx_conf_file_t      *save, file;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#include "http/ngx_http_k8s_sa_issuer_block.h"
+#include "conf/ngx_http_k8s_sa_conf_issuer.h"
 
 
 static char *ngx_http_k8s_sa_issuer_directive(ngx_conf_t *cf,
@@ -204,7 +204,7 @@ ngx_http_k8s_sa_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_conf_t                      save;
     ngx_pool_cleanup_t             *cln;
     ngx_k8s_sa_issuer_t            *issuer;
-    ngx_http_k8s_sa_issuer_ref_t   *ref;
+    ngx_http_k8s_sa_named_issuer_t   *ref;
     ngx_http_k8s_sa_issuer_conf_t   icf;
 
     value = cf->args->elts;
@@ -229,7 +229,7 @@ ngx_http_k8s_sa_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    ref = ngx_http_k8s_sa_issuer_ref(cf, &value[1]);
+    ref = ngx_http_k8s_sa_named_issuer(cf, &value[1]);
     if (ref == NULL) {
         return NGX_CONF_ERROR;
     }
@@ -426,7 +426,7 @@ ngx_http_k8s_sa_issuer_finish(ngx_conf_t *cf,
     policy->kubernetes = icf->kubernetes;
     policy->leeway = icf->leeway;
 
-    return ngx_http_k8s_sa_issuer_net(cf, icf);
+    return ngx_http_k8s_sa_conf_net(cf, icf);
 }
 
 

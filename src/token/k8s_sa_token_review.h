@@ -4,8 +4,8 @@
  * TokenReview documents: staging/src/k8s.io/api/authentication/v1/types.go.
  */
 
-#ifndef K8S_SA_REVIEW_H
-#define K8S_SA_REVIEW_H
+#ifndef K8S_SA_TOKEN_REVIEW_H
+#define K8S_SA_TOKEN_REVIEW_H
 
 
 #include "token/k8s_sa_base.h"
@@ -22,7 +22,7 @@
  * an audience is not UTF-8.
  */
 
-char *k8s_sa_review_request(const k8s_sa_str_t *token,
+char *k8s_sa_token_review_request(const k8s_sa_str_t *token,
     const k8s_sa_str_t *audiences, size_t n, size_t *len);
 
 
@@ -33,7 +33,7 @@ typedef struct {
     char               *reason;     /* status.error, cleaned of control
                                        characters, or NULL */
     void               *document;   /* owner of all strings above */
-} k8s_sa_review_t;
+} k8s_sa_token_review_t;
 
 
 /*
@@ -48,13 +48,13 @@ typedef struct {
  * K8S_SA_BAD_CLAIMS: the identity holds what must not stand in a header.
  * K8S_SA_REVIEW_FAILED with *err: not a TokenReview of v1, a member of a wrong
  * type, no user name, authenticated and an error at once, ...
- * After any of them r is to be given to k8s_sa_review_free().
+ * After any of them r is to be given to k8s_sa_token_review_free().
  */
 
-k8s_sa_verdict_e k8s_sa_review_parse(k8s_sa_review_t *r, const void *data,
+k8s_sa_verdict_e k8s_sa_token_review_parse(k8s_sa_token_review_t *r, const void *data,
     size_t len, const k8s_sa_str_t *audiences, size_t n, k8s_sa_error_t *err);
 
-void k8s_sa_review_free(k8s_sa_review_t *r);
+void k8s_sa_token_review_free(k8s_sa_token_review_t *r);
 
 
-#endif /* K8S_SA_REVIEW_H */
+#endif /* K8S_SA_TOKEN_REVIEW_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#include "http/ngx_http_k8s_sa_status.h"
+#include "status/ngx_http_k8s_sa_status.h"
 #include "issuer/ngx_k8s_sa_review.h"
 
 #include <jansson.h>
@@ -128,7 +128,7 @@ ngx_http_k8s_sa_status_json(ngx_http_request_t *r,
     char                           *text;
     json_t                         *root, *issuers;
     ngx_uint_t                      i;
-    ngx_http_k8s_sa_issuer_ref_t  **ref;
+    ngx_http_k8s_sa_named_issuer_t  **ref;
 
     issuers = json_object();
     ref = mcf->issuers.elts;
