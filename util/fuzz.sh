@@ -26,7 +26,7 @@ JOBS=${JOBS:-$(($(nproc) < 2 ? 1 : 2))}
 declare -A MAX_LEN=(
     [allow]=2048 [base64url]=512 [bearer]=128 [claims]=12400
     [discovery]=4096 [http]=20000 [json]=12400 [jwks]=8192 [pem]=8192
-    [packed]=8192 [token_review]=8192 [token]=16500
+    [packed]=8192 [path]=5000 [token_review]=8192 [token]=16500
 )
 
 declare -A DICT=(

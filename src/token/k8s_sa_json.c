@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include "token/k8s_sa_json.h"
+#include "token/k8s_sa_utf8.h"
 
 #include <endian.h>
 #include <string.h>
@@ -45,8 +46,6 @@ static int k8s_sa_json_string_rest(k8s_sa_json_parser_t *ps, k8s_sa_str_t *s)
 static unsigned char *k8s_sa_json_escape(k8s_sa_json_parser_t *ps,
     unsigned char *dst);
 static int32_t k8s_sa_json_hex(k8s_sa_json_parser_t *ps);
-static size_t k8s_sa_json_utf8(const unsigned char *p,
-    const unsigned char *end);
 static int k8s_sa_json_number(k8s_sa_json_parser_t *ps, k8s_sa_str_t *s);
 static int k8s_sa_json_digits(k8s_sa_json_parser_t *ps);
 static int k8s_sa_json_literal(k8s_sa_json_parser_t *ps, const char *text,
@@ -422,7 +421,7 @@ k8s_sa_json_string_rest(k8s_sa_json_parser_t *ps, k8s_sa_str_t *s)
             continue;
         }
 
-        n = k8s_sa_json_utf8(ps->pos, ps->end);
+        n = k8s_sa_utf8_multibyte(ps->pos, ps->end);
 
         if (n == 0) {
             return K8S_SA_ERROR;
@@ -548,61 +547,6 @@ k8s_sa_json_hex(k8s_sa_json_parser_t *ps)
     }
 
     return value;
-}
-
-
-/*
- * Length of the character of more than one byte at p, or 0: RFC 3629
- * section 4, which leaves out overlong forms and surrogates.
- */
-
-static size_t
-k8s_sa_json_utf8(const unsigned char *p, const unsigned char *end)
-{
-    size_t         i, n;
-    unsigned char  low, high;
-
-    low = 0x80;
-    high = 0xbf;
-
-    if (*p >= 0xc2 && *p <= 0xdf) {
-        n = 2;
-
-    } else if (*p >= 0xe0 && *p <= 0xef) {
-        n = 3;
-
-        if (*p == 0xe0) {
-            low = 0xa0;
-
-        } else if (*p == 0xed) {
-            high = 0x9f;
-        }
-
-    } else if (*p >= 0xf0 && *p <= 0xf4) {
-        n = 4;
-
-        if (*p == 0xf0) {
-            low = 0x90;
-
-        } else if (*p == 0xf4) {
-            high = 0x8f;
-        }
-
-    } else {
-        return 0;
-    }
-
-    if ((size_t) (end - p) < n || p[1] < low || p[1] > high) {
-        return 0;
-    }
-
-    for (i = 2; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-
-    return n;
 }
 
 

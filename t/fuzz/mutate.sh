@@ -145,6 +145,11 @@ mutate discovery "control characters" token/k8s_sa_discovery.c \
 mutate token_review "control characters" token/k8s_sa_token_review.c \
     's/!k8s_sa_str_is_clean\(&s\)/0/'
 
+mutate path "dot segments" token/k8s_sa_path.c \
+    's/len == 2 && segment\[1\]/len == 3 \&\& segment[1]/'
+mutate path "escaped slashes" token/k8s_sa_path.c \
+    's/strchr\("\/\\\\%/strchr("\\\\%/'
+
 mutate http "largest chunk" net/ngx_k8s_sa_http_parse.c \
     's/\|\| \(p->rest << 4\) \+ digit > p->max_body - p->received//'
 mutate http "largest header section" net/ngx_k8s_sa_http_parse.c \

@@ -227,3 +227,10 @@ seed('packed', "\x01\xff\xff", "\0" x 24, join "\xff",
      'pod1', '32eca69f-1b10-42a1-809c-b3a49caf497b', "\xfe", "\xfe", "\xfe",
      'https://kubernetes.default.svc', 'service2', 'a');
 seed('packed', "\0\x02\0\0\0\0", "\0" x 14);
+
+
+# paths: in normal form, and odd ones
+
+seed('path', $_)
+    for '/', '/a/b%20c/', '/%C3%BC', '/%41.b/..c', '/a/../b', '/%2e', '/a//b',
+        '/a%2fb', '/a;b', '/%ff';

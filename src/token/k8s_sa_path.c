@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include "token/k8s_sa_path.h"
+#include "token/k8s_sa_utf8.h"
+
+#include <string.h>
+
+
+static const char *k8s_sa_path_segment(const unsigned char *segment,
+    const unsigned char *end, int last);
+static const char *k8s_sa_path_byte(unsigned char ch);
+static const char *k8s_sa_path_escape(const unsigned char *p,
+    const unsigned char *end, unsigned char *byte);
+static int k8s_sa_path_hex(unsigned char ch);
+static int k8s_sa_path_is_utf8(const unsigned char *p,
+    const unsigned char *end);
+
+
+const char *
+k8s_sa_path_decode(const k8s_sa_str_t *raw, unsigned char *out,
+    k8s_sa_str_t *path)
+{
+    const char           *reason;
+    unsigned char        *dst;
+    const unsigned char  *p, *end, *segment;
+
+    path->len = 0;
+    path->data = NULL;
+
+    if (raw->len == 0 || raw->data[0] != '/') {
+        return "it does not begin with a slash";
+    }
+
+    if (raw->len > K8S_SA_PATH_MAX) {
+        return "it is too long";
+    }
+
+    dst = out;
+    p = raw->data;
+    end = raw->data + raw->len;
+
+    *dst++ = *p++;
+    segment = p;
+
+    for ( /* void */ ; p < end; p++) {
+
+        if (*p == '/') {
+            reason = k8s_sa_path_segment(segment, p, 0);
+            segment = p + 1;
+            *dst++ = '/';
+
+        } else if (*p == '%') {
+            reason = k8s_sa_path_escape(p, end, dst++);
+            p += 2;
+
+        } else {
+            reason = k8s_sa_path_byte(*p);
+            *dst++ = *p;
+        }
+
+        if (reason) {
+            return reason;
+        }
+    }
+
+    reason = k8s_sa_path_segment(segment, end, 1);
+    if (reason) {
+        return reason;
+    }
+
+    if (!k8s_sa_path_is_utf8(out, dst)) {
+        return "an escape is not UTF-8";
+    }
+
+    path->len = dst - out;
+    path->data = out;
+
+    return NULL;
+}
+
+
+/* An escaped dot is refused elsewhere, so the bytes as sent are enough. */
+
+static const char *
+k8s_sa_path_segment(const unsigned char *segment, const unsigned char *end,
+    int last)
+{
+    size_t  len;
+
+    len = end - segment;
+
+    if (len == 0) {
+        return last ? NULL : "a segment is empty";
+    }
+
+    if (segment[0] == '.' && (len == 1 || (len == 2 && segment[1] == '.'))) {
+        return "a segment is \".\" or \"..\"";
+    }
+
+    return NULL;
+}
+
+
+static const char *
+k8s_sa_path_byte(unsigned char ch)
+{
+    if (ch < '!' || ch > '~') {
+        return "a byte is not visible ASCII";
+    }
+
+    switch (ch) {
+
+    case '\\':
+        return "a backslash";
+
+    case ';':
+        return "a semicolon";
+
+    case '#':
+        return "a number sign";
+
+    case '?':
+        return "a question mark";
+
+    default:
+        return NULL;
+    }
+}
+
+
+/* p is at the percent sign. */
+
+static const char *
+k8s_sa_path_escape(const unsigned char *p, const unsigned char *end,
+    unsigned char *byte)
+{
+    int            high, low;
+    unsigned char  ch;
+
+    if (end - p < 3) {
+        return "an escape is cut off";
+    }
+
+    high = k8s_sa_path_hex(p[1]);
+    low = k8s_sa_path_hex(p[2]);
+
+    if (high < 0 || low < 0) {
+        return "an escape is not of two hex digits";
+    }
+
+    ch = (unsigned char) (high << 4 | low);
+
+    if (ch < 0x20 || ch == 0x7f) {
+        return "an escape is a control character";
+    }
+
+    if (strchr("/\\%;?#.", ch)) {
+        return "an escape is one of / \\ % ; ? # .";
+    }
+
+    *byte = ch;
+
+    return NULL;
+}
+
+
+static int
+k8s_sa_path_hex(unsigned char ch)
+{
+    if (ch >= '0' && ch <= '9') {
+        return ch - '0';
+    }
+
+    ch |= 0x20;
+
+    if (ch >= 'a' && ch <= 'f') {
+        return ch - 'a' + 10;
+    }
+
+    return -1;
+}
+
+
+static int
+k8s_sa_path_is_utf8(const unsigned char *p, const unsigned char *end)
+{
+    size_t  n;
+
+    while (p < end) {
+
+        if (*p < 0x80) {
+            p++;
+            continue;
+        }
+
+        n = k8s_sa_utf8_multibyte(p, end);
+        if (n == 0) {
+            return 0;
+        }
+
+        p += n;
+    }
+
+    return 1;
+}
