@@ -6,7 +6,14 @@
  * The directive table and the module's registration; src/http/ has the rest.
  */
 
-#include "http/ngx_http_k8s_sa.h"
+#include "conf/ngx_http_k8s_sa_conf.h"
+#include "http/ngx_http_k8s_sa_access.h"
+#include "http/ngx_http_k8s_sa_allow.h"
+#include "http/ngx_http_k8s_sa_request.h"
+#include "http/ngx_http_k8s_sa_token_file.h"
+#include "http/ngx_http_k8s_sa_variables.h"
+#include "http/ngx_http_k8s_sa_whoami.h"
+#include "status/ngx_http_k8s_sa_status.h"
 
 
 static ngx_int_t ngx_http_k8s_sa_init(ngx_conf_t *cf);

@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#include "http/ngx_http_k8s_sa.h"
-
-
-typedef struct {
-    ngx_array_t                values;     /* ngx_http_complex_value_t */
-    ngx_int_t                  status;
-} ngx_http_k8s_sa_require_t;
+#include "http/ngx_http_k8s_sa_allow.h"
 
 
 static ngx_int_t ngx_http_k8s_sa_required(ngx_http_request_t *r,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#include "http/ngx_http_k8s_sa.h"
+#include "http/ngx_http_k8s_sa_variables.h"
+#include "http/ngx_http_k8s_sa_check.h"
 
 
 static ngx_http_k8s_sa_ctx_t *ngx_http_k8s_sa_identified(
