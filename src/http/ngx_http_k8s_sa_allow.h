@@ -27,8 +27,5 @@ typedef struct {
 ngx_int_t ngx_http_k8s_sa_authorize(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
 
-char *ngx_http_k8s_sa_allow(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_k8s_sa_require(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-
 
 #endif /* NGX_HTTP_K8S_SA_ALLOW_H */

@@ -22,5 +22,13 @@ ngx_int_t ngx_http_k8s_sa_add_variables(ngx_conf_t *cf);
 
 ngx_int_t ngx_http_k8s_sa_field_of(ngx_str_t *value);
 
+/*
+ * The handler of a variable that k8s_sa_token_file adds; data: the
+ * ngx_k8s_sa_token_file_t.
+ */
+
+ngx_int_t ngx_http_k8s_sa_token_file_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+
 
 #endif /* NGX_HTTP_K8S_SA_VARIABLES_H */
