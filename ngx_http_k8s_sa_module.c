@@ -6,7 +6,14 @@
  * The directive table and the module's registration; src/http/ has the rest.
  */
 
-#include "http/ngx_http_k8s_sa.h"
+#include "conf/ngx_http_k8s_sa_conf.h"
+#include "conf/ngx_http_k8s_sa_conf_rules.h"
+#include "conf/ngx_http_k8s_sa_conf_token_file.h"
+#include "http/ngx_http_k8s_sa_access.h"
+#include "http/ngx_http_k8s_sa_request.h"
+#include "http/ngx_http_k8s_sa_variables.h"
+#include "http/ngx_http_k8s_sa_whoami.h"
+#include "status/ngx_http_k8s_sa_status.h"
 
 
 static ngx_int_t ngx_http_k8s_sa_init(ngx_conf_t *cf);
@@ -47,7 +54,7 @@ static ngx_command_t  ngx_http_k8s_sa_commands[] = {
 
     { ngx_string("k8s_sa_token_file"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
-      ngx_http_k8s_sa_token_file,
+      ngx_http_k8s_sa_conf_token_file,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -96,14 +103,14 @@ static ngx_command_t  ngx_http_k8s_sa_commands[] = {
 
     { ngx_string("k8s_sa_allow"),
       NGX_HTTP_K8S_SA_ANY_CONF|NGX_CONF_1MORE,
-      ngx_http_k8s_sa_allow,
+      ngx_http_k8s_sa_conf_allow,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("k8s_sa_require"),
       NGX_HTTP_K8S_SA_ANY_CONF|NGX_CONF_1MORE,
-      ngx_http_k8s_sa_require,
+      ngx_http_k8s_sa_conf_require,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },

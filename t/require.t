@@ -258,11 +258,11 @@ sub location {
 refused("require: $_->[0]", location("$_->[1] # HERE"), $_->[2])
     for [ 'nothing', 'k8s_sa_require;', qr/invalid number of arguments/ ],
         [ 'an error alone', 'k8s_sa_require error=401;',
-          qr/"error=401" must come behind the values/ ],
+          qr/"error=401" must come after the values/ ],
         [ 'an error in front', 'k8s_sa_require error=401 $uri;',
-          qr/"error=401" must come behind the values/ ],
+          qr/"error=401" must come after the values/ ],
         [ 'two errors', 'k8s_sa_require $uri error=401 error=403;',
-          qr/"error=401" must come behind the values/ ];
+          qr/"error=401" must come after the values/ ];
 
 refused("require: error=$_", location("k8s_sa_require \$uri error=$_; # HERE"),
         qr/invalid value "error=\Q$_\E"/)

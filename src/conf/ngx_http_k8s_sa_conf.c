@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#include "http/ngx_http_k8s_sa.h"
+#include "conf/ngx_http_k8s_sa_conf.h"
+#include "http/ngx_http_k8s_sa_front.h"
+#include "http/ngx_http_k8s_sa_headers.h"
+#include "http/ngx_http_k8s_sa_variables.h"
 
 
 static ngx_uint_t ngx_http_k8s_sa_is_front_proxy(ngx_str_t *lowcase);

@@ -8,7 +8,7 @@
 #define NGX_HTTP_K8S_SA_ISSUER_BLOCK_H
 
 
-#include "http/ngx_http_k8s_sa.h"
+#include "conf/ngx_http_k8s_sa_conf.h"
 
 
 typedef struct {

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#include "http/ngx_http_k8s_sa.h"
+#include "http/ngx_http_k8s_sa_access.h"
+#include "http/ngx_http_k8s_sa_allow.h"
+#include "http/ngx_http_k8s_sa_answer.h"
+#include "http/ngx_http_k8s_sa_check.h"
+#include "http/ngx_http_k8s_sa_headers.h"
+#include "http/ngx_http_k8s_sa_review.h"
 
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#include "http/ngx_http_k8s_sa.h"
-#include "shared/ngx_k8s_sa_cache.h"
+#include "http/ngx_http_k8s_sa_check.h"
+#include "http/ngx_http_k8s_sa_review.h"
 
 
 static ngx_int_t ngx_http_k8s_sa_check_keys(ngx_http_request_t *r,
@@ -34,34 +34,20 @@ ngx_int_t
 ngx_http_k8s_sa_check(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     ngx_http_k8s_sa_ctx_t *ctx)
 {
-    ngx_int_t                     rc;
-    ngx_http_k8s_sa_main_conf_t  *mcf;
+    ngx_int_t              rc;
 
-    static k8s_sa_token_t         t;
-
-    mcf = ngx_http_get_module_main_conf(r, ngx_http_k8s_sa_module);
+    static k8s_sa_token_t  t;
 
     ngx_http_k8s_sa_forget(ctx);
     ctx->decided = 1;
 
     rc = NGX_OK;
 
+    /* before it is parsed, which costs more than all of this */
+
     if (ctx->token.len && ctx->token.len <= K8S_SA_TOKEN_MAX) {
-
-        /* before it is parsed, which costs more than all of this */
-
-        ngx_k8s_sa_cache_key(mcf->zone, lcf->auth->digest, &ctx->token,
-                             ctx->key);
-
-        ctx->entry = ngx_http_k8s_sa_front_find(mcf, lcf->auth, ctx->key);
-
-        if (ctx->entry) {
-            ngx_http_k8s_sa_known(ctx);
-            return NGX_OK;
-        }
-
-        ctx->entry = ngx_http_k8s_sa_front_load(mcf, lcf->auth, ctx->key,
-                                                r->pool);
+        ctx->entry = ngx_http_k8s_sa_front_get(r, lcf->auth, &ctx->token,
+                                               ctx->key);
     }
 
     if (ctx->entry) {
@@ -78,7 +64,7 @@ ngx_http_k8s_sa_check(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
 
     if (rc == NGX_OK && ctx->verdict == K8S_SA_VERDICT_OK) {
 
-        if (ctx->issuer->reviews) {
+        if (ctx->issuer->reviews && !ctx->entry->reviewed) {
             rc = ngx_http_k8s_sa_review_local(r, lcf->auth, ctx);
         }
 
@@ -136,28 +122,6 @@ ngx_http_k8s_sa_check_keys(ngx_http_request_t *r,
     ctx->identity = ctx->entry->identity;
 
     return NGX_OK;
-}
-
-
-void
-ngx_http_k8s_sa_forget(ngx_http_k8s_sa_ctx_t *ctx)
-{
-    if (ctx->entry) {
-        ngx_http_k8s_sa_front_release(ctx->entry);
-    }
-
-    ctx->entry = NULL;
-    ctx->identity = NULL;
-    ctx->issuer = NULL;
-    ctx->detail.len = 0;
-    ctx->status = 0;
-    ctx->lacking = 0;
-    ctx->refused = 0;
-    ctx->decided = 0;
-    ctx->looked_up = 0;
-    ctx->hit = 0;
-    ctx->claimed = 0;
-    ctx->review_due = 0;
 }
 
 

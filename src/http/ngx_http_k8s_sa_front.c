@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#include "http/ngx_http_k8s_sa.h"
-#include "shared/ngx_k8s_sa_cache.h"
+#include "http/ngx_http_k8s_sa_front.h"
 #include "token/k8s_sa_packed.h"
 
 
@@ -68,7 +67,14 @@ typedef struct {
 } ngx_http_k8s_sa_facts_t;
 
 
-static ngx_uint_t ngx_http_k8s_sa_front_valid(ngx_http_k8s_sa_front_entry_t *entry);
+static ngx_http_k8s_sa_front_entry_t *ngx_http_k8s_sa_front_find(
+    ngx_http_k8s_sa_front_t *front, ngx_http_k8s_sa_auth_t *auth,
+    const u_char *key);
+static ngx_http_k8s_sa_front_entry_t *ngx_http_k8s_sa_front_load(
+    ngx_http_k8s_sa_main_conf_t *mcf, ngx_http_k8s_sa_auth_t *auth,
+    const u_char *key, ngx_pool_t *pool);
+static ngx_uint_t ngx_http_k8s_sa_front_valid(
+    ngx_http_k8s_sa_front_entry_t *entry);
 static ngx_uint_t ngx_http_k8s_sa_front_begun(ngx_k8s_sa_issuer_t *issuer,
     int64_t issued);
 static void ngx_http_k8s_sa_front_times(ngx_http_k8s_sa_facts_t *facts,
@@ -152,13 +158,33 @@ ngx_http_k8s_sa_front_cleanup(void *data)
 
 
 ngx_http_k8s_sa_front_entry_t *
-ngx_http_k8s_sa_front_find(ngx_http_k8s_sa_main_conf_t *mcf,
+ngx_http_k8s_sa_front_get(ngx_http_request_t *r, ngx_http_k8s_sa_auth_t *auth,
+    ngx_str_t *token, u_char *key)
+{
+    ngx_http_k8s_sa_main_conf_t    *mcf;
+    ngx_http_k8s_sa_front_entry_t  *entry;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_k8s_sa_module);
+
+    ngx_k8s_sa_cache_key(mcf->zone, auth->digest, token, key);
+
+    entry = ngx_http_k8s_sa_front_find(mcf->front, auth, key);
+
+    return entry ? entry
+                 : ngx_http_k8s_sa_front_load(mcf, auth, key, r->pool);
+}
+
+
+/* in the worker's table: a new reference, or NULL */
+
+static ngx_http_k8s_sa_front_entry_t *
+ngx_http_k8s_sa_front_find(ngx_http_k8s_sa_front_t *front,
     ngx_http_k8s_sa_auth_t *auth, const u_char *key)
 {
     ngx_http_k8s_sa_slot_t   *slot;
     ngx_http_k8s_sa_front_entry_t  *entry;
 
-    slot = ngx_http_k8s_sa_front_slot(mcf->front, key);
+    slot = ngx_http_k8s_sa_front_slot(front, key);
     entry = slot->entry;
 
     if (entry == NULL
@@ -251,7 +277,9 @@ ngx_http_k8s_sa_front_times(ngx_http_k8s_sa_facts_t *facts, int64_t expires,
 }
 
 
-ngx_http_k8s_sa_front_entry_t *
+/* in the zone: a new reference, or NULL */
+
+static ngx_http_k8s_sa_front_entry_t *
 ngx_http_k8s_sa_front_load(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_http_k8s_sa_auth_t *auth, const u_char *key, ngx_pool_t *pool)
 {
@@ -601,54 +629,6 @@ ngx_http_k8s_sa_front_copy(ngx_http_k8s_sa_facts_t *facts,
     }
 
     return entry;
-}
-
-
-k8s_sa_identity_t *
-ngx_http_k8s_sa_identity(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
-{
-    size_t                    size;
-    k8s_sa_identity_t        *id;
-    ngx_http_k8s_sa_front_entry_t  *entry;
-
-    entry = ctx->entry;
-
-    if (ctx->identity || entry == NULL) {
-        return ctx->identity;
-    }
-
-    size = k8s_sa_packed_size(entry->record.data, entry->record.len);
-
-    id = ngx_palloc(r->pool, sizeof(k8s_sa_identity_t) + size);
-
-    if (id == NULL
-        || k8s_sa_identity_unpack(id, entry->record.data, entry->record.len,
-                                (u_char *) (id + 1), size)
-           != K8S_SA_OK)
-    {
-        return NULL;
-    }
-
-    id->kid = entry->kid;
-    ctx->identity = id;
-
-    return id;
-}
-
-
-k8s_sa_str_t *
-ngx_http_k8s_sa_identity_field(ngx_http_request_t *r,
-    ngx_http_k8s_sa_ctx_t *ctx, size_t offset)
-{
-    k8s_sa_identity_t  *id;
-
-    if (offset == offsetof(k8s_sa_identity_t, username) && ctx->entry) {
-        return &ctx->entry->username;
-    }
-
-    id = ngx_http_k8s_sa_identity(r, ctx);
-
-    return id ? (k8s_sa_str_t *) ((u_char *) id + offset) : NULL;
 }
 
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#include "http/ngx_http_k8s_sa.h"
+#include "http/ngx_http_k8s_sa_headers.h"
 
 
 #define NGX_HTTP_K8S_SA_SPARE_HEADERS  8

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#include "http/ngx_http_k8s_sa.h"
+#include "http/ngx_http_k8s_sa_request.h"
+#include "http/ngx_http_k8s_sa_headers.h"
 #include "token/k8s_sa_bearer.h"
 
 
@@ -20,15 +21,6 @@ typedef struct {
 } ngx_http_k8s_sa_drop_t;
 
 
-struct ngx_http_k8s_sa_withheld_s {
-    ngx_table_elt_t              *header;     /* in a list that it has left */
-    ngx_http_k8s_sa_withheld_t   *next;
-};
-
-
-static void ngx_http_k8s_sa_ctx_cleanup(void *data);
-static void ngx_http_k8s_sa_sub_cleanup(void *data);
-static void ngx_http_k8s_sa_entry_cleanup(void *data);
 static ngx_int_t ngx_http_k8s_sa_find_token(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
 static ngx_int_t ngx_http_k8s_sa_strip_scheme(ngx_str_t *value);
@@ -42,84 +34,18 @@ static ngx_uint_t ngx_http_k8s_sa_drop(ngx_http_request_t *r,
 
 
 ngx_http_k8s_sa_ctx_t *
-ngx_http_k8s_sa_get_ctx(ngx_http_request_t *r)
-{
-    ngx_pool_cleanup_t     *cln;
-    ngx_http_k8s_sa_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_k8s_sa_module);
-
-    if (ctx || (r == r->main && !r->internal)) {
-        return ctx;
-    }
-
-    /*
-     * An internal redirect cleared the contexts, or a subrequest has its own:
-     * main request and subrequests share the pool.
-     */
-
-    for (cln = r->pool->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_http_k8s_sa_ctx_cleanup) {
-            ctx = cln->data;
-            ngx_http_set_ctx(r, ctx, ngx_http_k8s_sa_module);
-            return ctx;
-        }
-    }
-
-    return NULL;
-}
-
-
-ngx_http_k8s_sa_ctx_t *
-ngx_http_k8s_sa_make_ctx(ngx_http_request_t *r)
-{
-    ngx_pool_cleanup_t     *cln;
-    ngx_http_k8s_sa_ctx_t  *ctx;
-
-    ctx = ngx_http_k8s_sa_get_ctx(r);
-    if (ctx) {
-        return ctx;
-    }
-
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_k8s_sa_ctx_t));
-    if (cln == NULL) {
-        return NULL;
-    }
-
-    ctx = cln->data;
-    ngx_memzero(ctx, sizeof(ngx_http_k8s_sa_ctx_t));
-
-    cln->handler = ngx_http_k8s_sa_ctx_cleanup;
-
-    ngx_http_set_ctx(r, ctx, ngx_http_k8s_sa_module);
-
-    return ctx;
-}
-
-
-ngx_http_k8s_sa_ctx_t *
 ngx_http_k8s_sa_sub_ctx(ngx_http_request_t *r)
 {
-    ngx_pool_cleanup_t          *cln;
     ngx_http_k8s_sa_ctx_t       *ctx, *prepared;
     ngx_http_k8s_sa_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_k8s_sa_module);
     prepared = ngx_http_k8s_sa_get_ctx(r);
 
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_k8s_sa_ctx_t));
-    if (cln == NULL) {
+    ctx = ngx_http_k8s_sa_own_ctx(r);
+    if (ctx == NULL) {
         return NULL;
     }
-
-    ctx = cln->data;
-    ngx_memzero(ctx, sizeof(ngx_http_k8s_sa_ctx_t));
-
-    /* not to be found as the main request's */
-
-    cln->handler = ngx_http_k8s_sa_sub_cleanup;
-
-    ngx_http_set_ctx(r, ctx, ngx_http_k8s_sa_module);
 
     /* the header may be gone already, here or in the main request */
 
@@ -132,53 +58,6 @@ ngx_http_k8s_sa_sub_ctx(ngx_http_request_t *r)
     }
 
     return ctx;
-}
-
-
-static void
-ngx_http_k8s_sa_sub_cleanup(void *data)
-{
-    ngx_http_k8s_sa_ctx_cleanup(data);
-}
-
-
-/* also marks the context in the pool's list */
-
-static void
-ngx_http_k8s_sa_ctx_cleanup(void *data)
-{
-    ngx_http_k8s_sa_ctx_t  *ctx = data;
-
-    ngx_http_k8s_sa_end_pause(ctx);
-    ngx_http_k8s_sa_forget(ctx);
-}
-
-
-static void
-ngx_http_k8s_sa_entry_cleanup(void *data)
-{
-    ngx_http_k8s_sa_front_release(data);
-}
-
-
-ngx_http_k8s_sa_pause_t *
-ngx_http_k8s_sa_pause(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
-{
-    if (ctx->pause == NULL) {
-        ctx->pause = ngx_pcalloc(r->pool, sizeof(ngx_http_k8s_sa_pause_t));
-    }
-
-    return ctx->pause;
-}
-
-
-void
-ngx_http_k8s_sa_end_pause(ngx_http_k8s_sa_ctx_t *ctx)
-{
-    if (ctx->pause) {
-        ngx_k8s_sa_issuer_unwait(&ctx->pause->waiter);
-        ngx_k8s_sa_review_cancel(&ctx->pause->review);
-    }
 }
 
 
@@ -323,8 +202,6 @@ static ngx_int_t
 ngx_http_k8s_sa_prepare(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     ngx_http_k8s_sa_ctx_t *ctx)
 {
-    ngx_pool_cleanup_t  *cln;
-
     /* with "post_action", a client that goes away redirects what waits */
 
     ngx_http_k8s_sa_end_pause(ctx);
@@ -350,21 +227,10 @@ ngx_http_k8s_sa_prepare(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
         return NGX_OK;
     }
 
-    /* captures of a regular expression may still point into the identity */
-
-    if (ctx->entry) {
-        cln = ngx_pool_cleanup_add(r->pool, 0);
-        if (cln == NULL) {
-            return NGX_ERROR;
-        }
-
-        cln->handler = ngx_http_k8s_sa_entry_cleanup;
-        cln->data = ctx->entry;
-
-        ctx->entry = NULL;
+    if (ngx_http_k8s_sa_retire(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    ngx_http_k8s_sa_forget(ctx);
     ngx_str_null(&ctx->token);
 
     if (ctx->challenge) {

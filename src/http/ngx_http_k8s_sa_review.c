@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#include "http/ngx_http_k8s_sa.h"
+#include "http/ngx_http_k8s_sa_review.h"
 
 
 static ngx_int_t ngx_http_k8s_sa_review_ask(ngx_http_request_t *r,

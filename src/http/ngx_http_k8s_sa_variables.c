@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#include "http/ngx_http_k8s_sa.h"
+#include "http/ngx_http_k8s_sa_variables.h"
+#include "http/ngx_http_k8s_sa_check.h"
+#include "issuer/ngx_k8s_sa_token_file.h"
 
 
 static ngx_http_k8s_sa_ctx_t *ngx_http_k8s_sa_identified(
@@ -357,6 +359,30 @@ ngx_http_k8s_sa_claim_variable(ngx_http_request_t *r,
                                  &text, &len);
 
     return ngx_http_k8s_sa_set_text(r, v, rc, text, len);
+}
+
+
+ngx_int_t
+ngx_http_k8s_sa_token_file_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_k8s_sa_token_file_t *tf = (ngx_k8s_sa_token_file_t *) data;
+
+    /* a copy: the file may change during the request */
+
+    v->data = ngx_pnalloc(r->pool, tf->token.len);
+    if (v->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(v->data, tf->token.data, tf->token.len);
+
+    v->len = tf->token.len;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
 }
 
 

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#include "http/ngx_http_k8s_sa.h"
+#include "http/ngx_http_k8s_sa_whoami.h"
+#include "http/ngx_http_k8s_sa_access.h"
+#include "http/ngx_http_k8s_sa_answer.h"
+#include "http/ngx_http_k8s_sa_headers.h"
+#include "http/ngx_http_k8s_sa_request.h"
 
 #include <jansson.h>
 

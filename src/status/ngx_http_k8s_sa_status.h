@@ -13,6 +13,9 @@
 #include "http/ngx_http_k8s_sa.h"
 
 
+char *ngx_http_k8s_sa_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
 /*
  * The body, allocated from r->pool.  NGX_OK, or NGX_ERROR without memory.
  */

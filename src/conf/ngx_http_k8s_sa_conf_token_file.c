@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#include "http/ngx_http_k8s_sa.h"
+#include "conf/ngx_http_k8s_sa_conf_token_file.h"
+#include "http/ngx_http_k8s_sa_variables.h"
 #include "issuer/ngx_k8s_sa_token_file.h"
 
 
-static ngx_int_t ngx_http_k8s_sa_token_file_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
-
-
 char *
-ngx_http_k8s_sa_token_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_k8s_sa_conf_token_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_k8s_sa_main_conf_t *mcf = conf;
 
@@ -67,28 +64,4 @@ ngx_http_k8s_sa_token_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     var->data = (uintptr_t) tf;
 
     return NGX_CONF_OK;
-}
-
-
-static ngx_int_t
-ngx_http_k8s_sa_token_file_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data)
-{
-    ngx_k8s_sa_token_file_t *tf = (ngx_k8s_sa_token_file_t *) data;
-
-    /* a copy: the file may change while the request goes on */
-
-    v->data = ngx_pnalloc(r->pool, tf->token.len);
-    if (v->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(v->data, tf->token.data, tf->token.len);
-
-    v->len = tf->token.len;
-    v->valid = 1;
-    v->no_cacheable = 0;
-    v->not_found = 0;
-
-    return NGX_OK;
 }

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include "http/ngx_http_k8s_sa_ctx.h"
+#include "token/k8s_sa_packed.h"
+
+
+static ngx_http_k8s_sa_ctx_t *ngx_http_k8s_sa_new_ctx(ngx_http_request_t *r,
+    ngx_pool_cleanup_pt handler);
+static void ngx_http_k8s_sa_ctx_cleanup(void *data);
+static void ngx_http_k8s_sa_own_cleanup(void *data);
+static void ngx_http_k8s_sa_entry_cleanup(void *data);
+
+
+ngx_http_k8s_sa_ctx_t *
+ngx_http_k8s_sa_get_ctx(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t     *cln;
+    ngx_http_k8s_sa_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_k8s_sa_module);
+
+    if (ctx || (r == r->main && !r->internal)) {
+        return ctx;
+    }
+
+    /*
+     * An internal redirect has cleared the contexts, or r is a subrequest, which
+     * shares the pool, but not the contexts, of the main request.
+     */
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_k8s_sa_ctx_cleanup) {
+            ctx = cln->data;
+            ngx_http_set_ctx(r, ctx, ngx_http_k8s_sa_module);
+            return ctx;
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_http_k8s_sa_ctx_t *
+ngx_http_k8s_sa_make_ctx(ngx_http_request_t *r)
+{
+    ngx_http_k8s_sa_ctx_t  *ctx;
+
+    ctx = ngx_http_k8s_sa_get_ctx(r);
+
+    return ctx ? ctx : ngx_http_k8s_sa_new_ctx(r, ngx_http_k8s_sa_ctx_cleanup);
+}
+
+
+ngx_http_k8s_sa_ctx_t *
+ngx_http_k8s_sa_own_ctx(ngx_http_request_t *r)
+{
+    return ngx_http_k8s_sa_new_ctx(r, ngx_http_k8s_sa_own_cleanup);
+}
+
+
+static ngx_http_k8s_sa_ctx_t *
+ngx_http_k8s_sa_new_ctx(ngx_http_request_t *r, ngx_pool_cleanup_pt handler)
+{
+    ngx_pool_cleanup_t     *cln;
+    ngx_http_k8s_sa_ctx_t  *ctx;
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_k8s_sa_ctx_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    ctx = cln->data;
+    ngx_memzero(ctx, sizeof(ngx_http_k8s_sa_ctx_t));
+
+    cln->handler = handler;
+
+    ngx_http_set_ctx(r, ctx, ngx_http_k8s_sa_module);
+
+    return ctx;
+}
+
+
+/* get_ctx() recognizes the state in the pool's list by this handler */
+
+static void
+ngx_http_k8s_sa_ctx_cleanup(void *data)
+{
+    ngx_http_k8s_sa_ctx_t  *ctx = data;
+
+    ngx_http_k8s_sa_end_pause(ctx);
+    ngx_http_k8s_sa_forget(ctx);
+}
+
+
+/* another handler, so that get_ctx() does not return this state */
+
+static void
+ngx_http_k8s_sa_own_cleanup(void *data)
+{
+    ngx_http_k8s_sa_ctx_cleanup(data);
+}
+
+
+void
+ngx_http_k8s_sa_forget(ngx_http_k8s_sa_ctx_t *ctx)
+{
+    if (ctx->entry) {
+        ngx_http_k8s_sa_front_release(ctx->entry);
+    }
+
+    ctx->entry = NULL;
+    ctx->identity = NULL;
+    ctx->issuer = NULL;
+    ctx->detail.len = 0;
+    ctx->status = 0;
+    ctx->lacking = 0;
+    ctx->refused = 0;
+    ctx->decided = 0;
+    ctx->looked_up = 0;
+    ctx->hit = 0;
+    ctx->claimed = 0;
+    ctx->review_due = 0;
+}
+
+
+ngx_int_t
+ngx_http_k8s_sa_retire(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    if (ctx->entry) {
+        cln = ngx_pool_cleanup_add(r->pool, 0);
+        if (cln == NULL) {
+            return NGX_ERROR;
+        }
+
+        cln->handler = ngx_http_k8s_sa_entry_cleanup;
+        cln->data = ctx->entry;
+
+        ctx->entry = NULL;
+    }
+
+    ngx_http_k8s_sa_forget(ctx);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_k8s_sa_entry_cleanup(void *data)
+{
+    ngx_http_k8s_sa_front_release(data);
+}
+
+
+k8s_sa_identity_t *
+ngx_http_k8s_sa_identity(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
+{
+    size_t                    size;
+    k8s_sa_identity_t        *id;
+    ngx_http_k8s_sa_front_entry_t  *entry;
+
+    entry = ctx->entry;
+
+    if (ctx->identity || entry == NULL) {
+        return ctx->identity;
+    }
+
+    size = k8s_sa_packed_size(entry->record.data, entry->record.len);
+
+    id = ngx_palloc(r->pool, sizeof(k8s_sa_identity_t) + size);
+
+    if (id == NULL
+        || k8s_sa_identity_unpack(id, entry->record.data, entry->record.len,
+                                (u_char *) (id + 1), size)
+           != K8S_SA_OK)
+    {
+        return NULL;
+    }
+
+    id->kid = entry->kid;
+    ctx->identity = id;
+
+    return id;
+}
+
+
+k8s_sa_str_t *
+ngx_http_k8s_sa_identity_field(ngx_http_request_t *r,
+    ngx_http_k8s_sa_ctx_t *ctx, size_t offset)
+{
+    k8s_sa_identity_t  *id;
+
+    if (offset == offsetof(k8s_sa_identity_t, username) && ctx->entry) {
+        return &ctx->entry->username;
+    }
+
+    id = ngx_http_k8s_sa_identity(r, ctx);
+
+    return id ? (k8s_sa_str_t *) ((u_char *) id + offset) : NULL;
+}
+
+
+ngx_http_k8s_sa_pause_t *
+ngx_http_k8s_sa_pause(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
+{
+    if (ctx->pause == NULL) {
+        ctx->pause = ngx_pcalloc(r->pool, sizeof(ngx_http_k8s_sa_pause_t));
+    }
+
+    return ctx->pause;
+}
+
+
+void
+ngx_http_k8s_sa_end_pause(ngx_http_k8s_sa_ctx_t *ctx)
+{
+    if (ctx->pause) {
+        ngx_k8s_sa_issuer_unwait(&ctx->pause->waiter);
+        ngx_k8s_sa_review_cancel(&ctx->pause->review);
+    }
+}

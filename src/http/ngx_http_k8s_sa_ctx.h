@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * A request's state.
+ *
+ * It belongs to the main request and its pool, is found again after an internal
+ * redirect, and is shared with subrequests, except those that decide for
+ * themselves (k8s_sa_whoami as the target of auth_request).
+ */
+
+#ifndef NGX_HTTP_K8S_SA_CTX_H
+#define NGX_HTTP_K8S_SA_CTX_H
+
+
+#include "http/ngx_http_k8s_sa_front.h"
+#include "issuer/ngx_k8s_sa_review.h"
+
+
+/* A request header that is withheld from the upstream; from r->pool. */
+
+typedef struct ngx_http_k8s_sa_withheld_s  ngx_http_k8s_sa_withheld_t;
+
+struct ngx_http_k8s_sa_withheld_s {
+    ngx_table_elt_t              *header;  /* in a list that r has left */
+    ngx_http_k8s_sa_withheld_t   *next;
+};
+
+
+/* An issuer's review of the request's token; from r->pool. */
+
+typedef struct ngx_http_k8s_sa_reviewed_s  ngx_http_k8s_sa_reviewed_t;
+
+struct ngx_http_k8s_sa_reviewed_s {
+    ngx_http_k8s_sa_reviewed_t   *next;
+    ngx_k8s_sa_issuer_t          *issuer;
+    ngx_k8s_sa_review_result_t    result;
+};
+
+
+/* What only a request needs that may have to wait, for keys or a review. */
+
+typedef struct {
+    ngx_k8s_sa_waiter_t           waiter;
+    ngx_uint_t                    waits;     /* for keys, until now */
+
+    ngx_k8s_sa_review_request_t   question;  /* valid if review_due */
+    ngx_k8s_sa_review_waiter_t    review;
+    ngx_http_k8s_sa_reviewed_t   *reviewed;  /* also before a wait for keys */
+} ngx_http_k8s_sa_pause_t;
+
+
+typedef struct {
+    ngx_str_t                  token;      /* as the client sent it */
+    u_char                     key[NGX_K8S_SA_CACHE_KEY_LEN];   /* the token's
+                                              in caches; valid if decided */
+    ngx_http_k8s_sa_withheld_t     *withheld;    /* NULL: none */
+    ngx_table_elt_t           *challenge;  /* WWW-Authenticate sent, or NULL */
+
+    k8s_sa_verdict_e           verdict;    /* valid if decided */
+    k8s_sa_identity_t         *identity;   /* NULL: unknown, or not unpacked:
+                                              use ngx_http_k8s_sa_identity() */
+    ngx_k8s_sa_issuer_t       *issuer;     /* that decided, or NULL */
+    ngx_http_k8s_sa_front_entry_t  *entry;       /* a reference, or NULL */
+    ngx_str_t                  detail;     /* more about a refusal, or empty */
+
+    ngx_http_k8s_sa_pause_t   *pause;      /* NULL: not needed until now */
+    uint64_t                   lacking;    /* bit n: the n-th issuer may have
+                                              the token's key once it fetches */
+
+    ngx_int_t                  status;     /* set by k8s_sa_require, or 0 */
+
+    unsigned                   prepared:1;     /* headers are cleaned */
+    unsigned                   refused:1;      /* not even as "optional" */
+    unsigned                   decided:1;      /* verdict is valid */
+    unsigned                   looked_up:1;    /* in the token cache */
+    unsigned                   hit:1;          /* found there */
+    unsigned                   claimed:1;      /* an issuer knows its "iss" or
+                                                  its key */
+    unsigned                   review_due:1;   /* the verdict may change: the
+                                                  issuer has to be asked */
+} ngx_http_k8s_sa_ctx_t;
+
+
+/*
+ * Return the state of a request; NULL if it has none yet (get), or without
+ * memory (make).
+ */
+
+ngx_http_k8s_sa_ctx_t *ngx_http_k8s_sa_get_ctx(ngx_http_request_t *r);
+ngx_http_k8s_sa_ctx_t *ngx_http_k8s_sa_make_ctx(ngx_http_request_t *r);
+
+/*
+ * Makes a state that only this subrequest has: get does not return it for the
+ * main request.  NULL without memory.
+ */
+
+ngx_http_k8s_sa_ctx_t *ngx_http_k8s_sa_own_ctx(ngx_http_request_t *r);
+
+/* Takes the decision back. */
+
+void ngx_http_k8s_sa_forget(ngx_http_k8s_sa_ctx_t *ctx);
+
+/*
+ * Takes the decision back, but keeps the identity's memory as long as the
+ * request: captures of a regular expression may still point into it.  NGX_OK,
+ * or NGX_ERROR without memory.
+ */
+
+ngx_int_t ngx_http_k8s_sa_retire(ngx_http_request_t *r,
+    ngx_http_k8s_sa_ctx_t *ctx);
+
+/* 1 if the identity is certain, whether it is allowed or not. */
+
+#define ngx_http_k8s_sa_authentic(ctx)                                        \
+    ((ctx)->decided && ((ctx)->verdict == K8S_SA_VERDICT_OK                   \
+                        || ((ctx)->entry                                      \
+                            && ((ctx)->verdict == K8S_SA_NOT_ALLOWED          \
+                                || (ctx)->verdict == K8S_SA_NOT_REQUIRED))))
+
+/*
+ * Return the identity, unpacked into the request's pool when first needed; or
+ * only the string at an offset of it, which is cheap for the user name.  NULL
+ * if the identity is unknown, or without memory.
+ */
+
+k8s_sa_identity_t *ngx_http_k8s_sa_identity(ngx_http_request_t *r,
+    ngx_http_k8s_sa_ctx_t *ctx);
+k8s_sa_str_t *ngx_http_k8s_sa_identity_field(ngx_http_request_t *r,
+    ngx_http_k8s_sa_ctx_t *ctx, size_t offset);
+
+/*
+ * Returns ctx->pause, made if it is not there yet; NULL without memory.
+ */
+
+ngx_http_k8s_sa_pause_t *ngx_http_k8s_sa_pause(ngx_http_request_t *r,
+    ngx_http_k8s_sa_ctx_t *ctx);
+
+/* Ends a wait, if there is one: no handler will be called. */
+
+void ngx_http_k8s_sa_end_pause(ngx_http_k8s_sa_ctx_t *ctx);
+
+#define ngx_http_k8s_sa_paused(ctx)                                           \
+    ((ctx)->pause && ((ctx)->pause->waiter.waiting                            \
+                      || (ctx)->pause->review.waiting))
+
+
+#endif /* NGX_HTTP_K8S_SA_CTX_H */

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * Request headers: which are protected, removing some, adding the identity's.
+ */
+
+#ifndef NGX_HTTP_K8S_SA_HEADERS_H
+#define NGX_HTTP_K8S_SA_HEADERS_H
+
+
+#include "http/ngx_http_k8s_sa_ctx.h"
+
+
+/*
+ * Rebuilds the list of request headers without those for which drop() returns
+ * 1, with room for more.  The old elements stay where they are, so pointers of
+ * r->headers_in to them remain valid.  They cannot be removed in place: nginx's
+ * own loops over a list do not expect an empty part after a full one.  NGX_OK,
+ * or NGX_ERROR without memory.
+ */
+
+typedef ngx_uint_t (*ngx_http_k8s_sa_drop_pt)(ngx_http_request_t *r,
+    ngx_table_elt_t *h, void *data);
+
+ngx_int_t ngx_http_k8s_sa_drop_headers(ngx_http_request_t *r,
+    ngx_http_k8s_sa_drop_pt drop, void *data);
+
+/* Returns 1 if a header could be mistaken for one of the identity headers. */
+
+ngx_uint_t ngx_http_k8s_sa_is_protected(ngx_http_k8s_sa_main_conf_t *mcf,
+    ngx_str_t *name);
+
+/*
+ * Adds the location's identity headers to list, the request's headers or the
+ * response's.  NGX_OK; NGX_HTTP_BAD_REQUEST if a value is not valid in a
+ * header; or NGX_ERROR without memory.
+ */
+
+ngx_int_t ngx_http_k8s_sa_push_headers(ngx_http_request_t *r,
+    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
+    ngx_list_t *list);
+
+
+#endif /* NGX_HTTP_K8S_SA_HEADERS_H */
