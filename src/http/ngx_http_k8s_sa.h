@@ -183,32 +183,10 @@ char *ngx_http_k8s_sa_realm(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_k8s_sa_set_header(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* The reference to an issuer, made if it is not there yet; NULL: no memory. */
-
-ngx_http_k8s_sa_named_issuer_t *ngx_http_k8s_sa_named_issuer(ngx_conf_t *cf,
-    ngx_str_t *name);
-
 
 /* ngx_http_k8s_sa_conf_issuer.c: k8s_sa_issuer NAME { ... } */
 
 char *ngx_http_k8s_sa_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-
-/*
- * When the http block has been read: what depends on the rest of it, i.e. the
- * resolver, the zone.
- */
-
-ngx_int_t ngx_http_k8s_sa_issuer_complete(ngx_conf_t *cf,
-    ngx_http_k8s_sa_named_issuer_t *ref);
-
-
-/*
- * ngx_http_k8s_sa_conf_digest.c: sets issuer->ref.digest and issuer->digest; then
- * auth->digest, when all issuers have theirs.
- */
-
-ngx_int_t ngx_http_k8s_sa_issuer_digest(ngx_http_k8s_sa_named_issuer_t *ref);
-ngx_int_t ngx_http_k8s_sa_auth_digest(ngx_http_k8s_sa_auth_t *auth);
 
 
 /* ngx_http_k8s_sa_token_file.c: k8s_sa_token_file $variable FILE */
