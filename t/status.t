@@ -101,7 +101,9 @@ sub status {
 }
 
 for (1 .. 100) {
-    last if json()->{issuers}{good}{fetched_keys}{last_refresh};
+    my $issuers = json()->{issuers};
+    last if $issuers->{good}{fetched_keys}{last_refresh}
+            && $issuers->{down}{fetched_keys}{failures};
     sleep 0.05;
 }
 

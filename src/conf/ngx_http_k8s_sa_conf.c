@@ -1,58 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include "conf/ngx_http_k8s_sa_conf.h"
+#include "conf/ngx_http_k8s_sa_conf_digest.h"
+#include "conf/ngx_http_k8s_sa_conf_headers.h"
+#include "conf/ngx_http_k8s_sa_conf_issuer.h"
 #include "http/ngx_http_k8s_sa_front.h"
-#include "http/ngx_http_k8s_sa_headers.h"
-#include "http/ngx_http_k8s_sa_variables.h"
-
-
-static ngx_uint_t ngx_http_k8s_sa_is_front_proxy(ngx_str_t *lowcase);
-static ngx_int_t ngx_http_k8s_sa_protect(ngx_http_k8s_sa_main_conf_t *mcf,
-    ngx_str_t *name, ngx_uint_t prefix);
-static ngx_int_t ngx_http_k8s_sa_add_header(ngx_conf_t *cf,
-    ngx_array_t *headers, ngx_str_t *name, ngx_str_t *value);
-static ngx_int_t ngx_http_k8s_sa_default_headers(ngx_conf_t *cf,
-    ngx_http_k8s_sa_loc_conf_t *conf);
-static ngx_int_t ngx_http_k8s_sa_only_variable(ngx_conf_t *cf,
-    ngx_str_t *value);
-static ngx_uint_t ngx_http_k8s_sa_reads_args(ngx_str_t *value);
-static ngx_uint_t ngx_http_k8s_sa_is_token(ngx_str_t *s);
-
-
-/*
- * What Kubernetes' front proxies send.  Always protected, all of them: whoever
- * trusts one of these headers trusts the others, too.
- */
-
-static ngx_http_k8s_sa_protected_t  ngx_http_k8s_sa_front_proxy[] = {
-    { ngx_string("x-remote-user"), 0 },
-    { ngx_string("x-remote-uid"), 0 },
-    { ngx_string("x-remote-group"), 0 },
-    { ngx_string("x-remote-extra-"), 1 },
-    { ngx_null_string, 0 }
-};
-
-
-/* headers that frame the message or route it: no identity belongs there */
-
-static ngx_str_t  ngx_http_k8s_sa_reserved[] = {
-    ngx_string("connection"),
-    ngx_string("content-length"),
-    ngx_string("expect"),
-    ngx_string("host"),
-    ngx_string("keep-alive"),
-    ngx_string("te"),
-    ngx_string("trailer"),
-    ngx_string("transfer-encoding"),
-    ngx_string("upgrade"),
-    ngx_null_string
-};
+#include "conf/ngx_http_k8s_sa_conf_net.h"
 
 
 void *
 ngx_http_k8s_sa_create_main_conf(ngx_conf_t *cf)
 {
-    ngx_http_k8s_sa_protected_t  *p;
     ngx_http_k8s_sa_main_conf_t  *mcf;
 
     mcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_k8s_sa_main_conf_t));
@@ -76,10 +34,8 @@ ngx_http_k8s_sa_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
-    for (p = ngx_http_k8s_sa_front_proxy; p->name.len; p++) {
-        if (ngx_http_k8s_sa_protect(mcf, &p->name, p->prefix) != NGX_OK) {
-            return NULL;
-        }
+    if (ngx_http_k8s_sa_conf_headers_init(mcf) != NGX_OK) {
+        return NULL;
     }
 
     return mcf;
@@ -204,7 +160,7 @@ ngx_http_k8s_sa_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (conf->headers == NGX_CONF_UNSET_PTR) {
 
         if (prev->headers == NGX_CONF_UNSET_PTR
-            && ngx_http_k8s_sa_default_headers(cf, prev) != NGX_OK)
+            && ngx_http_k8s_sa_conf_headers_default(cf, prev) != NGX_OK)
         {
             return NGX_CONF_ERROR;
         }
@@ -229,42 +185,6 @@ ngx_http_k8s_sa_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     scf->used = 1;
 
     return NGX_CONF_OK;
-}
-
-
-ngx_http_k8s_sa_named_issuer_t *
-ngx_http_k8s_sa_named_issuer(ngx_conf_t *cf, ngx_str_t *name)
-{
-    ngx_uint_t                      i;
-    ngx_http_k8s_sa_main_conf_t    *mcf;
-    ngx_http_k8s_sa_named_issuer_t  **ref;
-
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_k8s_sa_module);
-    ref = mcf->issuers.elts;
-
-    for (i = 0; i < mcf->issuers.nelts; i++) {
-        if (ref[i]->name.len == name->len
-            && ngx_memcmp(ref[i]->name.data, name->data, name->len) == 0)
-        {
-            return ref[i];
-        }
-    }
-
-    ref = ngx_array_push(&mcf->issuers);
-    if (ref == NULL) {
-        return NULL;
-    }
-
-    *ref = ngx_pcalloc(cf->pool, sizeof(ngx_http_k8s_sa_named_issuer_t));
-    if (*ref == NULL) {
-        return NULL;
-    }
-
-    (*ref)->name = *name;
-    (*ref)->file = cf->conf_file->file.name.data;
-    (*ref)->line = cf->conf_file->line;
-
-    return *ref;
 }
 
 
@@ -397,136 +317,6 @@ ngx_http_k8s_sa_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
-ngx_http_k8s_sa_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_k8s_sa_loc_conf_t  *lcf = conf;
-
-    ngx_str_t                         *value;
-    ngx_http_compile_complex_value_t   ccv;
-
-    if (lcf->token != NGX_CONF_UNSET_PTR) {
-        return "is duplicate";
-    }
-
-    lcf->token_file = cf->conf_file->file.name.data;
-    lcf->token_line = cf->conf_file->line;
-
-    value = cf->args->elts;
-
-    if (ngx_strcasecmp(value[1].data, (u_char *) "Authorization") == 0) {
-        lcf->token = NULL;
-        lcf->token_in_args = 0;
-        return NGX_CONF_OK;
-    }
-
-    if (ngx_strchr(value[1].data, '$') == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid value \"%V\": neither \"Authorization\" "
-                           "nor a string with a variable", &value[1]);
-        return NGX_CONF_ERROR;
-    }
-
-    lcf->token = ngx_palloc(cf->pool, sizeof(ngx_http_k8s_sa_source_t));
-    if (lcf->token == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = &value[1];
-    ccv.complex_value = &lcf->token->value;
-
-    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    lcf->token->index = ngx_http_k8s_sa_only_variable(cf, &value[1]);
-    if (lcf->token->index == NGX_ERROR) {
-        return NGX_CONF_ERROR;
-    }
-
-    lcf->token_in_args = ngx_http_k8s_sa_reads_args(&value[1]);
-
-    return NGX_CONF_OK;
-}
-
-
-/* the index of $NAME or ${NAME}; NGX_DECLINED if value is something else */
-
-static ngx_int_t
-ngx_http_k8s_sa_only_variable(ngx_conf_t *cf, ngx_str_t *value)
-{
-    u_char     ch;
-    size_t     i;
-    ngx_str_t  name;
-
-    name.data = value->data + 1;
-    name.len = value->len - 1;
-
-    if (name.len > 2 && name.data[0] == '{' && name.data[name.len - 1] == '}')
-    {
-        name.data++;
-        name.len -= 2;
-    }
-
-    for (i = 0; i < name.len; i++) {
-        ch = name.data[i];
-
-        /* $1 is no variable, but a capture */
-
-        if (!((ch | 0x20) >= 'a' && (ch | 0x20) <= 'z') && ch != '_'
-            && !(i && ch >= '0' && ch <= '9'))
-        {
-            return NGX_DECLINED;
-        }
-    }
-
-    if (value->data[0] != '$' || name.len == 0) {
-        return NGX_DECLINED;
-    }
-
-    return ngx_http_get_variable_index(cf, &name);
-}
-
-
-/* $arg_NAME, $args and the other variables that hold them */
-
-static ngx_uint_t
-ngx_http_k8s_sa_reads_args(ngx_str_t *value)
-{
-    u_char     *p;
-    ngx_str_t  *name;
-
-    static ngx_str_t  names[] = {
-        ngx_string("arg"),
-        ngx_string("query_string"),
-        ngx_string("request_uri"),
-        ngx_null_string
-    };
-
-    for (p = value->data; *p; p++) {
-
-        if (*p != '$') {
-            continue;
-        }
-
-        if (p[1] == '{') {
-            p++;
-        }
-
-        for (name = names; name->len; name++) {
-            if (ngx_strncmp(p + 1, name->data, name->len) == 0) {
-                return 1;
-            }
-        }
-    }
-
-    return 0;
-}
-
-
-char *
 ngx_http_k8s_sa_realm(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_k8s_sa_loc_conf_t  *lcf = conf;
@@ -570,185 +360,4 @@ ngx_http_k8s_sa_realm(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     lcf->realm.len = p - lcf->realm.data;
 
     return NGX_CONF_OK;
-}
-
-
-char *
-ngx_http_k8s_sa_set_header(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_k8s_sa_loc_conf_t  *lcf = conf;
-
-    ngx_str_t  *value, *reserved;
-
-    value = cf->args->elts;
-
-    if (lcf->headers == NULL) {
-        return "is used together with \"off\"";
-    }
-
-    if (cf->args->nelts == 2) {
-
-        if (ngx_strcmp(value[1].data, "off") != 0) {
-            return "has no value";
-        }
-
-        if (lcf->headers != NGX_CONF_UNSET_PTR) {
-            return "is used together with \"off\"";
-        }
-
-        lcf->headers = NULL;
-        return NGX_CONF_OK;
-    }
-
-    if (!ngx_http_k8s_sa_is_token(&value[1])) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid header name \"%V\"", &value[1]);
-        return NGX_CONF_ERROR;
-    }
-
-    for (reserved = ngx_http_k8s_sa_reserved; reserved->len; reserved++) {
-        if (reserved->len == value[1].len
-            && ngx_strncasecmp(reserved->data, value[1].data, value[1].len)
-               == 0)
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "header \"%V\" cannot carry an identity",
-                               &value[1]);
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    if (lcf->headers == NGX_CONF_UNSET_PTR) {
-        lcf->headers = ngx_array_create(cf->pool, 2,
-                                        sizeof(ngx_http_k8s_sa_header_t));
-        if (lcf->headers == NULL) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    if (ngx_http_k8s_sa_add_header(cf, lcf->headers, &value[1], &value[2])
-        != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static ngx_int_t
-ngx_http_k8s_sa_default_headers(ngx_conf_t *cf,
-    ngx_http_k8s_sa_loc_conf_t *conf)
-{
-    static ngx_str_t  name = ngx_string("X-Remote-User");
-    static ngx_str_t  value = ngx_string("$k8s_sa_username");
-
-    conf->headers = ngx_array_create(cf->pool, 1,
-                                     sizeof(ngx_http_k8s_sa_header_t));
-    if (conf->headers == NULL) {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_k8s_sa_add_header(cf, conf->headers, &name, &value);
-}
-
-
-static ngx_int_t
-ngx_http_k8s_sa_add_header(ngx_conf_t *cf, ngx_array_t *headers,
-    ngx_str_t *name, ngx_str_t *value)
-{
-    ngx_http_k8s_sa_header_t          *h;
-    ngx_http_k8s_sa_main_conf_t       *mcf;
-    ngx_http_compile_complex_value_t   ccv;
-
-    h = ngx_array_push(headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    h->name = *name;
-    h->lowcase.len = name->len;
-    h->lowcase.data = ngx_pnalloc(cf->pool, name->len);
-    if (h->lowcase.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    h->hash = ngx_hash_strlow(h->lowcase.data, name->data, name->len);
-    h->field = ngx_http_k8s_sa_field_of(value);
-    h->front_proxy = ngx_http_k8s_sa_is_front_proxy(&h->lowcase);
-
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = value;
-    ccv.complex_value = &h->value;
-
-    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_k8s_sa_module);
-
-    return ngx_http_k8s_sa_protect(mcf, name, 0);
-}
-
-
-static ngx_uint_t
-ngx_http_k8s_sa_is_front_proxy(ngx_str_t *lowcase)
-{
-    ngx_http_k8s_sa_protected_t  *p;
-
-    for (p = ngx_http_k8s_sa_front_proxy; p->name.len; p++) {
-        if ((lowcase->len == p->name.len
-             || (p->prefix && lowcase->len > p->name.len))
-            && ngx_strncmp(lowcase->data, p->name.data, p->name.len) == 0)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-static ngx_int_t
-ngx_http_k8s_sa_protect(ngx_http_k8s_sa_main_conf_t *mcf, ngx_str_t *name,
-    ngx_uint_t prefix)
-{
-    ngx_http_k8s_sa_protected_t  *protected;
-
-    if (ngx_http_k8s_sa_is_protected(mcf, name)) {
-        return NGX_OK;
-    }
-
-    protected = ngx_array_push(&mcf->protected);
-    if (protected == NULL) {
-        return NGX_ERROR;
-    }
-
-    protected->name = *name;
-    protected->prefix = prefix;
-
-    mcf->lengths |= (prefix ? ~0ULL : 1ULL) << ngx_min(name->len, 63);
-
-    return NGX_OK;
-}
-
-
-/* token of RFC 9110 section 5.6.2 */
-
-static ngx_uint_t
-ngx_http_k8s_sa_is_token(ngx_str_t *s)
-{
-    size_t  i;
-
-    for (i = 0; i < s->len; i++) {
-        if (s->data[i] <= 0x20 || s->data[i] >= 0x7f
-            || ngx_strchr("\"(),/:;<=>?@[\\]{}", s->data[i]))
-        {
-            return 0;
-        }
-    }
-
-    return s->len != 0;
 }

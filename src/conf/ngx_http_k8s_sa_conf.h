@@ -36,30 +36,4 @@ char *ngx_http_k8s_sa_set_header(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_k8s_sa_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 
-/*
- * Returns the issuer of this name, added to the list if it is not there yet;
- * NULL without memory.
- */
-
-ngx_http_k8s_sa_named_issuer_t *ngx_http_k8s_sa_named_issuer(ngx_conf_t *cf,
-    ngx_str_t *name);
-
-/*
- * ngx_http_k8s_sa_conf_net.c, when the http block has been read: completes an
- * issuer with what depends on the rest of it, i.e. the resolver and the zone.
- */
-
-ngx_int_t ngx_http_k8s_sa_issuer_complete(ngx_conf_t *cf,
-    ngx_http_k8s_sa_named_issuer_t *ref);
-
-
-/*
- * ngx_http_k8s_sa_conf_digest.c: sets issuer->ref.digest and issuer->digest; then
- * auth->digest, when all issuers have theirs.
- */
-
-ngx_int_t ngx_http_k8s_sa_issuer_digest(ngx_http_k8s_sa_named_issuer_t *ref);
-ngx_int_t ngx_http_k8s_sa_auth_digest(ngx_http_k8s_sa_auth_t *auth);
-
-
 #endif /* NGX_HTTP_K8S_SA_CONF_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#include "conf/ngx_http_k8s_sa_conf.h"
+#include "conf/ngx_http_k8s_sa_conf_digest.h"
 #include "issuer/ngx_k8s_sa_review.h"
 
 #include <openssl/evp.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#include "conf/ngx_http_k8s_sa_conf_issuer.h"
+#include "conf/ngx_http_k8s_sa_conf_net.h"
+#include "conf/ngx_http_k8s_sa_conf_digest.h"
 #include "issuer/ngx_k8s_sa_review.h"
 #include "token/k8s_sa_discovery.h"
 #include "token/k8s_sa_token_review.h"

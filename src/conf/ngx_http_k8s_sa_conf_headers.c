@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include "conf/ngx_http_k8s_sa_conf_headers.h"
+#include "conf/ngx_http_k8s_sa_conf.h"
+#include "http/ngx_http_k8s_sa_headers.h"
+#include "http/ngx_http_k8s_sa_variables.h"
+
+
+static ngx_uint_t ngx_http_k8s_sa_is_front_proxy(ngx_str_t *lowcase);
+static ngx_int_t ngx_http_k8s_sa_protect(ngx_http_k8s_sa_main_conf_t *mcf,
+    ngx_str_t *name, ngx_uint_t prefix);
+static ngx_int_t ngx_http_k8s_sa_add_header(ngx_conf_t *cf,
+    ngx_array_t *headers, ngx_str_t *name, ngx_str_t *value);
+static ngx_uint_t ngx_http_k8s_sa_is_token(ngx_str_t *s);
+
+
+/*
+ * What Kubernetes' front proxies send.  Always protected, all of them: whoever
+ * trusts one of these headers trusts the others, too.
+ */
+
+static ngx_http_k8s_sa_protected_t  ngx_http_k8s_sa_front_proxy[] = {
+    { ngx_string("x-remote-user"), 0 },
+    { ngx_string("x-remote-uid"), 0 },
+    { ngx_string("x-remote-group"), 0 },
+    { ngx_string("x-remote-extra-"), 1 },
+    { ngx_null_string, 0 }
+};
+
+
+/* headers that frame the message or route it: no identity belongs there */
+
+static ngx_str_t  ngx_http_k8s_sa_reserved[] = {
+    ngx_string("connection"),
+    ngx_string("content-length"),
+    ngx_string("expect"),
+    ngx_string("host"),
+    ngx_string("keep-alive"),
+    ngx_string("te"),
+    ngx_string("trailer"),
+    ngx_string("transfer-encoding"),
+    ngx_string("upgrade"),
+    ngx_null_string
+};
+
+
+ngx_int_t
+ngx_http_k8s_sa_conf_headers_init(ngx_http_k8s_sa_main_conf_t *mcf)
+{
+    ngx_http_k8s_sa_protected_t  *p;
+
+    for (p = ngx_http_k8s_sa_front_proxy; p->name.len; p++) {
+        if (ngx_http_k8s_sa_protect(mcf, &p->name, p->prefix) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+char *
+ngx_http_k8s_sa_set_header(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_k8s_sa_loc_conf_t  *lcf = conf;
+
+    ngx_str_t  *value, *reserved;
+
+    value = cf->args->elts;
+
+    if (lcf->headers == NULL) {
+        return "is used together with \"off\"";
+    }
+
+    if (cf->args->nelts == 2) {
+
+        if (ngx_strcmp(value[1].data, "off") != 0) {
+            return "has no value";
+        }
+
+        if (lcf->headers != NGX_CONF_UNSET_PTR) {
+            return "is used together with \"off\"";
+        }
+
+        lcf->headers = NULL;
+        return NGX_CONF_OK;
+    }
+
+    if (!ngx_http_k8s_sa_is_token(&value[1])) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid header name \"%V\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    for (reserved = ngx_http_k8s_sa_reserved; reserved->len; reserved++) {
+        if (reserved->len == value[1].len
+            && ngx_strncasecmp(reserved->data, value[1].data, value[1].len)
+               == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "header \"%V\" cannot carry an identity",
+                               &value[1]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (lcf->headers == NGX_CONF_UNSET_PTR) {
+        lcf->headers = ngx_array_create(cf->pool, 2,
+                                        sizeof(ngx_http_k8s_sa_header_t));
+        if (lcf->headers == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (ngx_http_k8s_sa_add_header(cf, lcf->headers, &value[1], &value[2])
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_http_k8s_sa_conf_headers_default(ngx_conf_t *cf,
+    ngx_http_k8s_sa_loc_conf_t *conf)
+{
+    static ngx_str_t  name = ngx_string("X-Remote-User");
+    static ngx_str_t  value = ngx_string("$k8s_sa_username");
+
+    conf->headers = ngx_array_create(cf->pool, 1,
+                                     sizeof(ngx_http_k8s_sa_header_t));
+    if (conf->headers == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_k8s_sa_add_header(cf, conf->headers, &name, &value);
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_add_header(ngx_conf_t *cf, ngx_array_t *headers,
+    ngx_str_t *name, ngx_str_t *value)
+{
+    ngx_http_k8s_sa_header_t          *h;
+    ngx_http_k8s_sa_main_conf_t       *mcf;
+    ngx_http_compile_complex_value_t   ccv;
+
+    h = ngx_array_push(headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->name = *name;
+    h->lowcase.len = name->len;
+    h->lowcase.data = ngx_pnalloc(cf->pool, name->len);
+    if (h->lowcase.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->hash = ngx_hash_strlow(h->lowcase.data, name->data, name->len);
+    h->field = ngx_http_k8s_sa_field_of(value);
+    h->front_proxy = ngx_http_k8s_sa_is_front_proxy(&h->lowcase);
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = value;
+    ccv.complex_value = &h->value;
+
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_k8s_sa_module);
+
+    return ngx_http_k8s_sa_protect(mcf, name, 0);
+}
+
+
+static ngx_uint_t
+ngx_http_k8s_sa_is_front_proxy(ngx_str_t *lowcase)
+{
+    ngx_http_k8s_sa_protected_t  *p;
+
+    for (p = ngx_http_k8s_sa_front_proxy; p->name.len; p++) {
+        if ((lowcase->len == p->name.len
+             || (p->prefix && lowcase->len > p->name.len))
+            && ngx_strncmp(lowcase->data, p->name.data, p->name.len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_protect(ngx_http_k8s_sa_main_conf_t *mcf, ngx_str_t *name,
+    ngx_uint_t prefix)
+{
+    ngx_http_k8s_sa_protected_t  *protected;
+
+    if (ngx_http_k8s_sa_is_protected(mcf, name)) {
+        return NGX_OK;
+    }
+
+    protected = ngx_array_push(&mcf->protected);
+    if (protected == NULL) {
+        return NGX_ERROR;
+    }
+
+    protected->name = *name;
+    protected->prefix = prefix;
+
+    mcf->lengths |= (prefix ? ~0ULL : 1ULL) << ngx_min(name->len, 63);
+
+    return NGX_OK;
+}
+
+
+/* token of RFC 9110 section 5.6.2 */
+
+static ngx_uint_t
+ngx_http_k8s_sa_is_token(ngx_str_t *s)
+{
+    size_t  i;
+
+    for (i = 0; i < s->len; i++) {
+        if (s->data[i] <= 0x20 || s->data[i] >= 0x7f
+            || ngx_strchr("\"(),/:;<=>?@[\\]{}", s->data[i]))
+        {
+            return 0;
+        }
+    }
+
+    return s->len != 0;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * Identity headers: the setter of k8s_sa_set_header, and the names that are
+ * removed from requests.
+ */
+
+#ifndef NGX_HTTP_K8S_SA_CONF_HEADERS_H
+#define NGX_HTTP_K8S_SA_CONF_HEADERS_H
+
+
+#include "http/ngx_http_k8s_sa.h"
+
+
+/*
+ * Adds the headers of Kubernetes' front proxies to mcf->protected.  Returns
+ * NGX_OK, or NGX_ERROR without memory.
+ */
+
+ngx_int_t ngx_http_k8s_sa_conf_headers_init(ngx_http_k8s_sa_main_conf_t *mcf);
+
+/*
+ * Sets conf->headers to what a location without k8s_sa_set_header sends.
+ * Returns NGX_OK, or NGX_ERROR without memory.
+ */
+
+ngx_int_t ngx_http_k8s_sa_conf_headers_default(ngx_conf_t *cf,
+    ngx_http_k8s_sa_loc_conf_t *conf);
+
+
+#endif /* NGX_HTTP_K8S_SA_CONF_HEADERS_H */

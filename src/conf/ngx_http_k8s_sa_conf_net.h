@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * Where an issuer's keys are fetched and its tokens reviewed, and with which
+ * credential.
+ */
+
+#ifndef NGX_HTTP_K8S_SA_CONF_NET_H
+#define NGX_HTTP_K8S_SA_CONF_NET_H
+
+
+#include "conf/ngx_http_k8s_sa_conf_block.h"
+
+
+/*
+ * At the block's end: checks and completes what concerns the network.  Returns
+ * NGX_CONF_OK, or NGX_CONF_ERROR with the reason logged.
+ */
+
+char *ngx_http_k8s_sa_conf_net(ngx_conf_t *cf,
+    ngx_http_k8s_sa_issuer_conf_t *icf);
+
+/*
+ * When the http block has been read: completes an issuer with what depends on
+ * the rest of it, i.e. the resolver and the zone.  Returns NGX_OK, or NGX_ERROR
+ * with the reason logged.
+ */
+
+ngx_int_t ngx_http_k8s_sa_issuer_complete(ngx_conf_t *cf,
+    ngx_http_k8s_sa_named_issuer_t *ref);
+
+
+#endif /* NGX_HTTP_K8S_SA_CONF_NET_H */

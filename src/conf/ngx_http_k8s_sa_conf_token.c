@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include "conf/ngx_http_k8s_sa_conf.h"
+
+
+static ngx_int_t ngx_http_k8s_sa_only_variable(ngx_conf_t *cf,
+    ngx_str_t *value);
+static ngx_uint_t ngx_http_k8s_sa_reads_args(ngx_str_t *value);
+
+
+char *
+ngx_http_k8s_sa_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_k8s_sa_loc_conf_t  *lcf = conf;
+
+    ngx_str_t                         *value;
+    ngx_http_compile_complex_value_t   ccv;
+
+    if (lcf->token != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    lcf->token_file = cf->conf_file->file.name.data;
+    lcf->token_line = cf->conf_file->line;
+
+    value = cf->args->elts;
+
+    if (ngx_strcasecmp(value[1].data, (u_char *) "Authorization") == 0) {
+        lcf->token = NULL;
+        lcf->token_in_args = 0;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strchr(value[1].data, '$') == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\": neither \"Authorization\" "
+                           "nor a string with a variable", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    lcf->token = ngx_palloc(cf->pool, sizeof(ngx_http_k8s_sa_source_t));
+    if (lcf->token == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = &value[1];
+    ccv.complex_value = &lcf->token->value;
+
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    lcf->token->index = ngx_http_k8s_sa_only_variable(cf, &value[1]);
+    if (lcf->token->index == NGX_ERROR) {
+        return NGX_CONF_ERROR;
+    }
+
+    lcf->token_in_args = ngx_http_k8s_sa_reads_args(&value[1]);
+
+    return NGX_CONF_OK;
+}
+
+
+/* the index of $NAME or ${NAME}; NGX_DECLINED if value is something else */
+
+static ngx_int_t
+ngx_http_k8s_sa_only_variable(ngx_conf_t *cf, ngx_str_t *value)
+{
+    u_char     ch;
+    size_t     i;
+    ngx_str_t  name;
+
+    name.data = value->data + 1;
+    name.len = value->len - 1;
+
+    if (name.len > 2 && name.data[0] == '{' && name.data[name.len - 1] == '}')
+    {
+        name.data++;
+        name.len -= 2;
+    }
+
+    for (i = 0; i < name.len; i++) {
+        ch = name.data[i];
+
+        /* $1 is no variable, but a capture */
+
+        if (!((ch | 0x20) >= 'a' && (ch | 0x20) <= 'z') && ch != '_'
+            && !(i && ch >= '0' && ch <= '9'))
+        {
+            return NGX_DECLINED;
+        }
+    }
+
+    if (value->data[0] != '$' || name.len == 0) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_get_variable_index(cf, &name);
+}
+
+
+/* $arg_NAME, $args and the other variables that hold them */
+
+static ngx_uint_t
+ngx_http_k8s_sa_reads_args(ngx_str_t *value)
+{
+    u_char     *p;
+    ngx_str_t  *name;
+
+    static ngx_str_t  names[] = {
+        ngx_string("arg"),
+        ngx_string("query_string"),
+        ngx_string("request_uri"),
+        ngx_null_string
+    };
+
+    for (p = value->data; *p; p++) {
+
+        if (*p != '$') {
+            continue;
+        }
+
+        if (p[1] == '{') {
+            p++;
+        }
+
+        for (name = names; name->len; name++) {
+            if (ngx_strncmp(p + 1, name->data, name->len) == 0) {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
