@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include "http/ngx_http_k8s_sa.h"
+#include "shared/ngx_k8s_sa_zone.h"
 
 
 static ngx_uint_t ngx_http_k8s_sa_is_front_proxy(ngx_str_t *lowcase);

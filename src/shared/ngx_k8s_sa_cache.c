@@ -42,7 +42,7 @@ ngx_k8s_sa_cache_key(ngx_k8s_sa_zone_t *zone, const u_char *digest,
     s.len = token->len;
     s.data = token->data;
 
-    k8s_sa_fingerprint(zone->token_key, digest, &s, key);
+    k8s_sa_fingerprint(zone->fingerprint_key, digest, &s, key);
 }
 
 

@@ -21,7 +21,8 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "shared/ngx_k8s_sa_zone.h"
+#include "shared/ngx_k8s_sa_shared.h"
+#include "token/k8s_sa_fingerprint.h"
 #include "token/k8s_sa_keyset.h"
 
 

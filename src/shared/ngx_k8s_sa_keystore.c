@@ -105,8 +105,8 @@ ngx_k8s_sa_keystore_attach(ngx_k8s_sa_zone_t *zone,
 
     sh = zone->sh;
 
-    rec->events = ++sh->sequence;
-    rec->generation = rec->events;
+    rec->public.events = ++sh->sequence;
+    rec->public.generation = rec->public.events;
 
     rec->cycle = ref->cycle;
     ngx_memcpy(rec->digest, ref->digest, NGX_K8S_SA_DIGEST_LEN);
@@ -153,6 +153,7 @@ ngx_k8s_sa_keystore_take(ngx_k8s_sa_record_t *rec,
     rec->used = ngx_time();
 
     ref->record = rec;
+    ref->public = &rec->public;
     ref->serial = rec->serial;
 }
 
@@ -228,6 +229,7 @@ ngx_k8s_sa_keystore_slot(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_ref_t *ref)
 
     ngx_k8s_sa_keystore_drop(zone, oldest);
 
+    ngx_memzero(&oldest->public.counters, sizeof(ngx_k8s_sa_counters_t));
     ngx_memzero(oldest->digest, sizeof(ngx_k8s_sa_record_t)
                                 - offsetof(ngx_k8s_sa_record_t, digest));
 
@@ -324,8 +326,8 @@ ngx_k8s_sa_keystore_state(ngx_k8s_sa_zone_t *zone,
         return NGX_ERROR;
     }
 
-    state->generation = rec->generation;
-    state->events = rec->events;
+    state->generation = rec->public.generation;
+    state->events = rec->public.events;
     state->keys_len = rec->keys ? zone->blocks[rec->keys].set.keys_len : 0;
     state->fetched = rec->fetched;
     state->fetched_msec = rec->fetched_msec;
@@ -378,7 +380,7 @@ ngx_k8s_sa_keystore_load(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_ref_t *ref,
         }
 
         if (rec->keys == 0) {
-            keys->generation = rec->generation;
+            keys->generation = rec->public.generation;
             ngx_k8s_sa_zone_unlock(zone);
 
             if (p) {
@@ -396,7 +398,7 @@ ngx_k8s_sa_keystore_load(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_ref_t *ref,
 
             ngx_k8s_sa_blocks_read(zone, &place, p, keys_len + issuer_len);
 
-            keys->generation = rec->generation;
+            keys->generation = rec->public.generation;
             keys->fetched = rec->fetched;
 
             ngx_k8s_sa_zone_unlock(zone);
@@ -532,9 +534,9 @@ ngx_k8s_sa_keystore_store(ngx_k8s_sa_zone_t *zone,
     rec->refresh_set = 1;
     rec->failures = 0;
 
-    ngx_k8s_sa_count(rec->counters.fetches);
+    ngx_k8s_sa_count(rec->public.counters.fetches);
 
-    rec->events = ++zone->sh->sequence;
+    rec->public.events = ++zone->sh->sequence;
     rec->lease_owner = 0;
 
     rc = NGX_OK;
@@ -623,7 +625,7 @@ ngx_k8s_sa_keystore_replace(ngx_k8s_sa_zone_t *zone,
      * keys once more.  In the other order they would never see the new ones.
      */
 
-    rec->generation = ++zone->sh->sequence;
+    rec->public.generation = ++zone->sh->sequence;
 
     ngx_memory_barrier();
 
@@ -671,9 +673,9 @@ ngx_k8s_sa_keystore_fail(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_ref_t *ref,
     rec->refresh_msec = ngx_current_msec + retry;
     rec->refresh_set = 1;
 
-    ngx_k8s_sa_count(rec->counters.fetch_errors);
+    ngx_k8s_sa_count(rec->public.counters.fetch_errors);
 
-    rec->events = ++zone->sh->sequence;
+    rec->public.events = ++zone->sh->sequence;
     rec->lease_owner = 0;
 
     rc = NGX_OK;

@@ -16,7 +16,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "shared/ngx_k8s_sa_zone.h"
+#include "shared/ngx_k8s_sa_shared.h"
 
 
 /*

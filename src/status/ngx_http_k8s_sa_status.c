@@ -2,6 +2,7 @@
 
 #include "status/ngx_http_k8s_sa_status.h"
 #include "issuer/ngx_k8s_sa_review.h"
+#include "shared/ngx_k8s_sa_zone.h"
 
 #include <jansson.h>
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include "status/ngx_http_k8s_sa_status.h"
+#include "shared/ngx_k8s_sa_zone.h"
 
 
 /* room for one line; more is made when there is less */

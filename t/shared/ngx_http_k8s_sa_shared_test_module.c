@@ -18,6 +18,7 @@
 #include <openssl/sha.h>
 
 #include "shared/ngx_k8s_sa_sh.h"
+#include "shared/ngx_k8s_sa_zone.h"
 #include "ngx_http_k8s_sa_shared_test.h"
 
 

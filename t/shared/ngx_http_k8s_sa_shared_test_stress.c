@@ -281,7 +281,7 @@ ngx_http_k8s_sa_shared_test_die(ngx_http_k8s_sa_shared_test_t *t)
         ngx_k8s_sa_blocks_write(t->zone, &place, data, sizeof(data));
 
         if (in.data[0] == 'p') {
-            t->ref->record->generation = ++sh->sequence;
+            t->ref->record->public.generation = ++sh->sequence;
             t->ref->record->keys = first;
         }
     }
