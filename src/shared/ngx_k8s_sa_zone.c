@@ -46,10 +46,6 @@ ngx_k8s_sa_zone_add(ngx_conf_t *cf, ngx_str_t *name, size_t size, void *tag)
         return NULL;
     }
 
-    if (shm_zone->data) {
-        return shm_zone->data;
-    }
-
     zone = ngx_pcalloc(cf->pool, sizeof(ngx_k8s_sa_zone_t));
     if (zone == NULL) {
         return NULL;
