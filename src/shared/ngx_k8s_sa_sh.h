@@ -222,14 +222,23 @@ ngx_k8s_sa_zone_touch(ngx_k8s_sa_zone_t *zone)
 ngx_uint_t ngx_k8s_sa_lease_held(ngx_pid_t owner, ngx_msec_t msec);
 
 
-/* All below with the lock held, and except for attach_all() touched. */
+/*
+ * Locks the zone and returns the record, which is made if ref has none any
+ * more; or NULL with nothing locked: no memory.
+ */
+
+ngx_k8s_sa_record_t *ngx_k8s_sa_record_lock(ngx_k8s_sa_zone_t *zone,
+    ngx_k8s_sa_record_ref_t *ref);
+
+
+/* All below with the lock held, and except for records_attach() touched. */
 
 /*
  * Finds or makes the records of a new configuration.  Returns NGX_ERROR,
  * leaving those of the running one alone, if there is no memory for all.
  */
 
-ngx_int_t ngx_k8s_sa_keystore_attach_all(ngx_k8s_sa_zone_t *zone,
+ngx_int_t ngx_k8s_sa_records_attach(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_record_ref_t **refs, ngx_uint_t n, ngx_atomic_uint_t cycle);
 
 /*
@@ -237,7 +246,7 @@ ngx_int_t ngx_k8s_sa_keystore_attach_all(ngx_k8s_sa_zone_t *zone,
  * seconds.
  */
 
-void ngx_k8s_sa_keystore_reap(ngx_k8s_sa_zone_t *zone,
+void ngx_k8s_sa_records_reap(ngx_k8s_sa_zone_t *zone,
     ngx_atomic_uint_t cycle, time_t idle);
 
 /*

@@ -241,7 +241,7 @@ ngx_k8s_sa_zone_attach(ngx_k8s_sa_zone_t *zone)
 {
     zone->sh->cycle++;
 
-    if (ngx_k8s_sa_keystore_attach_all(zone, zone->issuers.elts,
+    if (ngx_k8s_sa_records_attach(zone, zone->issuers.elts,
                                        zone->issuers.nelts, zone->sh->cycle)
         != NGX_OK)
     {
@@ -250,7 +250,7 @@ ngx_k8s_sa_zone_attach(ngx_k8s_sa_zone_t *zone)
 
     ngx_k8s_sa_zone_touch(zone);
 
-    ngx_k8s_sa_keystore_reap(zone, zone->sh->cycle, NGX_K8S_SA_RECORD_IDLE);
+    ngx_k8s_sa_records_reap(zone, zone->sh->cycle, NGX_K8S_SA_RECORD_IDLE);
 
     return NGX_OK;
 }
