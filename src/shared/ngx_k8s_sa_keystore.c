@@ -43,6 +43,7 @@ ngx_int_t
 ngx_k8s_sa_keystore_state(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_record_ref_t *ref, ngx_k8s_sa_key_state_t *state)
 {
+    ngx_msec_int_t        left;
     ngx_k8s_sa_record_t  *rec;
 
     rec = ngx_k8s_sa_record_lock(zone, ref);
@@ -64,6 +65,13 @@ ngx_k8s_sa_keystore_state(ngx_k8s_sa_zone_t *zone,
 
     state->refresh_set = rec->refresh_set;
     state->refresh_msec = rec->refresh_msec;
+    state->refresh = 0;
+
+    if (rec->refresh_set) {
+        left = (ngx_msec_int_t) (rec->refresh_msec - ngx_current_msec);
+        state->refresh = ngx_time() + left / 1000;
+    }
+
     state->lease_owner = ngx_k8s_sa_lease_held(rec->lease_owner,
                                                rec->lease_msec)
                          ? rec->lease_owner : 0;

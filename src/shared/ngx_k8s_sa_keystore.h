@@ -95,6 +95,7 @@ typedef struct {
                                               never after ngx_current_msec */
     ngx_uint_t            refresh_set;     /* 0: nobody has tried yet */
     ngx_msec_t            refresh_msec;    /* when the next fetch is due */
+    time_t                refresh;         /* the same in seconds, 0: not set */
     ngx_pid_t             lease_owner;     /* who is fetching, 0: nobody */
     ngx_uint_t            failures;        /* since the last success */
     time_t                failed;          /* last failure, 0: never; stays

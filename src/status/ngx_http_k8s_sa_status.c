@@ -207,8 +207,7 @@ ngx_http_k8s_sa_status_issuer(ngx_k8s_sa_issuer_t *issuer)
                 "last_refresh", (json_int_t) state.fetched,
                 "age", (json_int_t) (state.fetched
                                      ? ngx_time() - state.fetched : 0),
-                "next_refresh", (json_int_t) (state.refresh_set
-                    ? ngx_http_k8s_sa_status_time(state.refresh_msec) : 0),
+                "next_refresh", (json_int_t) state.refresh,
                 "failures", (json_int_t) state.failures,
                 "last_failure", (json_int_t) state.failed,
                 "last_error", (char *) state.error, state.error_len));
@@ -257,13 +256,6 @@ ngx_http_k8s_sa_status_key(const k8s_sa_key_t *key, void *data)
     (void) json_array_append_new(kids,
                             json_stringn((char *) k8s_sa_key_kid(key)->data,
                                          k8s_sa_key_kid(key)->len));
-}
-
-
-time_t
-ngx_http_k8s_sa_status_time(ngx_msec_t msec)
-{
-    return ngx_time() + (ngx_msec_int_t) (msec - ngx_current_msec) / 1000;
 }
 
 
