@@ -134,7 +134,7 @@ typedef struct {
 
 typedef struct {
     ngx_str_t                  token;      /* as the client sent it */
-    u_char                     key[NGX_K8S_SA_CACHE_KEY_LEN];   /* of the token
+    u_char                     key[K8S_SA_FINGERPRINT_LEN];   /* the token's
                                               in caches, once it is decided */
     ngx_http_k8s_sa_withheld_t  *withheld; /* from upstream, or NULL */
     ngx_table_elt_t           *challenge;  /* WWW-Authenticate sent, or NULL */
@@ -355,8 +355,8 @@ struct ngx_http_k8s_sa_front_entry_s {
 
 /*
  * Finds a token that was verified for auth and is valid still: in this worker
- * (find), in the zone (load).  The key is ngx_k8s_sa_cache_key()'s, of the token
- * and auth's digest.  Returns a new reference, or NULL.  An entry that is not
+ * (find), in the zone (load).  The key is ngx_k8s_sa_cache_fingerprint()'s, of
+ * the token and auth's digest.  Returns a new reference, or NULL.  An entry that is not
  * taken into this worker's table is from pool, the request's.
  */
 

@@ -50,8 +50,8 @@ ngx_http_k8s_sa_check(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
 
         /* before it is parsed, which costs more than all of this */
 
-        ngx_k8s_sa_cache_key(mcf->zone, lcf->auth->digest, &ctx->token,
-                             ctx->key);
+        ngx_k8s_sa_cache_fingerprint(mcf->zone, lcf->auth->digest,
+                                     &ctx->token, ctx->key);
 
         ctx->entry = ngx_http_k8s_sa_front_find(mcf, lcf->auth, ctx->key);
 

@@ -32,7 +32,7 @@
 /* Half a cache line, and all that a miss looks at. */
 
 typedef struct {
-    u_char                      key[NGX_K8S_SA_CACHE_KEY_LEN];
+    u_char                      key[K8S_SA_FINGERPRINT_LEN];
     ngx_http_k8s_sa_front_entry_t    *entry;
     int64_t                     expires;   /* when the entry does, or 0: it is
                                               of no use any more */
@@ -162,7 +162,7 @@ ngx_http_k8s_sa_front_find(ngx_http_k8s_sa_main_conf_t *mcf,
     entry = slot->entry;
 
     if (entry == NULL
-        || ngx_memcmp(slot->key, key, NGX_K8S_SA_CACHE_KEY_LEN) != 0
+        || ngx_memcmp(slot->key, key, K8S_SA_FINGERPRINT_LEN) != 0
         || entry->auth != auth)
     {
         return NULL;
@@ -722,7 +722,7 @@ ngx_http_k8s_sa_front_put(ngx_http_k8s_sa_front_entry_t *entry, const u_char *ke
 
     slot->entry = entry;
     slot->expires = entry->expires;
-    ngx_memcpy(slot->key, key, NGX_K8S_SA_CACHE_KEY_LEN);
+    ngx_memcpy(slot->key, key, K8S_SA_FINGERPRINT_LEN);
 }
 
 

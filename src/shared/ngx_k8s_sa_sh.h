@@ -48,7 +48,7 @@ typedef struct {
     uint8_t                   verdict;
     int64_t                   fresh;
     int64_t                   expires;
-    u_char                    key[NGX_K8S_SA_CACHE_KEY_LEN];
+    u_char                    fingerprint[K8S_SA_FINGERPRINT_LEN];
     u_char                    key_id[K8S_SA_KEY_ID_LEN];
     u_char                    data[1];
 } ngx_k8s_sa_cache_node_t;
@@ -66,7 +66,7 @@ typedef struct {
 
 typedef union {
     uint32_t                  chain;       /* in a free block: the next one */
-    ngx_k8s_sa_cache_node_t   entry;
+    ngx_k8s_sa_cache_node_t   node;
     ngx_k8s_sa_set_t          set;
     u_char                    bytes[NGX_K8S_SA_BLOCK_SIZE];
 } ngx_k8s_sa_block_t;
@@ -88,7 +88,7 @@ typedef union {
 typedef struct {
     uint32_t                  newest;
     uint32_t                  oldest;
-    ngx_uint_t                entries;
+    ngx_uint_t                nodes;
     ngx_uint_t                blocks;
 } ngx_k8s_sa_list_t;
 
@@ -96,7 +96,7 @@ typedef struct {
 /* The right to ask the API server about the token in this place. */
 
 typedef struct {
-    uint64_t                  key;         /* the fingerprint's first bytes */
+    uint64_t                  part;        /* the fingerprint's first bytes */
     ngx_pid_t                 owner;       /* 0: free */
     ngx_msec_t                msec;        /* when it ends */
 } ngx_k8s_sa_review_lease_t;

@@ -269,9 +269,9 @@ ngx_k8s_sa_zone_stat(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_zone_stat_t *stat)
     stat->size = sh->size;
     stat->room = (sh->nblocks - 1) * NGX_K8S_SA_BLOCK_SIZE;
     stat->used = (sh->nblocks - 1 - sh->nfree) * NGX_K8S_SA_BLOCK_SIZE;
-    stat->tokens = tokens->entries;
+    stat->tokens = tokens->nodes;
     stat->tokens_used = tokens->blocks * NGX_K8S_SA_BLOCK_SIZE;
-    stat->refusals = refusals->entries;
+    stat->refusals = refusals->nodes;
     stat->refusals_used = refusals->blocks * NGX_K8S_SA_BLOCK_SIZE;
     stat->evictions = sh->evictions;
     stat->recoveries = sh->recoveries;
