@@ -30,7 +30,7 @@ typedef struct {
 typedef struct {
     client_call_conf_t   conf;
     const char          *url;
-    int                  signals;     /* readable: SIGTERM or SIGINT came */
+    int                  signals;     /* signalfd for SIGTERM and SIGINT */
     client_http_t       *http;
     client_answer_t      answer;
 } client_call_t;
@@ -76,19 +76,19 @@ static const client_command_t  client_call_command = {
     "       k8s-sa-client verify [OPTION]... [FILE]\n"
     "\n"
     "Calls URL every 5 seconds with a Kubernetes service account token and\n"
-    "reports each answer.  \"inspect\" shows what a token says, \"verify\"\n"
-    "checks one offline; each has its own --help.\n"
+    "reports each answer.  \"inspect\" shows the contents of a token,\n"
+    "\"verify\" checks one offline; each has its own --help.\n"
     "\n"
-    "  --ca FILE          trust these CA certificates (PEM), too\n"
+    "  --ca FILE          also trust these CA certificates (PEM)\n"
     "  --token-file FILE  the token, read before each request; default:\n"
     "                     " CLIENT_TOKEN_FILE "\n"
     "  --interval TIME    from one request to the next, default 5s\n"
-    "  --count N          end after N requests, default: never\n"
-    "  --timeout TIME     for one request, default 10s\n"
+    "  --count N          stop after N requests; default: never\n"
+    "  --timeout TIME     time limit for one request, default 10s\n"
     "  --help, --version\n"
     "\n"
-    "TIME is a number of seconds or as in 500ms, 10s, 5m, 1h.\n"
-    "Exit status: 0 if every answer was 2xx, 1 if not, 2 if called wrongly.\n",
+    "TIME is a number of seconds, or a value such as 500ms, 10s, 5m or 1h.\n"
+    "Exit status: 0 if every answer was 2xx, 1 if not, 2 on a usage error.\n",
 
     "URL",
     client_call_options
@@ -118,7 +118,7 @@ client_call(int argc, char **argv)
     }
 
     if (url == NULL) {
-        return client_usage(&client_call_command, "no URL is given");
+        return client_usage(&client_call_command, "no URL given");
     }
 
     if (client_http_check_url(url, &err) != K8S_SA_OK) {
@@ -185,7 +185,7 @@ client_call_loop(client_call_t *call)
     int      rc, status;
     int64_t  n, start;
 
-    /* each line at once, also into a pipe: this is a container's log */
+    /* line-buffered even into a pipe: this is a container's log */
 
     setvbuf(stdout, NULL, _IOLBF, 0);
 
@@ -208,7 +208,7 @@ client_call_loop(client_call_t *call)
             status = CLIENT_FAILED;
         }
 
-        /* nobody reads any more; main() says so */
+        /* standard output is closed; main() reports it */
 
         if (ferror(stdout)) {
             return CLIENT_FAILED;
@@ -225,15 +225,15 @@ client_call_loop(client_call_t *call)
         }
     }
 
-    /* ended by a signal, which without --count is the only end there is */
+    /* stopped by a signal, which is the only way without --count */
 
     return call->conf.count == CLIENT_UNSET ? CLIENT_OK : CLIENT_FAILED;
 }
 
 
 /*
- * CLIENT_HTTP_DONE if the answer was 2xx, otherwise CLIENT_HTTP_FAILED, or
- * CLIENT_HTTP_STOPPED.
+ * Returns CLIENT_HTTP_DONE if the answer was 2xx, CLIENT_HTTP_STOPPED after a
+ * signal, otherwise CLIENT_HTTP_FAILED.
  */
 
 static int
@@ -252,7 +252,7 @@ client_call_once(client_call_t *call)
 
     rc = client_call_send(call, &token.text);
 
-    /* the token may have been changed just when the request was on its way */
+    /* the token may have been replaced while the request was under way */
 
     if (rc == CLIENT_HTTP_DONE && call->answer.status == 401
         && client_file_read_token(&fresh, call->conf.token_file, NULL)
@@ -296,9 +296,9 @@ client_call_send(client_call_t *call, const k8s_sa_str_t *token)
 
 
 /*
- * SIGTERM and SIGINT as a descriptor: they end a wait at once, whether for
- * the server or for the next request, and also when this is process 1 of a
- * container, for which they have no default action.
+ * SIGTERM and SIGINT arrive through a descriptor, so that they end a wait for
+ * the server or for the next request at once, also in process 1 of a
+ * container, for which they have no default action.  Returns -1 on failure.
  */
 
 static int
@@ -346,7 +346,7 @@ client_call_wait(client_call_t *call, int64_t until)
 }
 
 
-/* Milliseconds of a clock that nobody sets. */
+/* Returns milliseconds of the monotonic clock. */
 
 static int64_t
 client_call_now(void)
@@ -359,7 +359,7 @@ client_call_now(void)
 }
 
 
-/* As Go's log package does by default, so that logs can be compared. */
+/* In the default format of Go's log package, so that logs are comparable. */
 
 static void
 client_call_log_time(void)

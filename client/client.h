@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * k8s-sa-client: what its files share.
+ * Declarations shared by the files of k8s-sa-client.
  */
 
 #ifndef CLIENT_H
@@ -17,23 +17,23 @@
 
 #define CLIENT_VERSION     "0.1.0"
 
-/* where the default service account's token is mounted in a pod */
+/* where a pod's service account token is mounted */
 
 #define CLIENT_TOKEN_FILE  "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
 
 /* Exit status. */
 
-#define CLIENT_OK          0    /* every answer 2xx; token shown; token valid */
-#define CLIENT_FAILED      1    /* not every answer 2xx; token no token, invalid
-                                   or standard output gone */
-#define CLIENT_USAGE       2    /* called wrongly, a file cannot be read */
+#define CLIENT_OK          0    /* all answers 2xx, token shown, token valid */
+#define CLIENT_FAILED      1    /* a request failed or was not answered 2xx,
+                                   token malformed or invalid, standard output
+                                   closed */
+#define CLIENT_USAGE       2    /* usage error, or a file cannot be read */
 
 
 /*
- * The three commands.  argv[0] is the command's name; the return value is the
- * exit status.  What was asked for goes to standard output, everything that
- * prevents it to standard error.
+ * The three commands.  argv[0] is the command's name.  Each returns the exit
+ * status, and writes results to standard output and errors to standard error.
  */
 
 int client_call(int argc, char **argv);

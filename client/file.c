@@ -85,18 +85,17 @@ client_file_read_token(client_file_t *file, const char *name,
     }
 
     if (file->text.len > K8S_SA_TOKEN_MAX) {
-        k8s_sa_error_set(err, "token file \"%s\" holds more than %d bytes",
+        k8s_sa_error_set(err, "the token in \"%s\" has more than %d bytes",
                          name, K8S_SA_TOKEN_MAX);
         goto failed;
     }
 
-    /* anything else would be more than one word in the header, or a new one */
+    /* anything else could split the header's value or start a new header */
 
     for (i = 0; i < file->text.len; i++) {
         if (file->text.data[i] < 0x21 || file->text.data[i] > 0x7e) {
-            k8s_sa_error_set(err, "token file \"%s\" holds white space or "
-                             "control characters inside, or is not ASCII",
-                             name);
+            k8s_sa_error_set(err, "the token in \"%s\" contains white space, "
+                             "control characters or non-ASCII bytes", name);
             goto failed;
         }
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Files: tokens, keys and CA certificates, each read whole and bounded.
+ * Reads whole files of bounded size: tokens and keys.
  */
 
 #ifndef CLIENT_FILE_H
@@ -15,8 +15,8 @@
 
 
 /*
- * A file's content in memory of its own, to be given to client_file_free(),
- * which wipes it.  text is the content without the white space around it.
+ * A file's contents, until client_file_free() wipes and frees them.  text
+ * points into data: the contents without surrounding white space.
  */
 
 typedef struct {
@@ -27,23 +27,24 @@ typedef struct {
 
 
 /*
- * Reads name, which is shorter than CLIENT_FILE_MAX; "-" is standard input.
- * K8S_SA_OK, or K8S_SA_ERROR and *err; file needs no client_file_free() then.
+ * Reads the file name, or standard input if it is "-", which must be shorter
+ * than CLIENT_FILE_MAX bytes.  Returns K8S_SA_OK, or K8S_SA_ERROR with *err
+ * set and nothing to free.
  */
 
 int client_file_read(client_file_t *file, const char *name,
     k8s_sa_error_t *err);
 
 /*
- * Reads a token that is to be sent: from a regular file only, so that it never
- * waits for somebody to write, not empty, at most K8S_SA_TOKEN_MAX visible
- * ASCII characters.
+ * Reads a token to be sent: 1 to K8S_SA_TOKEN_MAX visible ASCII characters,
+ * from a regular file, since reading a FIFO could block.  Returns as
+ * client_file_read() does; err may be NULL.
  */
 
 int client_file_read_token(client_file_t *file, const char *name,
     k8s_sa_error_t *err);
 
-/* Also takes a file that is all zeroes or was freed. */
+/* Wipes and frees the contents; does nothing if file is zeroed or freed. */
 
 void client_file_free(client_file_t *file);
 

@@ -19,7 +19,7 @@ struct client_http_s {
     const client_http_conf_t  *conf;
     CURLM                     *multi;
     CURL                      *easy;
-    client_answer_t           *answer;    /* of the request in progress */
+    client_answer_t           *answer;    /* for the request in progress */
     char                       error[CURL_ERROR_SIZE];
 };
 
@@ -47,7 +47,7 @@ client_http_check_url(const char *url, k8s_sa_error_t *err)
     if (strncasecmp(url, "http://", 7) != 0
         && strncasecmp(url, "https://", 8) != 0)
     {
-        k8s_sa_error_set(err, "the URL has to begin with \"http://\" or "
+        k8s_sa_error_set(err, "the URL must begin with \"http://\" or "
                          "\"https://\"");
         return K8S_SA_ERROR;
     }
@@ -69,10 +69,10 @@ client_http_check_url(const char *url, k8s_sa_error_t *err)
         goto done;
     }
 
-    /* it would be shown with each request, and the token is the credential */
+    /* it would appear in every line of output; the token is the credential */
 
     if (curl_url_get(u, CURLUPART_USER, &user, 0) != CURLUE_NO_USER) {
-        k8s_sa_error_set(err, "the URL must not hold a user name");
+        k8s_sa_error_set(err, "the URL must not contain a user name");
         goto done;
     }
 
@@ -108,7 +108,7 @@ client_http_check_ca(const char *name, k8s_sa_error_t *err)
     rc = K8S_SA_OK;
 
     if (X509_STORE_load_file(store, name) != 1) {
-        k8s_sa_error_set(err, "CA file \"%s\" holds no certificate in PEM",
+        k8s_sa_error_set(err, "CA file \"%s\" contains no PEM certificate",
                          name);
         rc = K8S_SA_ERROR;
     }
@@ -176,18 +176,18 @@ client_http_setup(client_http_t *http)
     client_http_setopt(CURLOPT_TIMEOUT_MS, (long) http->conf->timeout)
     client_http_setopt(CURLOPT_NOSIGNAL, 1L)
 
-    /* the token would go where the redirect leads */
+    /* a redirect would send the token to another server */
 
     client_http_setopt(CURLOPT_FOLLOWLOCATION, 0L)
 
     /*
-     * Otherwise a name server that does not answer would hold up the end of
-     * the timeout and of the program: libcurl would wait for its thread.
+     * Otherwise an unresponsive name server would delay timeouts and exit:
+     * libcurl would wait for its resolver thread.
      */
 
     client_http_setopt(CURLOPT_QUICK_EXIT, 1L)
 
-    /* a CA that is gone from its file is not to be trusted for a day more */
+    /* a CA removed from its file must not stay trusted for a day */
 
     client_http_setopt(CURLOPT_CA_CACHE_TIMEOUT, 0L)
 
@@ -216,8 +216,8 @@ client_http_setup_ca(client_http_t *http)
     }
 
     /*
-     * An image without the system's CA certificates: libcurl would fail over
-     * the missing file before it comes to ours.
+     * In an image without system CA certificates libcurl would fail on the
+     * missing file before it loads ours.
      */
 
     if (code == CURLE_OK) {
@@ -237,7 +237,7 @@ client_http_setup_ca(client_http_t *http)
 }
 
 
-/* The file's certificates are trusted in addition to the system's. */
+/* Adds the file's certificates to the system's. */
 
 static CURLcode
 client_http_add_ca(CURL *easy, void *ctx, void *data)
@@ -291,7 +291,7 @@ client_http_get(client_http_t *http, const k8s_sa_str_t *token,
         rc = client_http_perform(http, &code);
     }
 
-    /* more than we read */
+    /* client_http_body() ended the transfer of a long body */
 
     if (code == CURLE_WRITE_ERROR && answer->size > CLIENT_HTTP_BODY_READ) {
         code = CURLE_OK;
@@ -354,7 +354,7 @@ client_http_free_headers(struct curl_slist *headers)
 
 
 /*
- * As curl_easy_perform() does, but ends when conf's stop becomes readable.
+ * Like curl_easy_perform(), but stops when conf->stop becomes readable.
  * The transfer's own timeout bounds the loop.
  */
 
@@ -425,7 +425,7 @@ client_http_set_error(client_http_t *http, CURLcode code, k8s_sa_error_t *err)
         return;
     }
 
-    /* "Could not", "Connection", but not "SSL", "HTTP" */
+    /* lowercase "Could not" and "Connection", but not "SSL" or "HTTP" */
 
     if (islower((unsigned char) text[1])) {
         text[0] = tolower((unsigned char) text[0]);
@@ -471,7 +471,7 @@ client_http_body(char *data, size_t size, size_t n, void *userdata)
     answer->len += room;
     answer->size += n;
 
-    /* libcurl ends the transfer when less is taken than it gave */
+    /* libcurl ends the transfer if less than n is returned */
 
     return answer->size > CLIENT_HTTP_BODY_READ ? 0 : n;
 }

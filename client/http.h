@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * One GET with a token, by libcurl.
+ * Sends GET requests with a token, through libcurl.
  */
 
 #ifndef CLIENT_HTTP_H
@@ -23,40 +23,51 @@ typedef struct client_http_s  client_http_t;
 
 typedef struct {
     long            status;     /* HTTP status */
-    size_t          size;       /* of the body, as far as it was read: the
-                                   transfer ends after
-                                   CLIENT_HTTP_BODY_READ bytes */
-    size_t          len;        /* of its beginning, in body */
+    size_t          size;       /* bytes read; the transfer ends after
+                                   CLIENT_HTTP_BODY_READ */
+    size_t          len;        /* bytes kept in body */
     unsigned char   body[CLIENT_HTTP_BODY_SHOWN];
 } client_answer_t;
 
 
 typedef struct {
     const char     *url;
-    const char     *ca;         /* file of further CA certificates or NULL */
-    int64_t         timeout;    /* milliseconds, from resolving to the end */
-    int             stop;       /* descriptor: readable when it is to end */
+    const char     *ca;         /* file of additional CA certificates, or
+                                   NULL */
+    int64_t         timeout;    /* milliseconds, from name resolution to the
+                                   last byte */
+    int             stop;       /* descriptor; a request stops when it becomes
+                                   readable */
 } client_http_conf_t;
 
 
-/* K8S_SA_OK if url is one that can be called, K8S_SA_ERROR and why not. */
+/*
+ * Returns K8S_SA_OK if url can be called, otherwise K8S_SA_ERROR with *err
+ * set.
+ */
 
 int client_http_check_url(const char *url, k8s_sa_error_t *err);
 
-/* K8S_SA_OK if certificates can be read from a file, K8S_SA_ERROR and *err. */
+/*
+ * Returns K8S_SA_OK if the file contains a certificate, otherwise K8S_SA_ERROR
+ * with *err set.
+ */
 
 int client_http_check_ca(const char *name, k8s_sa_error_t *err);
 
-/* For many requests one after the other; conf must stay. */
+/*
+ * Returns a client for any number of requests, one at a time, or NULL with
+ * *err set.  conf must live until client_http_free().
+ */
 
 client_http_t *client_http_create(const client_http_conf_t *conf,
     k8s_sa_error_t *err);
 void client_http_free(client_http_t *http);
 
 /*
- * Asks with "Authorization: Bearer" and the token.  CLIENT_HTTP_DONE and the
- * answer, CLIENT_HTTP_FAILED and the reason, or CLIENT_HTTP_STOPPED: conf's
- * stop became readable.
+ * Sends a GET request with "Authorization: Bearer" and the token.  Returns
+ * CLIENT_HTTP_DONE with *answer set, CLIENT_HTTP_FAILED with *err set, or
+ * CLIENT_HTTP_STOPPED: conf->stop became readable.
  */
 
 int client_http_get(client_http_t *http, const k8s_sa_str_t *token,

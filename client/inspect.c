@@ -55,14 +55,14 @@ static const client_command_t  client_inspect_command = {
 
     "Usage: k8s-sa-client inspect [FILE]\n"
     "\n"
-    "Shows header, claims and life time of the token in FILE (\"-\": standard\n"
-    "input; default: " CLIENT_TOKEN_FILE ").\n"
+    "Shows the header, claims and lifetime of the token in FILE (\"-\":\n"
+    "standard input; default: " CLIENT_TOKEN_FILE ").\n"
     "Nothing is verified: see \"k8s-sa-client verify\".\n"
     "\n"
     "  --help, --version\n"
     "\n"
     "Exit status: 0 if the token could be shown, 1 if it is malformed, 2 if\n"
-    "the file cannot be read or the command is called wrongly.\n",
+    "the file cannot be read or on a usage error.\n",
 
     "FILE",
     client_inspect_options
@@ -108,8 +108,8 @@ client_inspect_token(const k8s_sa_str_t *text)
     const unsigned char  *dot[2];
 
     if (text->len == 0) {
-        client_error(&client_inspect_command, "there is no token, only white "
-                     "space or nothing at all");
+        client_error(&client_inspect_command, "the input is empty or only "
+                     "white space");
         return CLIENT_FAILED;
     }
 
@@ -127,10 +127,10 @@ client_inspect_token(const k8s_sa_str_t *text)
     }
 
     if (dots != 2) {
-        client_error(&client_inspect_command, "this is no signed token: it "
-                     "has %zu part%s instead of 3 with dots between%s",
+        client_error(&client_inspect_command, "not a signed token: it has %zu "
+                     "part%s instead of 3, separated by dots%s",
                      dots + 1, dots == 0 ? "" : "s",
-                     dots == 4 ? ", as an encrypted one (JWE)" : "");
+                     dots == 4 ? ", like an encrypted one (JWE)" : "");
         return CLIENT_FAILED;
     }
 
@@ -146,7 +146,7 @@ client_inspect_token(const k8s_sa_str_t *text)
 
     if (claims != NULL) {
         printf("Nothing was verified: this is what the token says, "
-               "which may be forged.\n\n");
+               "and it may be forged.\n\n");
 
         client_inspect_json("header", header);
         client_inspect_json("claims", claims);
@@ -164,8 +164,8 @@ client_inspect_token(const k8s_sa_str_t *text)
 
 
 /*
- * More tolerant than the module's own check, so that also what it refuses can
- * be looked at; it has its say in client_inspect_remark().
+ * More tolerant than the module's check, so that tokens that it refuses can be
+ * inspected, too; client_inspect_remark() reports the refusal.
  */
 
 static json_t *
@@ -195,13 +195,13 @@ client_inspect_part(const char *name, const unsigned char *data, size_t len)
 
     json = json_loadb((char *) text, size, JSON_ALLOW_NUL, &error);
 
-    /* sound JSON, which the module accepts, but nothing that we could show */
+    /* valid JSON, which the module accepts, but which we cannot show */
 
     if (json == NULL
         && json_error_code(&error) == json_error_numeric_overflow)
     {
-        client_error(&client_inspect_command, "its %s holds a number out of "
-                     "range", name);
+        client_error(&client_inspect_command, "the token's %s holds a number "
+                     "out of range", name);
         goto done;
     }
 
@@ -267,7 +267,7 @@ client_inspect_summary(const json_t *header, const json_t *claims)
     static const char  *kinds[] = {
         "legacy, from a Secret",
         "projected, bound service account token",
-        "other, not of a Kubernetes service account"
+        "other, not from a Kubernetes service account"
     };
 
     kind = client_inspect_kind(claims);
@@ -369,7 +369,7 @@ client_inspect_object(const json_t *k8s, const char *name, int n)
 }
 
 
-/* A string, or the strings of an array. */
+/* Prints a string, or the strings of an array. */
 
 static void
 client_inspect_strings(const char *label, const json_t *value)
@@ -419,7 +419,7 @@ client_inspect_life(const json_t *claims, client_kind_e kind)
     client_inspect_time("issued:", json_object_get(claims, "iat"), now,
                         "", "");
     client_inspect_time("not before:", json_object_get(claims, "nbf"), now,
-                        "", "not valid yet, becomes so ");
+                        "", "not valid yet, becomes valid ");
 
     if (json_object_get(claims, "exp") == NULL) {
         printf("%-*snever expires\n", CLIENT_LABEL, "expires:");
@@ -439,7 +439,7 @@ client_inspect_life(const json_t *claims, client_kind_e kind)
 }
 
 
-/* Nothing is shown for a claim that is not there. */
+/* Prints nothing if the claim is absent. */
 
 static void
 client_inspect_time(const char *label, const json_t *value, int64_t now,
@@ -457,7 +457,7 @@ client_inspect_time(const char *label, const json_t *value, int64_t now,
 
     number = json_number_value(value);
 
-    /* far within int64_t, so that differences are, too */
+    /* far within int64_t, so that differences cannot overflow */
 
     if (!json_is_number(value) || !(fabs(number) < 1e15)) {
         printf("(%s)\n", json_is_number(value) ? "not a possible time"
@@ -474,7 +474,7 @@ client_inspect_time(const char *label, const json_t *value, int64_t now,
 }
 
 
-/* What the module thinks of the token's form, if nothing good. */
+/* Reports it if the module refuses the token for its form. */
 
 static void
 client_inspect_remark(const k8s_sa_str_t *text)

@@ -38,7 +38,7 @@ client_options(const client_command_t *cmd, int argc, char **argv, void *conf,
 
             if (*operand != NULL) {
 
-                /* not which: it may be a token */
+                /* do not show it: it may be a token */
 
                 return client_usage(cmd, "only one %s can be given",
                                     cmd->operand);
@@ -211,8 +211,8 @@ client_set_list(const client_option_t *option, const char *value, void *conf,
 }
 
 
-int
-client_set_number(const client_option_t *option, const char *value, void *conf,
+int64_t *
+client_unset_field(const client_option_t *option, void *conf,
     k8s_sa_error_t *err)
 {
     int64_t  *field;
@@ -221,6 +221,22 @@ client_set_number(const client_option_t *option, const char *value, void *conf,
 
     if (*field != CLIENT_UNSET) {
         k8s_sa_error_set(err, "is given twice");
+        return NULL;
+    }
+
+    return field;
+}
+
+
+int
+client_set_number(const client_option_t *option, const char *value, void *conf,
+    k8s_sa_error_t *err)
+{
+    int64_t  *field;
+
+    field = client_unset_field(option, conf, err);
+
+    if (field == NULL) {
         return K8S_SA_ERROR;
     }
 
@@ -253,7 +269,7 @@ client_set_time(const client_option_t *option, const char *value, void *conf,
     int64_t      number, total, *field;
     const char  *p;
 
-    /* in this order, each at most once, as ngx_parse_time() has it */
+    /* in this order, each at most once, as in ngx_parse_time() */
 
     static const struct {
         const char  *name;
@@ -267,10 +283,9 @@ client_set_time(const client_option_t *option, const char *value, void *conf,
         { "ms", 1 },
     };
 
-    field = (int64_t *) ((char *) conf + option->offset);
+    field = client_unset_field(option, conf, err);
 
-    if (*field != CLIENT_UNSET) {
-        k8s_sa_error_set(err, "is given twice");
+    if (field == NULL) {
         return K8S_SA_ERROR;
     }
 
@@ -288,7 +303,7 @@ client_set_time(const client_option_t *option, const char *value, void *conf,
 
         if (len == 0) {
 
-            /* seconds, and nothing before or after them */
+            /* a bare number: seconds, with nothing before or after it */
 
             if (*p != '\0' || i != 0) {
                 goto invalid;
@@ -333,7 +348,7 @@ invalid:
 }
 
 
-/* The number at p and what follows it; NULL if there is none up to max. */
+/* Parses a number of at most max.  Returns what follows it, or NULL. */
 
 static const char *
 client_digits(const char *p, int64_t max, int64_t *number)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * The command line: a table of options per command, as nginx has one of
- * directives per module.
+ * The command line.  Each command has a table of options, as an nginx module
+ * has one of directives.
  */
 
 #ifndef CLIENT_OPTIONS_H
@@ -12,11 +12,11 @@
 #include "client.h"
 
 
-/* How many values an option that may be repeated can have. */
+/* The most values that a repeatable option accepts. */
 
 #define CLIENT_LIST_MAX  64
 
-/* A time or number that the command line does not give. */
+/* A time or number that is not given on the command line. */
 
 #define CLIENT_UNSET     -1
 
@@ -30,9 +30,9 @@ typedef struct {
 typedef struct client_option_s  client_option_t;
 
 /*
- * Stores value (NULL for a flag) in the field of conf that the option is
- * about.  K8S_SA_OK, or K8S_SA_ERROR with a sentence that goes on after the
- * option's name in *err.
+ * Stores value (NULL for a flag) in the option's field of conf.  Returns
+ * K8S_SA_OK, or K8S_SA_ERROR with *err set to a message that continues the
+ * option's name, e.g. "is given twice".
  */
 
 typedef int (*client_option_pt)(const client_option_t *option,
@@ -41,41 +41,44 @@ typedef int (*client_option_pt)(const client_option_t *option,
 
 struct client_option_s {
     const char         *name;      /* "--name" */
-    const char         *value;     /* what follows, "FILE"; NULL: a flag */
+    const char         *value;     /* placeholder, "FILE"; NULL: a flag */
     client_option_pt    set;
-    size_t              offset;    /* of the field in conf */
+    size_t              offset;    /* the field's offset in conf */
 };
 
 
 typedef struct {
-    const char             *name;      /* as it is called, for messages */
-    const char             *help;      /* all of --help's text */
+    const char             *name;      /* with the program's, for messages */
+    const char             *help;      /* the text of --help */
     const char             *operand;   /* "URL" or "FILE", at most one */
-    const client_option_t  *options;   /* ends with a NULL name */
+    const client_option_t  *options;   /* up to a NULL name */
 } client_command_t;
 
 
 /*
- * Reads the command line into conf.  -1: go on, *operand is the operand or
- * NULL.  Otherwise the exit status: --help or --version was answered, or a
- * mistake was reported.
+ * Parses the command line into conf.  Returns -1 with *operand set to the
+ * operand or NULL; or the exit status, after --help, --version or a reported
+ * error.
  */
 
 int client_options(const client_command_t *cmd, int argc, char **argv,
     void *conf, const char **operand);
 
-/* Reports a mistake on the command line: CLIENT_USAGE. */
+/* Reports a usage error with a hint at --help.  Returns CLIENT_USAGE. */
 
 int client_usage(const client_command_t *cmd, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Reports what else prevents a command: CLIENT_USAGE. */
+/* Reports another error, or a note.  Returns CLIENT_USAGE. */
 
 int client_error(const client_command_t *cmd, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 
-/* const char *, NULL before; int, 0 before; client_list_t. */
+/*
+ * Setters of a const char *, initially NULL, of an int, initially 0, and of a
+ * client_list_t.
+ */
 
 int client_set_string(const client_option_t *option, const char *value,
     void *conf, k8s_sa_error_t *err);
@@ -85,9 +88,9 @@ int client_set_list(const client_option_t *option, const char *value,
     void *conf, k8s_sa_error_t *err);
 
 /*
- * int64_t, CLIENT_UNSET before: milliseconds, from a time as nginx's
- * configuration has it ("1h 30m", "500ms", a number alone is seconds); a
- * number of at least 1.
+ * Setters of an int64_t, initially CLIENT_UNSET: a time in the syntax of
+ * nginx's configuration ("1h 30m", "500ms"; a bare number is seconds), stored
+ * in milliseconds; a number of at least 1.
  */
 
 int client_set_time(const client_option_t *option, const char *value,
@@ -95,7 +98,15 @@ int client_set_time(const client_option_t *option, const char *value,
 int client_set_number(const client_option_t *option, const char *value,
     void *conf, k8s_sa_error_t *err);
 
-/* K8S_SA_OK if value is a number from 0 to max, otherwise K8S_SA_ERROR. */
+/*
+ * Returns the int64_t that the option sets in conf, or NULL with *err set: it
+ * is not CLIENT_UNSET any more.
+ */
+
+int64_t *client_unset_field(const client_option_t *option, void *conf,
+    k8s_sa_error_t *err);
+
+/* Parses a number from 0 to max.  Returns K8S_SA_OK or K8S_SA_ERROR. */
 
 int client_number(const char *value, int64_t max, int64_t *number);
 

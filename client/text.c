@@ -61,8 +61,8 @@ client_text_str(FILE *out, const k8s_sa_str_t *str)
 
 
 /*
- * One character of strict UTF-8 (RFC 3629 section 4: shortest form, no
- * surrogates, up to 10FFFF) and its length, or 0.
+ * Decodes one character of strict UTF-8 (RFC 3629 section 4: shortest form, no
+ * surrogates, up to 10FFFF).  Returns its length, or 0 if it is invalid.
  */
 
 static size_t
@@ -125,7 +125,7 @@ client_text_visible(uint32_t code)
 {
     size_t  i;
 
-    /* controls, and Unicode's Cf, Zl and Zp as far as they have no glyph */
+    /* controls, and characters of Unicode's Cf, Zl and Zp without a glyph */
 
     static const struct {
         uint32_t  first;

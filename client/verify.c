@@ -41,6 +41,8 @@ typedef struct {
 
 static int client_verify_run(client_verify_t *v, const char *name);
 static int client_verify_keys(client_verify_t *v);
+static int client_verify_add_all(client_verify_t *v,
+    const client_list_t *files, int jwks);
 static int client_verify_add(client_verify_t *v, const char *name, int jwks);
 static void client_verify_policy(client_verify_t *v);
 static size_t client_verify_strings(k8s_sa_str_t *strings,
@@ -108,15 +110,15 @@ static const client_command_t  client_verify_command = {
     "  --issuer STRING     \"iss\" must be one of these; default: not checked\n"
     "  --algorithms LIST   default: RS256,ES256,ES384,ES512\n"
     "  --legacy            accept tokens from Secrets, which never expire\n"
-    "  --not-kubernetes    the user is \"sub\", whoever the issuer is\n"
-    "  --leeway TIME       for clocks that differ, default 60s\n"
-    "  --at TIME           check as of then: 2026-11-23T15:04:05Z or seconds\n"
+    "  --not-kubernetes    the user is \"sub\"; no Kubernetes claims needed\n"
+    "  --leeway TIME       allowed clock difference, default 60s\n"
+    "  --at TIME           check as of TIME: 2026-11-23T15:04:05Z or seconds\n"
     "                      since 1970; default: now\n"
     "  --help, --version\n"
     "\n"
     "--pub-key, --jwks, --audience and --issuer can be repeated.\n"
     "Exit status: 0 if the token is valid, 1 if not, 2 if a file cannot be\n"
-    "read, holds no key, or the command is called wrongly.\n",
+    "read or contains no key, or on a usage error.\n",
 
     "FILE",
     client_verify_options
@@ -162,7 +164,7 @@ client_verify_run(client_verify_t *v, const char *name)
     k8s_sa_verdict_e  verdict;
 
     if (v->conf.pub_keys.n + v->conf.jwks.n == 0) {
-        return client_usage(&client_verify_command, "no keys are given: "
+        return client_usage(&client_verify_command, "no keys given: use "
                             "--pub-key FILE or --jwks FILE");
     }
 
@@ -185,8 +187,8 @@ client_verify_run(client_verify_t *v, const char *name)
         rc = CLIENT_OK;
 
     } else if (verdict == K8S_SA_INTERNAL_ERROR) {
-        rc = client_error(&client_verify_command, "OpenSSL failed or memory "
-                          "is short: the token was not checked");
+        rc = client_error(&client_verify_command, "OpenSSL failed or out of "
+                          "memory: the token was not checked");
 
     } else {
         client_verify_invalid(v, verdict);
@@ -202,28 +204,34 @@ client_verify_run(client_verify_t *v, const char *name)
 static int
 client_verify_keys(client_verify_t *v)
 {
-    int     rc;
-    size_t  i;
+    int  rc;
 
     v->keys = k8s_sa_keyset_create();
 
     if (v->keys == NULL) {
         return client_error(&client_verify_command, "OpenSSL lacks an "
-                            "algorithm or memory is short");
+                            "algorithm, or out of memory");
     }
 
-    for (i = 0; i < v->conf.pub_keys.n; i++) {
+    rc = client_verify_add_all(v, &v->conf.pub_keys, 0);
 
-        rc = client_verify_add(v, v->conf.pub_keys.items[i], 0);
-
-        if (rc != CLIENT_OK) {
-            return rc;
-        }
+    if (rc != CLIENT_OK) {
+        return rc;
     }
 
-    for (i = 0; i < v->conf.jwks.n; i++) {
+    return client_verify_add_all(v, &v->conf.jwks, 1);
+}
 
-        rc = client_verify_add(v, v->conf.jwks.items[i], 1);
+
+static int
+client_verify_add_all(client_verify_t *v, const client_list_t *files, int jwks)
+{
+    int     rc;
+    size_t  i;
+
+    for (i = 0; i < files->n; i++) {
+
+        rc = client_verify_add(v, files->items[i], jwks);
 
         if (rc != CLIENT_OK) {
             return rc;
@@ -269,8 +277,8 @@ client_verify_add(client_verify_t *v, const char *name, int jwks)
     }
 
     if (has_private) {
-        client_error(&client_verify_command, "note: \"%s\" holds a private "
-                     "key; only its public half is needed", name);
+        client_error(&client_verify_command, "note: \"%s\" contains a "
+                     "private key; only its public half is needed", name);
     }
 
     return CLIENT_OK;
@@ -353,10 +361,10 @@ client_verify_valid(client_verify_t *v)
 
     client_verify_field("issuer:", &id->issuer,
                         v->policy.n_issuers == 0
-                        ? " (not checked: no --issuer is given)" : "");
+                        ? " (not checked: no --issuer given)" : "");
     client_verify_field("audience:", &id->audience,
                         v->policy.any_audience
-                        ? " (not checked: no --audience is given)" : "");
+                        ? " (not checked: no --audience given)" : "");
 
     alg.data = (unsigned char *) v->token.alg->name;
     alg.len = strlen(v->token.alg->name);
@@ -434,10 +442,10 @@ client_verify_set_algorithms(const client_option_t *option, const char *value,
         alg = k8s_sa_alg_find((const unsigned char *) value, len);
 
         if (alg == NULL) {
-            k8s_sa_error_set(err, "has an unknown algorithm \"%.*s\"; there "
+            k8s_sa_error_set(err, "has an unknown algorithm \"%.*s\"; known "
                              "are RS256, RS384, RS512, PS256, PS384, PS512, "
-                             "ES256, ES384, ES512 and EdDSA, with commas "
-                             "between", (int) len, value);
+                             "ES256, ES384, ES512 and EdDSA, separated by "
+                             "commas", (int) len, value);
             return K8S_SA_ERROR;
         }
 
@@ -460,10 +468,9 @@ client_verify_set_at(const client_option_t *option, const char *value,
     struct tm    tm;
     const char  *end;
 
-    field = (int64_t *) ((char *) conf + option->offset);
+    field = client_unset_field(option, conf, err);
 
-    if (*field != CLIENT_UNSET) {
-        k8s_sa_error_set(err, "is given twice");
+    if (field == NULL) {
         return K8S_SA_ERROR;
     }
 
@@ -474,7 +481,7 @@ client_verify_set_at(const client_option_t *option, const char *value,
     if (end != NULL && *end == '\0') {
         at = timegm(&tm);
 
-        /* a token's times are not before 1970, and -1 is CLIENT_UNSET */
+        /* no token has times before 1970, and -1 is CLIENT_UNSET */
 
         if (at >= 0) {
             *field = at;

@@ -51,7 +51,7 @@ typedef struct {
 
 typedef struct {
     ngx_str_t                  token;      /* as the client sent it */
-    u_char                     key[NGX_K8S_SA_CACHE_KEY_LEN];   /* the token's
+    u_char                     key[K8S_SA_FINGERPRINT_LEN];   /* the token's
                                               in caches; valid if decided */
     ngx_http_k8s_sa_withheld_t     *withheld;    /* NULL: none */
     ngx_table_elt_t           *challenge;  /* WWW-Authenticate sent, or NULL */

@@ -31,7 +31,7 @@
 /* Half a cache line, and all that a miss looks at. */
 
 typedef struct {
-    u_char                      key[NGX_K8S_SA_CACHE_KEY_LEN];
+    u_char                      key[K8S_SA_FINGERPRINT_LEN];
     ngx_http_k8s_sa_front_entry_t    *entry;
     int64_t                     expires;   /* when the entry does, or 0: it is
                                               of no use any more */
@@ -166,7 +166,7 @@ ngx_http_k8s_sa_front_get(ngx_http_request_t *r, ngx_http_k8s_sa_auth_t *auth,
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_k8s_sa_module);
 
-    ngx_k8s_sa_cache_key(mcf->zone, auth->digest, token, key);
+    ngx_k8s_sa_cache_fingerprint(mcf->zone, auth->digest, token, key);
 
     entry = ngx_http_k8s_sa_front_find(mcf->front, auth, key);
 
@@ -188,7 +188,7 @@ ngx_http_k8s_sa_front_find(ngx_http_k8s_sa_front_t *front,
     entry = slot->entry;
 
     if (entry == NULL
-        || ngx_memcmp(slot->key, key, NGX_K8S_SA_CACHE_KEY_LEN) != 0
+        || ngx_memcmp(slot->key, key, K8S_SA_FINGERPRINT_LEN) != 0
         || entry->auth != auth)
     {
         return NULL;
@@ -702,7 +702,7 @@ ngx_http_k8s_sa_front_put(ngx_http_k8s_sa_front_entry_t *entry, const u_char *ke
 
     slot->entry = entry;
     slot->expires = entry->expires;
-    ngx_memcpy(slot->key, key, NGX_K8S_SA_CACHE_KEY_LEN);
+    ngx_memcpy(slot->key, key, K8S_SA_FINGERPRINT_LEN);
 }
 
 

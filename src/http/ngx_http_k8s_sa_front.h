@@ -45,7 +45,7 @@ typedef struct {
 
 
 /*
- * Writes the key of a token of the request into key, NGX_K8S_SA_CACHE_KEY_LEN
+ * Writes the key of a token of the request into key, K8S_SA_FINGERPRINT_LEN
  * bytes.  Returns a new reference if the token was verified for auth and is
  * still valid, otherwise NULL.  Where the issuer has "token_review", the entry
  * is either reviewed and fresh, or has to be reviewed.

@@ -178,8 +178,8 @@ ngx_http_k8s_sa_review_ask(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx,
         question->not_after = ngx_http_k8s_sa_review_expires(&ctx->token);
     }
 
-    ngx_k8s_sa_cache_key(mcf->zone, issuer->digest, &ctx->token,
-                         question->key);
+    ngx_k8s_sa_cache_fingerprint(mcf->zone, issuer->digest, &ctx->token,
+                                 question->key);
 
     rc = ngx_k8s_sa_review_lookup(issuer, question, r->pool, result);
 

@@ -229,7 +229,7 @@ ngx_k8s_sa_review_start(ngx_k8s_sa_issuer_t *issuer,
 
     reviews = issuer->reviews;
 
-    key.len = NGX_K8S_SA_CACHE_KEY_LEN;
+    key.len = K8S_SA_FINGERPRINT_LEN;
     key.data = (u_char *) request->key;
 
     /* any part of a fingerprint is a hash */
@@ -460,7 +460,7 @@ ngx_k8s_sa_review_create(ngx_k8s_sa_issuer_t *issuer,
     size_t                size;
     ngx_k8s_sa_review_t  *review;
 
-    size = sizeof(ngx_k8s_sa_review_t) + NGX_K8S_SA_CACHE_KEY_LEN
+    size = sizeof(ngx_k8s_sa_review_t) + K8S_SA_FINGERPRINT_LEN
            + request->token.len
            + (request->audience ? request->audience->len : 0);
 
@@ -479,9 +479,9 @@ ngx_k8s_sa_review_create(ngx_k8s_sa_issuer_t *issuer,
 
     p = (u_char *) review + sizeof(ngx_k8s_sa_review_t);
 
-    review->node.str.len = NGX_K8S_SA_CACHE_KEY_LEN;
+    review->node.str.len = K8S_SA_FINGERPRINT_LEN;
     review->node.str.data = p;
-    p = ngx_cpymem(p, request->key, NGX_K8S_SA_CACHE_KEY_LEN);
+    p = ngx_cpymem(p, request->key, K8S_SA_FINGERPRINT_LEN);
 
     review->token.len = request->token.len;
     review->token.data = p;

@@ -54,7 +54,7 @@ struct ngx_k8s_sa_reviews_s {
 /* What is to be asked; everything is copied. */
 
 typedef struct {
-    u_char                   key[NGX_K8S_SA_CACHE_KEY_LEN];   /* covers the
+    u_char                   key[K8S_SA_FINGERPRINT_LEN];   /* covers the
                                             token and all that its verdict
                                             depends on */
     ngx_str_t                token;

@@ -20,9 +20,9 @@ _Static_assert(NGX_K8S_SA_DIGEST_LEN == K8S_SA_FINGERPRINT_CONTEXT_LEN,
 
 
 static uint32_t *ngx_k8s_sa_cache_bucket(ngx_k8s_sa_zone_t *zone,
-    const u_char *key);
+    const u_char *fingerprint);
 static uint32_t ngx_k8s_sa_cache_find(ngx_k8s_sa_zone_t *zone,
-    const u_char *key);
+    const u_char *fingerprint);
 static ngx_k8s_sa_list_t *ngx_k8s_sa_cache_list(ngx_k8s_sa_zone_t *zone,
     ngx_uint_t kind);
 static void ngx_k8s_sa_cache_link(ngx_k8s_sa_zone_t *zone,
@@ -34,72 +34,72 @@ static void ngx_k8s_sa_cache_expire(ngx_k8s_sa_zone_t *zone, time_t now);
 
 
 void
-ngx_k8s_sa_cache_key(ngx_k8s_sa_zone_t *zone, const u_char *digest,
-    ngx_str_t *token, u_char *key)
+ngx_k8s_sa_cache_fingerprint(ngx_k8s_sa_zone_t *zone, const u_char *digest,
+    ngx_str_t *token, u_char *fingerprint)
 {
     k8s_sa_str_t  s;
 
     s.len = token->len;
     s.data = token->data;
 
-    k8s_sa_fingerprint(zone->token_key, digest, &s, key);
+    k8s_sa_fingerprint(zone->fingerprint_key, digest, &s, fingerprint);
 }
 
 
 ngx_int_t
-ngx_k8s_sa_cache_lookup(ngx_k8s_sa_zone_t *zone, const u_char *key, time_t now,
-    ngx_k8s_sa_cache_entry_t *e, u_char *buf, size_t size)
+ngx_k8s_sa_cache_lookup(ngx_k8s_sa_zone_t *zone, const u_char *fingerprint,
+    time_t now, ngx_k8s_sa_cache_entry_t *e, u_char *buf, size_t size)
 {
-    uint32_t             block;
-    ngx_k8s_sa_list_t   *list;
-    ngx_k8s_sa_cache_node_t  *entry;
-    ngx_k8s_sa_place_t   place;
+    uint32_t                  block;
+    ngx_k8s_sa_list_t        *list;
+    ngx_k8s_sa_place_t        place;
+    ngx_k8s_sa_cache_node_t  *node;
 
     ngx_k8s_sa_zone_lock(zone);
 
-    block = ngx_k8s_sa_cache_find(zone, key);
+    block = ngx_k8s_sa_cache_find(zone, fingerprint);
 
     if (block == 0) {
         goto declined;
     }
 
-    entry = &zone->blocks[block].entry;
+    node = &zone->blocks[block].node;
 
-    if (now >= entry->expires) {
+    if (now >= node->expires) {
         ngx_k8s_sa_zone_touch(zone);
         ngx_k8s_sa_cache_remove(zone, block);
         goto declined;
     }
 
-    if (entry->len > size) {
+    if (node->len > size) {
         goto declined;
     }
 
-    e->kind = entry->kind;
-    e->verdict = entry->verdict;
-    e->fresh = entry->fresh;
-    e->expires = entry->expires;
-    e->len = entry->len;
+    e->kind = node->kind;
+    e->verdict = node->verdict;
+    e->fresh = node->fresh;
+    e->expires = node->expires;
+    e->len = node->len;
     e->data = buf;
 
-    ngx_memcpy(e->key_id, entry->key_id, K8S_SA_KEY_ID_LEN);
+    ngx_memcpy(e->key_id, node->key_id, K8S_SA_KEY_ID_LEN);
 
     place.block = block;
     place.offset = NGX_K8S_SA_CACHE_NODE_DATA;
 
-    ngx_k8s_sa_blocks_read(zone, &place, buf, entry->len);
+    ngx_k8s_sa_blocks_read(zone, &place, buf, node->len);
 
     /* once a second is enough, and keeps the list out of most hits */
 
-    if (entry->seen != (uint32_t) now) {
-        list = ngx_k8s_sa_cache_list(zone, entry->kind);
+    if (node->seen != (uint32_t) now) {
+        list = ngx_k8s_sa_cache_list(zone, node->kind);
 
         ngx_k8s_sa_zone_touch(zone);
 
         ngx_k8s_sa_cache_unlink(zone, list, block);
         ngx_k8s_sa_cache_link(zone, list, block);
 
-        entry->seen = (uint32_t) now;
+        node->seen = (uint32_t) now;
     }
 
     ngx_k8s_sa_zone_unlock(zone);
@@ -115,15 +115,15 @@ declined:
 
 
 ngx_int_t
-ngx_k8s_sa_cache_insert(ngx_k8s_sa_zone_t *zone, const u_char *key, time_t now,
-    const ngx_k8s_sa_cache_entry_t *e)
+ngx_k8s_sa_cache_insert(ngx_k8s_sa_zone_t *zone, const u_char *fingerprint,
+    time_t now, const ngx_k8s_sa_cache_entry_t *e)
 {
-    uint32_t             block, *bucket;
-    ngx_int_t            rc;
-    ngx_uint_t           n, share;
-    ngx_k8s_sa_list_t   *list;
-    ngx_k8s_sa_cache_node_t  *entry;
-    ngx_k8s_sa_place_t   place;
+    uint32_t                  block, *bucket;
+    ngx_int_t                 rc;
+    ngx_uint_t                n, share;
+    ngx_k8s_sa_list_t        *list;
+    ngx_k8s_sa_place_t        place;
+    ngx_k8s_sa_cache_node_t  *node;
 
     rc = NGX_DECLINED;
 
@@ -136,7 +136,7 @@ ngx_k8s_sa_cache_insert(ngx_k8s_sa_zone_t *zone, const u_char *key, time_t now,
 
     ngx_k8s_sa_zone_touch(zone);
 
-    block = ngx_k8s_sa_cache_find(zone, key);
+    block = ngx_k8s_sa_cache_find(zone, fingerprint);
 
     if (block) {
         ngx_k8s_sa_cache_remove(zone, block);
@@ -164,31 +164,31 @@ ngx_k8s_sa_cache_insert(ngx_k8s_sa_zone_t *zone, const u_char *key, time_t now,
         goto done;
     }
 
-    entry = &zone->blocks[block].entry;
+    node = &zone->blocks[block].node;
 
-    entry->seen = (uint32_t) now;
-    entry->len = (uint16_t) e->len;
-    entry->kind = (uint8_t) e->kind;
-    entry->verdict = (uint8_t) e->verdict;
-    entry->fresh = e->fresh;
-    entry->expires = e->expires;
+    node->seen = (uint32_t) now;
+    node->len = (uint16_t) e->len;
+    node->kind = (uint8_t) e->kind;
+    node->verdict = (uint8_t) e->verdict;
+    node->fresh = e->fresh;
+    node->expires = e->expires;
 
-    ngx_memcpy(entry->key, key, NGX_K8S_SA_CACHE_KEY_LEN);
-    ngx_memcpy(entry->key_id, e->key_id, K8S_SA_KEY_ID_LEN);
+    ngx_memcpy(node->fingerprint, fingerprint, K8S_SA_FINGERPRINT_LEN);
+    ngx_memcpy(node->key_id, e->key_id, K8S_SA_KEY_ID_LEN);
 
     place.block = block;
     place.offset = NGX_K8S_SA_CACHE_NODE_DATA;
 
     ngx_k8s_sa_blocks_write(zone, &place, e->data, e->len);
 
-    bucket = ngx_k8s_sa_cache_bucket(zone, key);
+    bucket = ngx_k8s_sa_cache_bucket(zone, fingerprint);
 
-    entry->hash_next = *bucket;
+    node->hash_next = *bucket;
     *bucket = block;
 
     ngx_k8s_sa_cache_link(zone, list, block);
 
-    list->entries++;
+    list->nodes++;
     list->blocks += n;
 
     rc = NGX_OK;
@@ -202,13 +202,13 @@ done:
 
 
 void
-ngx_k8s_sa_cache_delete(ngx_k8s_sa_zone_t *zone, const u_char *key)
+ngx_k8s_sa_cache_delete(ngx_k8s_sa_zone_t *zone, const u_char *fingerprint)
 {
     uint32_t  block;
 
     ngx_k8s_sa_zone_lock(zone);
 
-    block = ngx_k8s_sa_cache_find(zone, key);
+    block = ngx_k8s_sa_cache_find(zone, fingerprint);
 
     if (block) {
         ngx_k8s_sa_zone_touch(zone);
@@ -222,32 +222,34 @@ ngx_k8s_sa_cache_delete(ngx_k8s_sa_zone_t *zone, const u_char *key)
 /* nobody who chooses a token knows its bucket: none becomes a long list */
 
 static uint32_t *
-ngx_k8s_sa_cache_bucket(ngx_k8s_sa_zone_t *zone, const u_char *key)
+ngx_k8s_sa_cache_bucket(ngx_k8s_sa_zone_t *zone, const u_char *fingerprint)
 {
     uint64_t  n;
 
-    ngx_memcpy(&n, key, sizeof(uint64_t));
+    ngx_memcpy(&n, fingerprint, sizeof(uint64_t));
 
     return &zone->buckets[n >> zone->sh->shift];
 }
 
 
 static uint32_t
-ngx_k8s_sa_cache_find(ngx_k8s_sa_zone_t *zone, const u_char *key)
+ngx_k8s_sa_cache_find(ngx_k8s_sa_zone_t *zone, const u_char *fingerprint)
 {
-    uint32_t             block;
-    ngx_k8s_sa_cache_node_t  *entry;
+    uint32_t                  block;
+    ngx_k8s_sa_cache_node_t  *node;
 
-    block = *ngx_k8s_sa_cache_bucket(zone, key);
+    block = *ngx_k8s_sa_cache_bucket(zone, fingerprint);
 
     while (block) {
-        entry = &zone->blocks[block].entry;
+        node = &zone->blocks[block].node;
 
-        if (ngx_memcmp(entry->key, key, NGX_K8S_SA_CACHE_KEY_LEN) == 0) {
+        if (ngx_memcmp(node->fingerprint, fingerprint, K8S_SA_FINGERPRINT_LEN)
+            == 0)
+        {
             break;
         }
 
-        block = entry->hash_next;
+        block = node->hash_next;
     }
 
     return block;
@@ -266,15 +268,15 @@ static void
 ngx_k8s_sa_cache_link(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_list_t *list,
     uint32_t block)
 {
-    ngx_k8s_sa_cache_node_t  *entry;
+    ngx_k8s_sa_cache_node_t  *node;
 
-    entry = &zone->blocks[block].entry;
+    node = &zone->blocks[block].node;
 
-    entry->newer = 0;
-    entry->older = list->newest;
+    node->newer = 0;
+    node->older = list->newest;
 
     if (list->newest) {
-        zone->blocks[list->newest].entry.newer = block;
+        zone->blocks[list->newest].node.newer = block;
 
     } else {
         list->oldest = block;
@@ -288,22 +290,22 @@ static void
 ngx_k8s_sa_cache_unlink(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_list_t *list,
     uint32_t block)
 {
-    ngx_k8s_sa_cache_node_t  *entry;
+    ngx_k8s_sa_cache_node_t  *node;
 
-    entry = &zone->blocks[block].entry;
+    node = &zone->blocks[block].node;
 
-    if (entry->newer) {
-        zone->blocks[entry->newer].entry.older = entry->older;
+    if (node->newer) {
+        zone->blocks[node->newer].node.older = node->older;
 
     } else {
-        list->newest = entry->older;
+        list->newest = node->older;
     }
 
-    if (entry->older) {
-        zone->blocks[entry->older].entry.newer = entry->newer;
+    if (node->older) {
+        zone->blocks[node->older].node.newer = node->newer;
 
     } else {
-        list->oldest = entry->newer;
+        list->oldest = node->newer;
     }
 }
 
@@ -311,25 +313,26 @@ ngx_k8s_sa_cache_unlink(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_list_t *list,
 static void
 ngx_k8s_sa_cache_remove(ngx_k8s_sa_zone_t *zone, uint32_t block)
 {
-    uint32_t            *link;
-    ngx_k8s_sa_list_t   *list;
-    ngx_k8s_sa_cache_node_t  *entry;
+    uint32_t                 *link;
+    ngx_k8s_sa_list_t        *list;
+    ngx_k8s_sa_cache_node_t  *node;
 
-    entry = &zone->blocks[block].entry;
-    list = ngx_k8s_sa_cache_list(zone, entry->kind);
+    node = &zone->blocks[block].node;
+    list = ngx_k8s_sa_cache_list(zone, node->kind);
 
-    link = ngx_k8s_sa_cache_bucket(zone, entry->key);
+    link = ngx_k8s_sa_cache_bucket(zone, node->fingerprint);
 
     while (*link != block) {
-        link = &zone->blocks[*link].entry.hash_next;
+        link = &zone->blocks[*link].node.hash_next;
     }
 
-    *link = entry->hash_next;
+    *link = node->hash_next;
 
     ngx_k8s_sa_cache_unlink(zone, list, block);
 
-    list->entries--;
-    list->blocks -= ngx_k8s_sa_blocks_for(NGX_K8S_SA_CACHE_NODE_DATA, entry->len);
+    list->nodes--;
+    list->blocks -= ngx_k8s_sa_blocks_for(NGX_K8S_SA_CACHE_NODE_DATA,
+                                          node->len);
 
     ngx_k8s_sa_blocks_free(zone, block);
 }
@@ -346,7 +349,7 @@ ngx_k8s_sa_cache_expire(ngx_k8s_sa_zone_t *zone, time_t now)
         for (n = 0; n < NGX_K8S_SA_CACHE_EXPIRE; n++) {
             block = zone->sh->lists[i].oldest;
 
-            if (block == 0 || zone->blocks[block].entry.expires > now) {
+            if (block == 0 || zone->blocks[block].node.expires > now) {
                 break;
             }
 
@@ -377,22 +380,22 @@ ngx_k8s_sa_cache_evict(ngx_k8s_sa_zone_t *zone, ngx_uint_t n, time_t now)
         refusal = sh->lists[NGX_K8S_SA_REFUSALS].oldest;
 
         if (token == 0
-            || (refusal && zone->blocks[refusal].entry.expires <= now))
+            || (refusal && zone->blocks[refusal].node.expires <= now))
         {
             block = refusal;
 
         } else if (refusal == 0
-                   || zone->blocks[token].entry.expires <= now)
+                   || zone->blocks[token].node.expires <= now)
         {
             block = token;
 
         } else {
-            block = (int32_t) (zone->blocks[refusal].entry.seen
-                               - zone->blocks[token].entry.seen) <= 0
+            block = (int32_t) (zone->blocks[refusal].node.seen
+                               - zone->blocks[token].node.seen) <= 0
                     ? refusal : token;
         }
 
-        if (zone->blocks[block].entry.expires > now) {
+        if (zone->blocks[block].node.expires > now) {
             sh->evictions++;
         }
 

@@ -21,11 +21,11 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "shared/ngx_k8s_sa_zone.h"
+#include "shared/ngx_k8s_sa_shared.h"
+#include "token/k8s_sa_fingerprint.h"
 #include "token/k8s_sa_keyset.h"
 
 
-#define NGX_K8S_SA_CACHE_KEY_LEN   K8S_SA_FINGERPRINT_LEN
 #define NGX_K8S_SA_CACHE_DATA_MAX  16384
 
 
@@ -58,8 +58,8 @@ typedef struct {
  * NGX_K8S_SA_DIGEST_LEN bytes, is of what the verdict depends on.
  */
 
-void ngx_k8s_sa_cache_key(ngx_k8s_sa_zone_t *zone, const u_char *digest,
-    ngx_str_t *token, u_char *key);
+void ngx_k8s_sa_cache_fingerprint(ngx_k8s_sa_zone_t *zone,
+    const u_char *digest, ngx_str_t *token, u_char *fingerprint);
 
 /*
  * now is ngx_time().  NGX_OK: e is filled, its data copied to buf;
@@ -67,8 +67,9 @@ void ngx_k8s_sa_cache_key(ngx_k8s_sa_zone_t *zone, const u_char *digest,
  * NGX_K8S_SA_CACHE_DATA_MAX bytes always suffice).
  */
 
-ngx_int_t ngx_k8s_sa_cache_lookup(ngx_k8s_sa_zone_t *zone, const u_char *key,
-    time_t now, ngx_k8s_sa_cache_entry_t *e, u_char *buf, size_t size);
+ngx_int_t ngx_k8s_sa_cache_lookup(ngx_k8s_sa_zone_t *zone,
+    const u_char *fingerprint, time_t now, ngx_k8s_sa_cache_entry_t *e,
+    u_char *buf, size_t size);
 
 /*
  * Puts a copy of e in, in place of what was there under this key.  NGX_OK;
@@ -77,10 +78,11 @@ ngx_int_t ngx_k8s_sa_cache_lookup(ngx_k8s_sa_zone_t *zone, const u_char *key,
  * gone in any case.
  */
 
-ngx_int_t ngx_k8s_sa_cache_insert(ngx_k8s_sa_zone_t *zone, const u_char *key,
-    time_t now, const ngx_k8s_sa_cache_entry_t *e);
+ngx_int_t ngx_k8s_sa_cache_insert(ngx_k8s_sa_zone_t *zone,
+    const u_char *fingerprint, time_t now, const ngx_k8s_sa_cache_entry_t *e);
 
-void ngx_k8s_sa_cache_delete(ngx_k8s_sa_zone_t *zone, const u_char *key);
+void ngx_k8s_sa_cache_delete(ngx_k8s_sa_zone_t *zone,
+    const u_char *fingerprint);
 
 
 #endif /* NGX_K8S_SA_CACHE_H */

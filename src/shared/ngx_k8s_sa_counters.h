@@ -16,7 +16,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "shared/ngx_k8s_sa_zone.h"
+#include "shared/ngx_k8s_sa_shared.h"
 #include "token/k8s_sa_base.h"
 #include "token/k8s_sa_verdict.h"
 

@@ -15,22 +15,6 @@
 #define NGX_K8S_SA_AHEAD       60000
 
 
-static ngx_k8s_sa_record_t *ngx_k8s_sa_keystore_lock(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_record_ref_t *ref);
-static ngx_int_t ngx_k8s_sa_keystore_attach(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_record_ref_t *ref);
-static ngx_int_t ngx_k8s_sa_keystore_find(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_record_ref_t *ref);
-static void ngx_k8s_sa_keystore_take(ngx_k8s_sa_record_t *rec,
-    ngx_k8s_sa_record_ref_t *ref);
-static ngx_int_t ngx_k8s_sa_keystore_reserve(ngx_k8s_sa_zone_t *zone,
-    ngx_uint_t n, ngx_atomic_uint_t cycle);
-static ngx_k8s_sa_record_t *ngx_k8s_sa_keystore_alloc(
-    ngx_k8s_sa_zone_t *zone);
-static ngx_k8s_sa_record_t *ngx_k8s_sa_keystore_slot(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_record_ref_t *ref);
-static void ngx_k8s_sa_keystore_drop(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_record_t *rec);
 static ngx_uint_t ngx_k8s_sa_keystore_same(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_record_t *rec, const ngx_k8s_sa_keys_t *keys);
 static ngx_int_t ngx_k8s_sa_keystore_replace(ngx_k8s_sa_zone_t *zone,
@@ -56,276 +40,19 @@ ngx_k8s_sa_keystore_register(ngx_k8s_sa_zone_t *zone,
 
 
 ngx_int_t
-ngx_k8s_sa_keystore_attach_all(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_record_ref_t **refs, ngx_uint_t n, ngx_atomic_uint_t cycle)
-{
-    ngx_uint_t  i, missing;
-
-    missing = 0;
-
-    /* those that stay first, so that none of theirs goes to another one */
-
-    for (i = 0; i < n; i++) {
-        refs[i]->cycle = cycle;
-
-        if (ngx_k8s_sa_keystore_find(zone, refs[i]) != NGX_OK) {
-            missing++;
-        }
-    }
-
-    if (ngx_k8s_sa_keystore_reserve(zone, missing, cycle) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < n; i++) {
-        if (ngx_k8s_sa_keystore_attach(zone, refs[i]) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_k8s_sa_keystore_attach(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_record_ref_t *ref)
-{
-    ngx_k8s_sa_sh_t      *sh;
-    ngx_k8s_sa_record_t  *rec;
-
-    if (ngx_k8s_sa_keystore_find(zone, ref) == NGX_OK) {
-        return NGX_OK;
-    }
-
-    rec = ngx_k8s_sa_keystore_slot(zone, ref);
-    if (rec == NULL) {
-        return NGX_ERROR;
-    }
-
-    sh = zone->sh;
-
-    rec->events = ++sh->sequence;
-    rec->generation = rec->events;
-
-    rec->cycle = ref->cycle;
-    ngx_memcpy(rec->digest, ref->digest, NGX_K8S_SA_DIGEST_LEN);
-
-    /* from here on it is in use */
-
-    ngx_memory_barrier();
-
-    rec->serial = ++sh->serial;
-
-    ngx_k8s_sa_keystore_take(rec, ref);
-
-    return NGX_OK;
-}
-
-
-/* NGX_OK, or NGX_DECLINED: the issuer has no record. */
-
-static ngx_int_t
-ngx_k8s_sa_keystore_find(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_ref_t *ref)
-{
-    ngx_k8s_sa_record_t  *rec;
-
-    for (rec = zone->sh->records; rec; rec = rec->next) {
-
-        if (rec->serial
-            && ngx_memcmp(rec->digest, ref->digest, NGX_K8S_SA_DIGEST_LEN)
-               == 0)
-        {
-            ngx_k8s_sa_keystore_take(rec, ref);
-            return NGX_OK;
-        }
-    }
-
-    return NGX_DECLINED;
-}
-
-
-static void
-ngx_k8s_sa_keystore_take(ngx_k8s_sa_record_t *rec,
-    ngx_k8s_sa_record_ref_t *ref)
-{
-    rec->cycle = ngx_max(rec->cycle, ref->cycle);
-    rec->used = ngx_time();
-
-    ref->record = rec;
-    ref->serial = rec->serial;
-}
-
-
-/*
- * NGX_OK: slot() will not fail n times.  A configuration that does not fit
- * must not cost the running one its records.
- */
-
-static ngx_int_t
-ngx_k8s_sa_keystore_reserve(ngx_k8s_sa_zone_t *zone, ngx_uint_t n,
-    ngx_atomic_uint_t cycle)
-{
-    ngx_uint_t            have;
-    ngx_k8s_sa_record_t  *rec;
-
-    have = 0;
-
-    for (rec = zone->sh->records; rec; rec = rec->next) {
-        if (rec->serial == 0 || rec->cycle < cycle) {
-            have++;
-        }
-    }
-
-    for ( /* void */ ; have < n; have++) {
-        if (ngx_k8s_sa_keystore_alloc(zone) == NULL) {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-/*
- * A record's memory is never given to anything else, because workers read its
- * generation without a lock, old ones also after it became another issuer's.
- */
-
-static ngx_k8s_sa_record_t *
-ngx_k8s_sa_keystore_slot(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_ref_t *ref)
-{
-    ngx_k8s_sa_record_t  *rec, *oldest;
-
-    oldest = NULL;
-
-    for (rec = zone->sh->records; rec; rec = rec->next) {
-
-        if (rec->serial == 0) {
-            oldest = rec;
-            break;
-        }
-
-        if (rec->cycle < ref->cycle
-            && (oldest == NULL || rec->cycle < oldest->cycle))
-        {
-            oldest = rec;
-        }
-    }
-
-    if (oldest == NULL || oldest->serial) {
-        rec = ngx_k8s_sa_keystore_alloc(zone);
-        if (rec) {
-            return rec;
-        }
-    }
-
-    if (oldest == NULL) {
-        return NULL;
-    }
-
-    ngx_k8s_sa_zone_touch(zone);
-
-    ngx_k8s_sa_keystore_drop(zone, oldest);
-
-    ngx_memzero(oldest->digest, sizeof(ngx_k8s_sa_record_t)
-                                - offsetof(ngx_k8s_sa_record_t, digest));
-
-    return oldest;
-}
-
-
-static ngx_k8s_sa_record_t *
-ngx_k8s_sa_keystore_alloc(ngx_k8s_sa_zone_t *zone)
-{
-    ngx_k8s_sa_record_t  *rec;
-
-    rec = ngx_slab_calloc_locked(zone->shpool, sizeof(ngx_k8s_sa_record_t));
-    if (rec == NULL) {
-        return NULL;
-    }
-
-    rec->next = zone->sh->records;
-
-    ngx_memory_barrier();
-
-    zone->sh->records = rec;
-
-    return rec;
-}
-
-
-/* The lock, and the record; or neither if there is no memory for it. */
-
-static ngx_k8s_sa_record_t *
-ngx_k8s_sa_keystore_lock(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_ref_t *ref)
-{
-    ngx_k8s_sa_zone_lock(zone);
-
-    if (ref->record == NULL || ref->record->serial != ref->serial) {
-
-        if (ngx_k8s_sa_keystore_attach(zone, ref) != NGX_OK) {
-            ngx_k8s_sa_zone_unlock(zone);
-            return NULL;
-        }
-    }
-
-    ref->record->used = ngx_time();
-
-    return ref->record;
-}
-
-
-static void
-ngx_k8s_sa_keystore_drop(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_t *rec)
-{
-    uint32_t  keys;
-
-    keys = rec->keys;
-
-    rec->serial = 0;
-    rec->keys = 0;
-
-    ngx_memory_barrier();
-
-    if (keys) {
-        ngx_k8s_sa_blocks_free(zone, keys);
-    }
-}
-
-
-/* Records that were last configured before cycle and idle for so long. */
-
-void
-ngx_k8s_sa_keystore_reap(ngx_k8s_sa_zone_t *zone, ngx_atomic_uint_t cycle,
-    time_t idle)
-{
-    ngx_k8s_sa_record_t  *rec;
-
-    for (rec = zone->sh->records; rec; rec = rec->next) {
-
-        if (rec->serial && rec->cycle < cycle
-            && ngx_time() - rec->used >= idle)
-        {
-            ngx_k8s_sa_keystore_drop(zone, rec);
-        }
-    }
-}
-
-
-ngx_int_t
 ngx_k8s_sa_keystore_state(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_record_ref_t *ref, ngx_k8s_sa_key_state_t *state)
 {
+    ngx_msec_int_t        left;
     ngx_k8s_sa_record_t  *rec;
 
-    rec = ngx_k8s_sa_keystore_lock(zone, ref);
+    rec = ngx_k8s_sa_record_lock(zone, ref);
     if (rec == NULL) {
         return NGX_ERROR;
     }
 
-    state->generation = rec->generation;
-    state->events = rec->events;
+    state->generation = rec->public.generation;
+    state->events = rec->public.events;
     state->keys_len = rec->keys ? zone->blocks[rec->keys].set.keys_len : 0;
     state->fetched = rec->fetched;
     state->fetched_msec = rec->fetched_msec;
@@ -338,6 +65,13 @@ ngx_k8s_sa_keystore_state(ngx_k8s_sa_zone_t *zone,
 
     state->refresh_set = rec->refresh_set;
     state->refresh_msec = rec->refresh_msec;
+    state->refresh = 0;
+
+    if (rec->refresh_set) {
+        left = (ngx_msec_int_t) (rec->refresh_msec - ngx_current_msec);
+        state->refresh = ngx_time() + left / 1000;
+    }
+
     state->lease_owner = ngx_k8s_sa_lease_held(rec->lease_owner,
                                                rec->lease_msec)
                          ? rec->lease_owner : 0;
@@ -372,13 +106,13 @@ ngx_k8s_sa_keystore_load(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_ref_t *ref,
 
     for (i = 0; i < NGX_K8S_SA_LOAD_TRIES; i++) {
 
-        rec = ngx_k8s_sa_keystore_lock(zone, ref);
+        rec = ngx_k8s_sa_record_lock(zone, ref);
         if (rec == NULL) {
             break;
         }
 
         if (rec->keys == 0) {
-            keys->generation = rec->generation;
+            keys->generation = rec->public.generation;
             ngx_k8s_sa_zone_unlock(zone);
 
             if (p) {
@@ -396,7 +130,7 @@ ngx_k8s_sa_keystore_load(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_ref_t *ref,
 
             ngx_k8s_sa_blocks_read(zone, &place, p, keys_len + issuer_len);
 
-            keys->generation = rec->generation;
+            keys->generation = rec->public.generation;
             keys->fetched = rec->fetched;
 
             ngx_k8s_sa_zone_unlock(zone);
@@ -441,7 +175,7 @@ ngx_k8s_sa_keystore_lease(ngx_k8s_sa_zone_t *zone,
     ngx_int_t             rc;
     ngx_k8s_sa_record_t  *rec;
 
-    rec = ngx_k8s_sa_keystore_lock(zone, ref);
+    rec = ngx_k8s_sa_record_lock(zone, ref);
     if (rec == NULL) {
         return NGX_ERROR;
     }
@@ -475,7 +209,7 @@ ngx_k8s_sa_keystore_release(ngx_k8s_sa_zone_t *zone,
 {
     ngx_k8s_sa_record_t  *rec;
 
-    rec = ngx_k8s_sa_keystore_lock(zone, ref);
+    rec = ngx_k8s_sa_record_lock(zone, ref);
     if (rec == NULL) {
         return;
     }
@@ -504,7 +238,7 @@ ngx_k8s_sa_keystore_store(ngx_k8s_sa_zone_t *zone,
         return NGX_ERROR;
     }
 
-    rec = ngx_k8s_sa_keystore_lock(zone, ref);
+    rec = ngx_k8s_sa_record_lock(zone, ref);
     if (rec == NULL) {
         return NGX_ERROR;
     }
@@ -532,9 +266,9 @@ ngx_k8s_sa_keystore_store(ngx_k8s_sa_zone_t *zone,
     rec->refresh_set = 1;
     rec->failures = 0;
 
-    ngx_k8s_sa_count(rec->counters.fetches);
+    ngx_k8s_sa_count(rec->public.counters.fetches);
 
-    rec->events = ++zone->sh->sequence;
+    rec->public.events = ++zone->sh->sequence;
     rec->lease_owner = 0;
 
     rc = NGX_OK;
@@ -596,7 +330,7 @@ ngx_k8s_sa_keystore_replace(ngx_k8s_sa_zone_t *zone,
     first = ngx_k8s_sa_blocks_alloc(zone, n);
 
     if (first == 0) {
-        ngx_k8s_sa_keystore_reap(zone, ref->cycle, 0);
+        ngx_k8s_sa_records_reap(zone, ref->cycle, 0);
         ngx_k8s_sa_cache_evict(zone, n, ngx_time());
 
         first = ngx_k8s_sa_blocks_alloc(zone, n);
@@ -623,7 +357,7 @@ ngx_k8s_sa_keystore_replace(ngx_k8s_sa_zone_t *zone,
      * keys once more.  In the other order they would never see the new ones.
      */
 
-    rec->generation = ++zone->sh->sequence;
+    rec->public.generation = ++zone->sh->sequence;
 
     ngx_memory_barrier();
 
@@ -648,7 +382,7 @@ ngx_k8s_sa_keystore_fail(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_ref_t *ref,
     ngx_int_t             rc;
     ngx_k8s_sa_record_t  *rec;
 
-    rec = ngx_k8s_sa_keystore_lock(zone, ref);
+    rec = ngx_k8s_sa_record_lock(zone, ref);
     if (rec == NULL) {
         return NGX_DECLINED;
     }
@@ -671,9 +405,9 @@ ngx_k8s_sa_keystore_fail(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_ref_t *ref,
     rec->refresh_msec = ngx_current_msec + retry;
     rec->refresh_set = 1;
 
-    ngx_k8s_sa_count(rec->counters.fetch_errors);
+    ngx_k8s_sa_count(rec->public.counters.fetch_errors);
 
-    rec->events = ++zone->sh->sequence;
+    rec->public.events = ++zone->sh->sequence;
     rec->lease_owner = 0;
 
     rc = NGX_OK;
@@ -694,7 +428,7 @@ ngx_k8s_sa_keystore_force(ngx_k8s_sa_zone_t *zone,
     ngx_msec_int_t        passed;
     ngx_k8s_sa_record_t  *rec;
 
-    rec = ngx_k8s_sa_keystore_lock(zone, ref);
+    rec = ngx_k8s_sa_record_lock(zone, ref);
     if (rec == NULL) {
         return NGX_ERROR;
     }

@@ -21,13 +21,22 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "shared/ngx_k8s_sa_zone.h"
+#include "shared/ngx_k8s_sa_shared.h"
 #include "shared/ngx_k8s_sa_counters.h"
 
 
 #define NGX_K8S_SA_KEYS_MAX   (1024 * 1024)   /* bytes of one set */
 #define NGX_K8S_SA_ISS_MAX    1024            /* bytes of a learned issuer */
 #define NGX_K8S_SA_ERROR_MAX  256             /* bytes of a kept error text */
+
+
+/* The part of a record that is read without a lock. */
+
+typedef struct {
+    ngx_atomic_t           generation;
+    ngx_atomic_t           events;
+    ngx_k8s_sa_counters_t  counters;
+} ngx_k8s_sa_record_public_t;
 
 
 /*
@@ -37,44 +46,12 @@
  */
 
 typedef struct {
-    u_char                digest[NGX_K8S_SA_DIGEST_LEN];
-    ngx_k8s_sa_record_t  *record;
-    ngx_atomic_uint_t     serial;
-    ngx_atomic_uint_t     cycle;
+    u_char                       digest[NGX_K8S_SA_DIGEST_LEN];
+    ngx_k8s_sa_record_t         *record;
+    ngx_k8s_sa_record_public_t  *public;     /* the record's */
+    ngx_atomic_uint_t            serial;
+    ngx_atomic_uint_t            cycle;
 } ngx_k8s_sa_record_ref_t;
-
-
-/* What is read of a record without a lock comes first. */
-
-struct ngx_k8s_sa_record_s {
-    ngx_atomic_t          generation;
-    ngx_atomic_t          events;
-    ngx_atomic_uint_t     serial;          /* 0: nobody's */
-    ngx_k8s_sa_record_t  *next;
-
-    u_char                digest[NGX_K8S_SA_DIGEST_LEN];
-    ngx_atomic_uint_t     cycle;           /* that last configured it */
-    time_t                used;            /* last, except for counters */
-
-    uint32_t              keys;            /* first block, 0: none */
-
-    time_t                fetched;
-    ngx_msec_t            fetched_msec;
-    ngx_msec_t            refresh_msec;
-    ngx_uint_t            refresh_set;
-
-    ngx_pid_t             lease_owner;     /* 0: free */
-    ngx_msec_t            lease_msec;
-    ngx_msec_t            forced_msec;
-    ngx_uint_t            forced_set;
-
-    ngx_uint_t            failures;
-    time_t                failed;
-    size_t                error_len;
-    u_char                error[NGX_K8S_SA_ERROR_MAX];
-
-    ngx_k8s_sa_counters_t counters;
-};
 
 
 /*
@@ -95,8 +72,8 @@ ngx_int_t ngx_k8s_sa_keystore_register(ngx_k8s_sa_zone_t *zone,
  * in a record in use, so that 0 serves as "not looked at yet".
  */
 
-#define ngx_k8s_sa_keystore_generation(ref)  ((ref)->record->generation)
-#define ngx_k8s_sa_keystore_events(ref)      ((ref)->record->events)
+#define ngx_k8s_sa_keystore_generation(ref)  ((ref)->public->generation)
+#define ngx_k8s_sa_keystore_events(ref)      ((ref)->public->events)
 
 
 /*
@@ -104,7 +81,7 @@ ngx_int_t ngx_k8s_sa_keystore_register(ngx_k8s_sa_zone_t *zone,
  * successor until it next calls any of the functions below.
  */
 
-#define ngx_k8s_sa_keystore_counters(ref)    (&(ref)->record->counters)
+#define ngx_k8s_sa_keystore_counters(ref)    (&(ref)->public->counters)
 
 
 /* A record without its keys, copied out. */
@@ -118,6 +95,7 @@ typedef struct {
                                               never after ngx_current_msec */
     ngx_uint_t            refresh_set;     /* 0: nobody has tried yet */
     ngx_msec_t            refresh_msec;    /* when the next fetch is due */
+    time_t                refresh;         /* the same in seconds, 0: not set */
     ngx_pid_t             lease_owner;     /* who is fetching, 0: nobody */
     ngx_uint_t            failures;        /* since the last success */
     time_t                failed;          /* last failure, 0: never; stays

@@ -8,33 +8,33 @@
 
 
 static ngx_k8s_sa_review_lease_t *ngx_k8s_sa_review_place(
-    ngx_k8s_sa_zone_t *zone, const u_char *key, uint64_t *part);
+    ngx_k8s_sa_zone_t *zone, const u_char *fingerprint, uint64_t *part);
 
 
 ngx_int_t
-ngx_k8s_sa_review_lease(ngx_k8s_sa_zone_t *zone, const u_char *key,
+ngx_k8s_sa_review_lease(ngx_k8s_sa_zone_t *zone, const u_char *fingerprint,
     ngx_msec_t duration)
 {
     uint64_t                    part;
     ngx_int_t                   rc;
     ngx_k8s_sa_review_lease_t  *lease;
 
-    lease = ngx_k8s_sa_review_place(zone, key, &part);
+    lease = ngx_k8s_sa_review_place(zone, fingerprint, &part);
 
     ngx_k8s_sa_zone_lock(zone);
 
-    if (lease->key == part && lease->owner == ngx_pid) {
+    if (lease->part == part && lease->owner == ngx_pid) {
         rc = NGX_OK;
 
     } else if (!ngx_k8s_sa_lease_held(lease->owner, lease->msec)) {
         rc = NGX_OK;
 
     } else {
-        rc = lease->key == part ? NGX_BUSY : NGX_DECLINED;
+        rc = lease->part == part ? NGX_BUSY : NGX_DECLINED;
     }
 
     if (rc == NGX_OK) {
-        lease->key = part;
+        lease->part = part;
         lease->msec = ngx_current_msec + duration;
         lease->owner = ngx_pid;
     }
@@ -46,16 +46,16 @@ ngx_k8s_sa_review_lease(ngx_k8s_sa_zone_t *zone, const u_char *key,
 
 
 void
-ngx_k8s_sa_review_release(ngx_k8s_sa_zone_t *zone, const u_char *key)
+ngx_k8s_sa_review_release(ngx_k8s_sa_zone_t *zone, const u_char *fingerprint)
 {
     uint64_t                    part;
     ngx_k8s_sa_review_lease_t  *lease;
 
-    lease = ngx_k8s_sa_review_place(zone, key, &part);
+    lease = ngx_k8s_sa_review_place(zone, fingerprint, &part);
 
     ngx_k8s_sa_zone_lock(zone);
 
-    if (lease->key == part && lease->owner == ngx_pid) {
+    if (lease->part == part && lease->owner == ngx_pid) {
         lease->owner = 0;
     }
 
@@ -66,10 +66,10 @@ ngx_k8s_sa_review_release(ngx_k8s_sa_zone_t *zone, const u_char *key)
 /* any part of a fingerprint is a hash */
 
 static ngx_k8s_sa_review_lease_t *
-ngx_k8s_sa_review_place(ngx_k8s_sa_zone_t *zone, const u_char *key,
+ngx_k8s_sa_review_place(ngx_k8s_sa_zone_t *zone, const u_char *fingerprint,
     uint64_t *part)
 {
-    ngx_memcpy(part, key, sizeof(uint64_t));
+    ngx_memcpy(part, fingerprint, sizeof(uint64_t));
 
     return &zone->sh->leases[*part % zone->sh->nleases];
 }

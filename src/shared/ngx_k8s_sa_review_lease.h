@@ -16,7 +16,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "shared/ngx_k8s_sa_zone.h"
+#include "shared/ngx_k8s_sa_shared.h"
 
 
 /*
@@ -26,12 +26,13 @@
  * has it; NGX_DECLINED: the place is another token's.
  */
 
-ngx_int_t ngx_k8s_sa_review_lease(ngx_k8s_sa_zone_t *zone, const u_char *key,
-    ngx_msec_t duration);
+ngx_int_t ngx_k8s_sa_review_lease(ngx_k8s_sa_zone_t *zone,
+    const u_char *fingerprint, ngx_msec_t duration);
 
 /* Gives it back; nothing if it is not ours. */
 
-void ngx_k8s_sa_review_release(ngx_k8s_sa_zone_t *zone, const u_char *key);
+void ngx_k8s_sa_review_release(ngx_k8s_sa_zone_t *zone,
+    const u_char *fingerprint);
 
 
 #endif /* NGX_K8S_SA_REVIEW_LEASE_H */

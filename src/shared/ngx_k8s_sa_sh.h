@@ -1,7 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * What the zone looks like inside: for src/shared/ only.
+ * The layout of the shared zone, and what the files of src/shared/ share;
+ * private to src/shared/.
+ *
+ * The zone is one slab allocation of blocks of 128 bytes, except for a few
+ * pages that the slab allocator keeps for records.  Cached tokens and key sets
+ * are chains of blocks: a block given up by either fits the other, and nothing
+ * fragments.
+ *
+ * The slab pool's mutex is the only lock, because it is the only one that
+ * nginx's master unlocks when a worker dies.  A process marks the zone dirty
+ * before it changes a chain or a list (ngx_k8s_sa_zone_touch()), and unlocking
+ * clears the mark.  A process that finds the mark after locking knows that the
+ * last owner of the lock died halfway: it drops the cached tokens and rebuilds
+ * the list of free blocks from the key sets, each of which is published by a
+ * single store (ngx_k8s_sa_zone_lock()).
  */
 
 #ifndef NGX_K8S_SA_SH_H
@@ -11,10 +25,11 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "shared/ngx_k8s_sa_zone.h"
+#include "shared/ngx_k8s_sa_shared.h"
 #include "shared/ngx_k8s_sa_counters.h"
 #include "shared/ngx_k8s_sa_keystore.h"
 #include "shared/ngx_k8s_sa_cache.h"
+#include "token/k8s_sa_fingerprint.h"
 
 
 #define NGX_K8S_SA_BLOCK_SIZE  128
@@ -23,45 +38,45 @@
 /* The first block of a cached token. */
 
 typedef struct {
-    uint32_t              chain;           /* next block of it, 0: none */
-    uint32_t              hash_next;
-    uint32_t              newer;           /* in its list */
-    uint32_t              older;
-    uint32_t              seen;            /* last use, seconds */
-    uint16_t              len;             /* of its data */
-    uint8_t               kind;
-    uint8_t               verdict;
-    int64_t               fresh;
-    int64_t               expires;
-    u_char                key[NGX_K8S_SA_CACHE_KEY_LEN];
-    u_char                key_id[K8S_SA_KEY_ID_LEN];
-    u_char                data[1];
+    uint32_t                  chain;       /* its next block, 0: none */
+    uint32_t                  hash_next;   /* in its bucket */
+    uint32_t                  newer;       /* in its list */
+    uint32_t                  older;
+    uint32_t                  seen;        /* last use, seconds */
+    uint16_t                  len;         /* bytes of data */
+    uint8_t                   kind;
+    uint8_t                   verdict;
+    int64_t                   fresh;
+    int64_t                   expires;
+    u_char                    fingerprint[K8S_SA_FINGERPRINT_LEN];
+    u_char                    key_id[K8S_SA_KEY_ID_LEN];
+    u_char                    data[1];
 } ngx_k8s_sa_cache_node_t;
 
 
 /* The first block of a key set. */
 
 typedef struct {
-    uint32_t              chain;
-    uint32_t              keys_len;
-    uint32_t              issuer_len;
-    u_char                data[1];         /* keys, then issuer */
+    uint32_t                  chain;
+    uint32_t                  keys_len;
+    uint32_t                  issuer_len;
+    u_char                    data[1];     /* keys, then issuer */
 } ngx_k8s_sa_set_t;
 
 
-union ngx_k8s_sa_block_u {
-    uint32_t              chain;           /* of a free one: the next */
-    ngx_k8s_sa_cache_node_t    entry;
-    ngx_k8s_sa_set_t      set;
-    u_char                bytes[NGX_K8S_SA_BLOCK_SIZE];
-};
+typedef union {
+    uint32_t                  chain;       /* in a free block: the next one */
+    ngx_k8s_sa_cache_node_t   node;
+    ngx_k8s_sa_set_t          set;
+    u_char                    bytes[NGX_K8S_SA_BLOCK_SIZE];
+} ngx_k8s_sa_block_t;
 
 
-/* Where data begins in a first block and in those after it. */
+/* The offset of data in a first block, and in those after it. */
 
 #define NGX_K8S_SA_CACHE_NODE_DATA  offsetof(ngx_k8s_sa_cache_node_t, data)
-#define NGX_K8S_SA_SET_DATA    offsetof(ngx_k8s_sa_set_t, data)
-#define NGX_K8S_SA_PART_DATA   sizeof(uint32_t)
+#define NGX_K8S_SA_SET_DATA         offsetof(ngx_k8s_sa_set_t, data)
+#define NGX_K8S_SA_PART_DATA        sizeof(uint32_t)
 
 
 /* Accepted and refused tokens, most recently used first. */
@@ -71,67 +86,119 @@ union ngx_k8s_sa_block_u {
 #define NGX_K8S_SA_LISTS       2
 
 typedef struct {
-    uint32_t              newest;
-    uint32_t              oldest;
-    ngx_uint_t            entries;
-    ngx_uint_t            blocks;
+    uint32_t                  newest;
+    uint32_t                  oldest;
+    ngx_uint_t                nodes;
+    ngx_uint_t                blocks;
 } ngx_k8s_sa_list_t;
 
 
-/* A worker that asks about a token, a place for each of them. */
+/* The right to ask the API server about the token in this place. */
 
 typedef struct {
-    uint64_t              key;             /* the first bytes of it */
-    ngx_pid_t             owner;           /* 0: free */
-    ngx_msec_t            msec;
+    uint64_t                  part;        /* the fingerprint's first bytes */
+    ngx_pid_t                 owner;       /* 0: free */
+    ngx_msec_t                msec;        /* when it ends */
 } ngx_k8s_sa_review_lease_t;
 
 
-struct ngx_k8s_sa_sh_s {
-    uint32_t              magic;
-    uint32_t              layout;
-    size_t                size;
+/* An issuer's record. */
 
-    volatile ngx_uint_t   dirty;           /* chains or lists are changing */
+struct ngx_k8s_sa_record_s {
+    ngx_k8s_sa_record_public_t  public;
 
-    u_char                secret[K8S_SA_FINGERPRINT_SECRET_LEN];
-    ngx_uint_t            shift;           /* to a bucket */
-    uint32_t             *buckets;
+    ngx_atomic_uint_t         serial;      /* 0: not in use */
+    ngx_k8s_sa_record_t      *next;
 
-    ngx_k8s_sa_block_t   *blocks;
-    ngx_uint_t            nblocks;
-    ngx_uint_t            untouched;       /* from here on, all are free */
-    uint32_t              free;            /* and these */
-    ngx_uint_t            nfree;           /* both together */
-    u_char               *bitmap;          /* space for the recovery */
+    /* from here on zeroed when another issuer gets the record */
 
-    ngx_k8s_sa_list_t     lists[NGX_K8S_SA_LISTS];
-    ngx_uint_t            evictions;
-    ngx_uint_t            recoveries;
+    u_char                    digest[NGX_K8S_SA_DIGEST_LEN];
+    ngx_atomic_uint_t         cycle;       /* last one that configured it */
+    time_t                    used;        /* last, except for counters */
 
-    ngx_atomic_uint_t     sequence;        /* of generations and events */
-    ngx_atomic_uint_t     serial;
-    ngx_atomic_uint_t     cycle;           /* configurations seen */
-    ngx_k8s_sa_record_t  *records;         /* never unlinked */
+    uint32_t                  keys;        /* first block, 0: none */
 
-    ngx_k8s_sa_counters_t counters;
+    time_t                    fetched;
+    ngx_msec_t                fetched_msec;
+    ngx_msec_t                refresh_msec;
+    ngx_uint_t                refresh_set;
 
-    ngx_k8s_sa_caller_t  *callers;
-    ngx_uint_t            max_callers;
-    ngx_atomic_t          ncallers;
+    ngx_pid_t                 lease_owner; /* 0: free */
+    ngx_msec_t                lease_msec;
+    ngx_msec_t                forced_msec;
+    ngx_uint_t                forced_set;
 
-    ngx_k8s_sa_review_lease_t  *leases;
-    ngx_uint_t            nleases;
+    ngx_uint_t                failures;
+    time_t                    failed;
+    size_t                    error_len;
+    u_char                    error[NGX_K8S_SA_ERROR_MAX];
 };
 
 
-/* A place in a chain, for data that is spread over it. */
+/* The beginning of the allocation. */
 
 typedef struct {
-    uint32_t              block;
-    size_t                offset;
+    uint32_t                  magic;
+    uint32_t                  layout;
+    size_t                    size;
+
+    volatile ngx_uint_t       dirty;       /* chains or lists are changing */
+
+    u_char                    secret[K8S_SA_FINGERPRINT_SECRET_LEN];
+    ngx_uint_t                shift;       /* from a hash to its bucket */
+    uint32_t                 *buckets;
+
+    ngx_k8s_sa_block_t       *blocks;
+    ngx_uint_t                nblocks;
+    ngx_uint_t                untouched;   /* first block never used: it and
+                                              all after it are free */
+    uint32_t                  free;        /* first block of the free list */
+    ngx_uint_t                nfree;       /* both together */
+    u_char                   *bitmap;      /* for the recovery */
+
+    ngx_k8s_sa_list_t         lists[NGX_K8S_SA_LISTS];
+    ngx_uint_t                evictions;
+    ngx_uint_t                recoveries;
+
+    ngx_atomic_uint_t         sequence;    /* last generation or event */
+    ngx_atomic_uint_t         serial;      /* last record's */
+    ngx_atomic_uint_t         cycle;       /* configurations seen */
+    ngx_k8s_sa_record_t      *records;     /* never unlinked */
+
+    ngx_k8s_sa_counters_t     counters;
+
+    ngx_k8s_sa_caller_t      *callers;
+    ngx_uint_t                max_callers;
+    ngx_atomic_t              ncallers;
+
+    ngx_k8s_sa_review_lease_t  *leases;
+    ngx_uint_t                nleases;
+} ngx_k8s_sa_sh_t;
+
+
+/* One process' view of the zone, allocated from the configuration's pool. */
+
+struct ngx_k8s_sa_zone_s {
+    ngx_k8s_sa_sh_t          *sh;
+    ngx_slab_pool_t          *shpool;
+    ngx_k8s_sa_block_t       *blocks;      /* blocks[0] is never used: 0 is
+                                              nil */
+    uint32_t                 *buckets;
+    k8s_sa_fingerprint_key_t *fingerprint_key;   /* from the zone's secret */
+    ngx_shm_zone_t           *shm_zone;
+    ngx_array_t               issuers;     /* ngx_k8s_sa_record_ref_t * */
+};
+
+
+/* A position in a chain, for data that is spread over it. */
+
+typedef struct {
+    uint32_t                  block;
+    size_t                    offset;
 } ngx_k8s_sa_place_t;
 
+
+/* Locks the zone, and repairs it if its last user died halfway. */
 
 void ngx_k8s_sa_zone_lock(ngx_k8s_sa_zone_t *zone);
 void ngx_k8s_sa_zone_unlock(ngx_k8s_sa_zone_t *zone);
@@ -148,35 +215,69 @@ ngx_k8s_sa_zone_touch(ngx_k8s_sa_zone_t *zone)
 }
 
 
-/* Whether somebody holds a lease who has time left, and is alive. */
+/*
+ * Returns 1 if the lease has not expired and its owner is alive, otherwise 0.
+ */
 
 ngx_uint_t ngx_k8s_sa_lease_held(ngx_pid_t owner, ngx_msec_t msec);
 
 
-/* With the lock held; after touching, except for the first one. */
+/*
+ * Locks the zone and returns the record, which is made if ref has none any
+ * more; or NULL with nothing locked: no memory.
+ */
 
-ngx_int_t ngx_k8s_sa_keystore_attach_all(ngx_k8s_sa_zone_t *zone,
+ngx_k8s_sa_record_t *ngx_k8s_sa_record_lock(ngx_k8s_sa_zone_t *zone,
+    ngx_k8s_sa_record_ref_t *ref);
+
+
+/* All below with the lock held, and except for records_attach() touched. */
+
+/*
+ * Finds or makes the records of a new configuration.  Returns NGX_ERROR,
+ * leaving those of the running one alone, if there is no memory for all.
+ */
+
+ngx_int_t ngx_k8s_sa_records_attach(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_record_ref_t **refs, ngx_uint_t n, ngx_atomic_uint_t cycle);
-void ngx_k8s_sa_keystore_reap(ngx_k8s_sa_zone_t *zone,
+
+/*
+ * Drops records that were last configured before cycle and not used for idle
+ * seconds.
+ */
+
+void ngx_k8s_sa_records_reap(ngx_k8s_sa_zone_t *zone,
     ngx_atomic_uint_t cycle, time_t idle);
+
+/*
+ * Evicts cached tokens until n blocks are free, or none if even all of them
+ * are not enough.
+ */
 
 void ngx_k8s_sa_cache_evict(ngx_k8s_sa_zone_t *zone, ngx_uint_t n,
     time_t now);
 
-/* The first of n blocks, or 0 if there are not as many free ones. */
+/* Returns the first block of a new chain of n, or 0: not enough are free. */
 
 uint32_t ngx_k8s_sa_blocks_alloc(ngx_k8s_sa_zone_t *zone, ngx_uint_t n);
+
+/* Frees the chain. */
+
 void ngx_k8s_sa_blocks_free(ngx_k8s_sa_zone_t *zone, uint32_t first);
 
-
-/* How many blocks hold len bytes, of which offset come first in the first. */
+/* Returns the number of blocks that hold len bytes from offset on. */
 
 ngx_uint_t ngx_k8s_sa_blocks_for(size_t offset, size_t len);
+
+/* Each moves place past the len bytes; reading needs no touch. */
 
 void ngx_k8s_sa_blocks_write(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_place_t *place, const u_char *data, size_t len);
 void ngx_k8s_sa_blocks_read(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_place_t *place, u_char *data, size_t len);
+
+/* Returns 1 if the bytes at place are those of data, otherwise 0. */
+
 ngx_uint_t ngx_k8s_sa_blocks_equal(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_place_t *place, const u_char *data, size_t len);
 

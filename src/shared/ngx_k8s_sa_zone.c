@@ -6,10 +6,11 @@
 #include <openssl/rand.h>
 
 #include "shared/ngx_k8s_sa_sh.h"
+#include "shared/ngx_k8s_sa_zone.h"
 
 
 #define NGX_K8S_SA_MAGIC         0x6b387361
-#define NGX_K8S_SA_LAYOUT        3
+#define NGX_K8S_SA_LAYOUT        4
 
 #define NGX_K8S_SA_CALLERS_MIN   4
 #define NGX_K8S_SA_CALLERS_MAX   128
@@ -26,9 +27,6 @@ static ngx_int_t ngx_k8s_sa_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 static ngx_k8s_sa_sh_t *ngx_k8s_sa_zone_create(ngx_shm_zone_t *shm_zone,
     ngx_slab_pool_t *shpool);
 static ngx_int_t ngx_k8s_sa_zone_attach(ngx_k8s_sa_zone_t *zone);
-static void ngx_k8s_sa_zone_recover(ngx_k8s_sa_zone_t *zone);
-static ngx_int_t ngx_k8s_sa_zone_mark(ngx_k8s_sa_zone_t *zone,
-    uint32_t first);
 
 
 ngx_k8s_sa_zone_t *
@@ -48,17 +46,14 @@ ngx_k8s_sa_zone_add(ngx_conf_t *cf, ngx_str_t *name, size_t size, void *tag)
         return NULL;
     }
 
-    if (shm_zone->data) {
-        return shm_zone->data;
-    }
-
     zone = ngx_pcalloc(cf->pool, sizeof(ngx_k8s_sa_zone_t));
     if (zone == NULL) {
         return NULL;
     }
 
-    zone->token_key = ngx_palloc(cf->pool, sizeof(k8s_sa_fingerprint_key_t));
-    if (zone->token_key == NULL) {
+    zone->fingerprint_key = ngx_palloc(cf->pool,
+                                       sizeof(k8s_sa_fingerprint_key_t));
+    if (zone->fingerprint_key == NULL) {
         return NULL;
     }
 
@@ -121,7 +116,9 @@ ngx_k8s_sa_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     zone->blocks = sh->blocks;
     zone->buckets = sh->buckets;
 
-    if (k8s_sa_fingerprint_init(zone->token_key, sh->secret) != K8S_SA_OK) {
+    if (k8s_sa_fingerprint_init(zone->fingerprint_key, sh->secret)
+        != K8S_SA_OK)
+    {
         ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
                       "k8s_sa_zone \"%V\" could not be set up",
                       &shm_zone->shm.name);
@@ -244,7 +241,7 @@ ngx_k8s_sa_zone_attach(ngx_k8s_sa_zone_t *zone)
 {
     zone->sh->cycle++;
 
-    if (ngx_k8s_sa_keystore_attach_all(zone, zone->issuers.elts,
+    if (ngx_k8s_sa_records_attach(zone, zone->issuers.elts,
                                        zone->issuers.nelts, zone->sh->cycle)
         != NGX_OK)
     {
@@ -253,265 +250,9 @@ ngx_k8s_sa_zone_attach(ngx_k8s_sa_zone_t *zone)
 
     ngx_k8s_sa_zone_touch(zone);
 
-    ngx_k8s_sa_keystore_reap(zone, zone->sh->cycle, NGX_K8S_SA_RECORD_IDLE);
+    ngx_k8s_sa_records_reap(zone, zone->sh->cycle, NGX_K8S_SA_RECORD_IDLE);
 
     return NGX_OK;
-}
-
-
-void
-ngx_k8s_sa_zone_lock(ngx_k8s_sa_zone_t *zone)
-{
-    ngx_shmtx_lock(&zone->shpool->mutex);
-
-    if (zone->sh->dirty) {
-        ngx_k8s_sa_zone_recover(zone);
-    }
-}
-
-
-void
-ngx_k8s_sa_zone_unlock(ngx_k8s_sa_zone_t *zone)
-{
-    ngx_memory_barrier();
-
-    zone->sh->dirty = 0;
-
-    ngx_shmtx_unlock(&zone->shpool->mutex);
-}
-
-
-ngx_uint_t
-ngx_k8s_sa_lease_held(ngx_pid_t owner, ngx_msec_t msec)
-{
-    if (owner == 0 || (ngx_msec_int_t) (msec - ngx_current_msec) <= 0) {
-        return 0;
-    }
-
-    return kill(owner, 0) == 0 || ngx_errno != NGX_ESRCH;
-}
-
-
-/*
- * The last one to hold the lock died while it changed chains or lists.  What
- * can be trusted are the records' key sets; all other blocks become free.
- */
-
-static void
-ngx_k8s_sa_zone_recover(ngx_k8s_sa_zone_t *zone)
-{
-    uint32_t              i;
-    ngx_k8s_sa_sh_t      *sh;
-    ngx_k8s_sa_record_t  *rec;
-
-    sh = zone->sh;
-
-    ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
-                  "a process died while it changed k8s_sa_zone \"%V\", "
-                  "cached tokens are dropped", &zone->shm_zone->shm.name);
-
-    ngx_memzero(sh->bitmap, sh->nblocks / 8 + 1);
-
-    for (rec = sh->records; rec; rec = rec->next) {
-        if (ngx_k8s_sa_zone_mark(zone, rec->keys) != NGX_OK) {
-            rec->keys = 0;
-        }
-    }
-
-    ngx_memzero(sh->buckets,
-                ((size_t) 1 << (64 - sh->shift)) * sizeof(uint32_t));
-    ngx_memzero(sh->lists, sizeof(sh->lists));
-
-    sh->free = 0;
-    sh->nfree = sh->nblocks - sh->untouched;
-
-    for (i = 1; i < sh->untouched; i++) {
-
-        if (sh->bitmap[i / 8] & (1 << (i % 8))) {
-            continue;
-        }
-
-        zone->blocks[i].chain = sh->free;
-        sh->free = i;
-        sh->nfree++;
-    }
-
-    sh->recoveries++;
-
-    ngx_memory_barrier();
-
-    sh->dirty = 0;
-}
-
-
-static ngx_int_t
-ngx_k8s_sa_zone_mark(ngx_k8s_sa_zone_t *zone, uint32_t first)
-{
-    uint32_t          i;
-    ngx_k8s_sa_sh_t  *sh;
-
-    sh = zone->sh;
-
-    for (i = first; i; i = zone->blocks[i].chain) {
-
-        if (i >= sh->untouched || sh->bitmap[i / 8] & (1 << (i % 8))) {
-            return NGX_ERROR;
-        }
-
-        sh->bitmap[i / 8] |= (u_char) (1 << (i % 8));
-    }
-
-    return NGX_OK;
-}
-
-
-uint32_t
-ngx_k8s_sa_blocks_alloc(ngx_k8s_sa_zone_t *zone, ngx_uint_t n)
-{
-    uint32_t          first, block, *link;
-    ngx_k8s_sa_sh_t  *sh;
-
-    sh = zone->sh;
-
-    if (n > sh->nfree) {
-        return 0;
-    }
-
-    sh->nfree -= n;
-    link = &first;
-
-    while (n--) {
-
-        if (sh->free) {
-            block = sh->free;
-            sh->free = zone->blocks[block].chain;
-
-        } else {
-            block = sh->untouched++;
-        }
-
-        *link = block;
-        link = &zone->blocks[block].chain;
-    }
-
-    *link = 0;
-
-    return first;
-}
-
-
-void
-ngx_k8s_sa_blocks_free(ngx_k8s_sa_zone_t *zone, uint32_t first)
-{
-    uint32_t          block;
-    ngx_uint_t        n;
-    ngx_k8s_sa_sh_t  *sh;
-
-    sh = zone->sh;
-    block = first;
-
-    for (n = 1; zone->blocks[block].chain; n++) {
-        block = zone->blocks[block].chain;
-    }
-
-    zone->blocks[block].chain = sh->free;
-    sh->free = first;
-    sh->nfree += n;
-}
-
-
-ngx_uint_t
-ngx_k8s_sa_blocks_for(size_t offset, size_t len)
-{
-    size_t  part;
-
-    if (len <= NGX_K8S_SA_BLOCK_SIZE - offset) {
-        return 1;
-    }
-
-    len -= NGX_K8S_SA_BLOCK_SIZE - offset;
-    part = NGX_K8S_SA_BLOCK_SIZE - NGX_K8S_SA_PART_DATA;
-
-    return 1 + (len + part - 1) / part;
-}
-
-
-void
-ngx_k8s_sa_blocks_write(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_place_t *place,
-    const u_char *data, size_t len)
-{
-    size_t  n;
-
-    while (len) {
-
-        if (place->offset == NGX_K8S_SA_BLOCK_SIZE) {
-            place->block = zone->blocks[place->block].chain;
-            place->offset = NGX_K8S_SA_PART_DATA;
-        }
-
-        n = ngx_min(len, NGX_K8S_SA_BLOCK_SIZE - place->offset);
-
-        ngx_memcpy(zone->blocks[place->block].bytes + place->offset, data, n);
-
-        place->offset += n;
-        data += n;
-        len -= n;
-    }
-}
-
-
-void
-ngx_k8s_sa_blocks_read(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_place_t *place,
-    u_char *data, size_t len)
-{
-    size_t  n;
-
-    while (len) {
-
-        if (place->offset == NGX_K8S_SA_BLOCK_SIZE) {
-            place->block = zone->blocks[place->block].chain;
-            place->offset = NGX_K8S_SA_PART_DATA;
-        }
-
-        n = ngx_min(len, NGX_K8S_SA_BLOCK_SIZE - place->offset);
-
-        ngx_memcpy(data, zone->blocks[place->block].bytes + place->offset, n);
-
-        place->offset += n;
-        data += n;
-        len -= n;
-    }
-}
-
-
-ngx_uint_t
-ngx_k8s_sa_blocks_equal(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_place_t *place,
-    const u_char *data, size_t len)
-{
-    size_t  n;
-
-    while (len) {
-
-        if (place->offset == NGX_K8S_SA_BLOCK_SIZE) {
-            place->block = zone->blocks[place->block].chain;
-            place->offset = NGX_K8S_SA_PART_DATA;
-        }
-
-        n = ngx_min(len, NGX_K8S_SA_BLOCK_SIZE - place->offset);
-
-        if (ngx_memcmp(zone->blocks[place->block].bytes + place->offset, data,
-                       n)
-            != 0)
-        {
-            return 0;
-        }
-
-        place->offset += n;
-        data += n;
-        len -= n;
-    }
-
-    return 1;
 }
 
 
@@ -528,9 +269,9 @@ ngx_k8s_sa_zone_stat(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_zone_stat_t *stat)
     stat->size = sh->size;
     stat->room = (sh->nblocks - 1) * NGX_K8S_SA_BLOCK_SIZE;
     stat->used = (sh->nblocks - 1 - sh->nfree) * NGX_K8S_SA_BLOCK_SIZE;
-    stat->tokens = tokens->entries;
+    stat->tokens = tokens->nodes;
     stat->tokens_used = tokens->blocks * NGX_K8S_SA_BLOCK_SIZE;
-    stat->refusals = refusals->entries;
+    stat->refusals = refusals->nodes;
     stat->refusals_used = refusals->blocks * NGX_K8S_SA_BLOCK_SIZE;
     stat->evictions = sh->evictions;
     stat->recoveries = sh->recoveries;

@@ -131,10 +131,3 @@ ngx_http_k8s_sa_status_keys(ngx_k8s_sa_issuer_t *issuer,
         visit(k8s_sa_keyset_key(issuer->fetched_keys, i), data);
     }
 }
-
-
-time_t
-ngx_http_k8s_sa_status_time(ngx_msec_t msec)
-{
-    return ngx_time() + (ngx_msec_int_t) (msec - ngx_current_msec) / 1000;
-}

@@ -27,11 +27,6 @@ ngx_int_t ngx_http_k8s_sa_status_prometheus(ngx_http_request_t *r,
     ngx_http_k8s_sa_main_conf_t *mcf, ngx_str_t *body);
 
 
-/* Seconds since the epoch of a time in ngx_current_msec. */
-
-time_t ngx_http_k8s_sa_status_time(ngx_msec_t msec);
-
-
 /* Calls visit for each key that the issuer has in this worker. */
 
 typedef void (*ngx_http_k8s_sa_key_pt)(const k8s_sa_key_t *key, void *data);

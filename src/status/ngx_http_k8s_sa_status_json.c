@@ -2,6 +2,7 @@
 
 #include "status/ngx_http_k8s_sa_status.h"
 #include "issuer/ngx_k8s_sa_review.h"
+#include "shared/ngx_k8s_sa_zone.h"
 
 #include <jansson.h>
 
@@ -100,8 +101,7 @@ ngx_http_k8s_sa_status_issuer(ngx_k8s_sa_issuer_t *issuer)
                 "last_refresh", (json_int_t) state.fetched,
                 "age", (json_int_t) (state.fetched
                                      ? ngx_time() - state.fetched : 0),
-                "next_refresh", (json_int_t) (state.refresh_set
-                    ? ngx_http_k8s_sa_status_time(state.refresh_msec) : 0),
+                "next_refresh", (json_int_t) state.refresh,
                 "failures", (json_int_t) state.failures,
                 "last_failure", (json_int_t) state.failed,
                 "last_error", (char *) state.error, state.error_len));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include "status/ngx_http_k8s_sa_status.h"
+#include "shared/ngx_k8s_sa_zone.h"
 
 
 /* room for one line; more is made when there is less */
@@ -343,8 +344,7 @@ ngx_http_k8s_sa_print_refresh(ngx_http_k8s_sa_text_t *t,
             } else if (state.refresh_set) {
                 ngx_http_k8s_sa_print(t, "k8s_sa_keys_refresh_timestamp_"
                                       "seconds{issuer=\"%V\"} %T\n",
-                                      &issuer->name,
-                            ngx_http_k8s_sa_status_time(state.refresh_msec));
+                                      &issuer->name, state.refresh);
             }
         }
     }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# What a server says cannot reach the terminal, nor forge a line of the log.
+# A server's answer cannot control the terminal or forge a line of the log.
 
 use strict;
 use warnings;
@@ -20,7 +20,7 @@ sub shown {
     my $c = client('--token-file', $token, '--count', 1, $s->{url});
     is($c->{status}, 0, 'exit status');
     my @lines = lines($c->{out});
-    is(scalar @lines, 2, 'one line an answer');
+    is(scalar @lines, 2, 'one line per answer');
     $lines[1] =~ s/^target=\Q$s->{url}\E, status=200, response: //;
     return $lines[1];
 }
@@ -70,7 +70,7 @@ like(shown("\x1f\x8b\x08", 'Content-Encoding: gzip'),
     qr/^'\\u001f\\x8b\\u0008'$/, 'nothing is decoded');
 
 
-# a body without an end: what is too much is not waited for
+# an endless body: the client does not wait for the rest
 
 my $s = server(sub {
     my $socket = $_[2];
@@ -80,8 +80,8 @@ my $s = server(sub {
 });
 my $c = client('--token-file', $token, '--count', 1, '--timeout', '10s',
                $s->{url});
-is($c->{status}, 0, 'body without an end');
-like($c->{out}, qr/of more than 65536 bytes\)$/m, '... is cut');
+is($c->{status}, 0, 'endless body');
+like($c->{out}, qr/of more than 65536 bytes\)$/m, '... is truncated');
 cmp_ok($c->{took}, '<', 5, '... and not waited for');
 
 done_testing();

@@ -18,7 +18,7 @@ my $token = spew('token', "  first.token.x\n\n");
 my @quick = ('--token-file', $token, '--interval', '20ms');
 
 
-# Go's "%s" is its log line: date, time, target, status, body
+# a line as the tutorial's Go client logs it: date, time, target, status, body
 
 $s = server(sub { response(200, 'hello system:serviceaccount:a:b') });
 $c = client(@quick, '--count', 2, "$s->{url}path?a=b");
@@ -29,7 +29,7 @@ is_deeply([lines($c->{out})],
     [ "start client: $s->{url}path?a=b",
       ("target=$s->{url}path?a=b, status=200, "
        . "response: 'hello system:serviceaccount:a:b'") x 2 ],
-    'reported as the Go program does');
+    'reported as by the Go client');
 
 my ($request) = $s->requests;
 is(scalar(() = $s->requests), 2, 'two requests were made');
@@ -62,7 +62,7 @@ is($c->{status}, 1, 'one of three answers 500: exit status 1');
 is(scalar(() = $s->requests), 3, '... but all are made');
 
 
-# a redirect would take the token elsewhere
+# a redirect would send the token to another server
 
 my $other = server(sub { response(200, 'stolen') });
 
@@ -72,7 +72,7 @@ for my $code (301, 302, 303, 307, 308) {
     like($c->{out}, qr/status=$code, response: 'moved'/, "$code not followed");
 }
 
-is(scalar(() = $other->requests), 0, 'the other server was never asked');
+is(scalar(() = $other->requests), 0, 'the other server got no request');
 
 
 # interval, from start to start
@@ -84,7 +84,7 @@ cmp_ok($c->{took}, '>', 0.55, 'waits between requests');
 cmp_ok($c->{took}, '<', 3, '... but not after the last');
 
 
-# errors are lines of their own
+# each error is one line
 
 $s = server(sub { response(200, '') });
 my $gone = $s->{url};
@@ -93,7 +93,7 @@ undef $s;
 $c = client(@quick, '--count', 2, $gone);
 is($c->{status}, 1, 'connection refused: exit status 1');
 @lines = lines($c->{out});
-is(scalar @lines, 3, 'goes on after an error');
+is(scalar @lines, 3, 'continues after an error');
 like($lines[1], qr/^target=\Q$gone\E, error: .*Connection refused/,
     'connection refused');
 
@@ -140,7 +140,7 @@ is($c->{status}, 1, 'not HTTP: exit status 1');
 unlike($c->{out}, qr/\e/, 'not HTTP: no escape sequence');
 
 
-# standard output gone: an end, not a loop that nobody sees
+# standard output closed: the client exits instead of looping unseen
 
 SKIP: {
     skip 'no /dev/full', 2 unless -c '/dev/full';

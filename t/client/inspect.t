@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# inspect: what a token says, in words, without believing it.
+# inspect: explains what a token says, without verifying it.
 
 use strict;
 use warnings;
@@ -23,7 +23,7 @@ sub field {
     return $out =~ /^\Q$name\E: +(.*)$/m ? $1 : undef;
 }
 
-# a token of these parts; nobody could verify it
+# a token with these parts; no key verifies its signature
 sub token {
     my ($header, $claims, $signature) = @_;
     $_ = JSON::PP->new->canonical->encode($_) for grep { ref } $header, $claims;
@@ -38,7 +38,7 @@ sub inspect {
 }
 
 
-# tokens of real API servers: their own header and claims, no signature
+# tokens from real API servers: header and claims are shown, no signature
 
 my $json = JSON::PP->new->canonical;
 
@@ -114,12 +114,12 @@ $out = client('inspect', fixture('1.36.2/tokens/expired-65s.jwt'))->{out};
 like(field('expires'), qr/^2026-.* \(expired .* ago\)$/, 'expired');
 
 
-# life time
+# lifetime
 
 my $k8s = { 'kubernetes.io' => {} };
 my $alg = { alg => 'RS256' };
 
-# the clock goes on while we look: a second before, some seconds of room
+# time passes during the test: allow a few seconds
 my @spans = (
     [9 * 60 + 13,        qr/^9m1[0-3]s$/],
     [30,                 qr/^(?:2\d|30)s$/],
@@ -140,7 +140,7 @@ for my $span (@spans) {
     inspect(token($alg, { exp => time - $seconds, iat => time - 2e9,
                           nbf => time + 120 }));
     ok(field('expires') =~ /\(expired (.*) ago\)$/, "expired $seconds ago");
-    like(field('not before'), qr/not valid yet, becomes so in [12]m/,
+    like(field('not before'), qr/not valid yet, becomes valid in [12]m/,
         'not before');
 }
 
@@ -163,7 +163,7 @@ for my $case (@times) {
     my ($value, $want) = @$case;
     inspect(token($alg, "{\"exp\":$value}"));
     is($c->{status}, 0, "exp $value is shown");
-    like(field('expires'), $want, '... as far as it can be');
+    like(field('expires'), $want, '... as far as possible');
 }
 
 
@@ -187,7 +187,7 @@ inspect(token({ alg => 'RS256', crit => ['x'] }, { sub => 'x' }));
 like($out, qr/^remark: .*malformed/m, 'crit: with a remark');
 
 inspect(token($alg, { sub => 'x' }));
-unlike($out, qr/^remark/m, 'nothing to remark');
+unlike($out, qr/^remark/m, 'no remark');
 like(field('kind'), qr/^other/, 'neither legacy nor projected');
 
 
@@ -207,7 +207,7 @@ is(field('audiences'), 'none', 'aud is empty');
 like(field('kind'), qr/^other/, 'kubernetes.io is a string');
 
 
-# no character of a claim reaches the terminal as a control
+# control characters in claims do not reach the terminal
 
 inspect(token($alg, '{"sub":"\u001b[31m\u0000\n\u0085\u202e\u007f"}'));
 is($c->{status}, 0, 'control characters: exit status 0');
@@ -225,8 +225,8 @@ unlike($out, qr/[\e\x7f]/, 'names and header, too');
 # malformed
 
 my @malformed = (
-    ['', qr/there is no token/],
-    [" \n", qr/there is no token/],
+    ['', qr/empty or only white space/],
+    [" \n", qr/empty or only white space/],
     ['abc', qr/1 part instead of 3/],
     ['a.b', qr/2 parts instead of 3/],
     ['a.b.c.d', qr/4 parts/],
@@ -255,7 +255,7 @@ for my $case (@malformed) {
 }
 
 
-# where it comes from
+# sources of the token
 
 my $file = spew('token', "\n  " . token($alg, { sub => 'x' }) . "\r\n");
 is(client('inspect', $file)->{status}, 0, 'white space around');

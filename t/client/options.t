@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# The command line: what is wrong is said, with a hint, and exit status 2.
+# The command line: errors are reported with a hint and exit status 2.
 
 use strict;
 use warnings;
@@ -45,20 +45,20 @@ my @wrong = (
     [['--ca', 'a', '--ca', 'b', $url], qr/--ca is given twice/],
     [[$url, $url], qr/only one URL can be given/],
     [[''], qr/URL is empty/],
-    [['localhost:80/'], qr{has to begin with "http://" or "https://"}],
-    [['ftp://localhost/'], qr{has to begin with "http://"}],
-    [['file:///etc/passwd'], qr{has to begin with "http://"}],
+    [['localhost:80/'], qr{must begin with "http://" or "https://"}],
+    [['ftp://localhost/'], qr{must begin with "http://"}],
+    [['file:///etc/passwd'], qr{must begin with "http://"}],
     [['http://'], qr/URL is malformed/],
     [['http://host:99999/'], qr/URL is malformed/],
     [["http://host/\e[31m"], qr/URL is malformed/],
     [["http://host/\r\nX: y"], qr/URL is malformed/],
-    [['http://user:password@host/'], qr/must not hold a user name/],
+    [['http://user:password@host/'], qr/must not contain a user name/],
 
     [['inspect', '--halp'], qr/unknown option "--halp"/],
     [['inspect', '--count', 1], qr/unknown option "--count"/],
     [['inspect', 'a', 'b'], qr/only one FILE/],
 
-    [['verify'], qr/no keys are given/],
+    [['verify'], qr/no keys given/],
     [['verify', '--halp'], qr/unknown option "--halp"/],
     [['verify', '--legacy=1'], qr/--legacy takes no value/],
     [['verify', '--audience', ''], qr/--audience has an empty value/],
@@ -84,8 +84,8 @@ for my $case (@wrong) {
 
     $c = client(@$args);
     is($c->{status}, 2, "$name: exit status 2") or diag($c->{out});
-    like($c->{err}, $want, '... what is wrong');
-    like($c->{err}, qr/^k8s-sa-client$command: /, '... who says so');
+    like($c->{err}, $want, '... the error');
+    like($c->{err}, qr/^k8s-sa-client$command: /, '... the command');
     like($c->{err}, qr/^Try "k8s-sa-client$command --help"\.$/m, '... hint');
     is($c->{out}, '', '... nothing on standard output');
 }
@@ -122,7 +122,7 @@ for my $command ([], ['verify']) {
 }
 
 
-# a token where something else belongs is not told to whoever reads the errors
+# a token given in the wrong place does not appear in the error message
 
 my $jwt = slurp(fixture('1.36.2/tokens/long-es256-aud-service2-pod.jwt'));
 my ($signature) = $jwt =~ /\.([^.]+)\s*\z/;
@@ -137,7 +137,7 @@ for my $args ([$jwt], [$url, $jwt], ['--token-file', $jwt, $url],
 }
 
 
-# forms that are right
+# valid command lines
 
 my $s = server(sub { response(200, '') });
 my $token = spew('token', 'one');

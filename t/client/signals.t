@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# SIGTERM and SIGINT end the client at once, whatever it waits for.
+# SIGTERM and SIGINT stop the client at once, whatever it is waiting for.
 
 use strict;
 use warnings;
@@ -23,11 +23,11 @@ for my $signal ('TERM', 'INT') {
 
     $c = client_start('--token-file', $token, '--interval', '1h',
                       $quick->{url});
-    ok($c->until_out(qr/status=200/), 'output comes at once, also into a file');
+    ok($c->until_out(qr/status=200/), 'output is not buffered, even in a file');
     $c->signal($signal);
     $r = $c->wait(10);
     is($r->{status}, 0, "SIG$signal between two requests");
-    cmp_ok($r->{after}, '<', 1, '... ends it at once');
+    cmp_ok($r->{after}, '<', 1, '... stops it at once');
 
     $c = client_start('--token-file', $token, '--timeout', '1h',
                       $silent->{url});
@@ -39,7 +39,7 @@ for my $signal ('TERM', 'INT') {
     $c->signal($signal);
     $r = $c->wait(10);
     is($r->{status}, 0, "SIG$signal while the server is silent");
-    cmp_ok($r->{after}, '<', 1, '... ends it at once');
+    cmp_ok($r->{after}, '<', 1, '... stops it at once');
 }
 
 $c = client_start('--token-file', $token, '--interval', '1h', '--count', 2,
@@ -66,11 +66,11 @@ SKIP: {
     kill 'TERM', $pid;
     $r = $c->wait(10);
     is($r->{status}, 0, 'SIGTERM as process 1');
-    cmp_ok($r->{after}, '<', 1, '... ends it at once');
+    cmp_ok($r->{after}, '<', 1, '... stops it at once');
 }
 
 
-# name servers that do not answer: the system's resolver cannot be interrupted
+# unresponsive name servers: the system's resolver cannot be interrupted
 
 SKIP: {
     my $so = dir() . '/slow.so';
@@ -107,11 +107,11 @@ END
     $c->signal('TERM');
     $r = $c->wait(10);
     is($r->{status}, 0, 'SIGTERM while the resolver hangs');
-    cmp_ok($r->{after}, '<', 1, '... ends it at once');
+    cmp_ok($r->{after}, '<', 1, '... stops it at once');
 }
 
 
-# a reader that goes away
+# the reader of standard output goes away
 
 my $name = dir() . '/fifo';
 POSIX::mkfifo($name, 0600);

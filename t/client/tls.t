@@ -56,12 +56,12 @@ $s = https(%good);
 $c = client(@args, $s->{url});
 is($c->{status}, 1, 'unknown CA: exit status 1');
 like($c->{out}, qr/ error: .*certificate/, 'unknown CA');
-is(scalar(() = $s->requests), 0, '... gets nothing');
+is(scalar(() = $s->requests), 0, '... gets no request');
 
 $s = https(%good);
 $c = client(@args, '--ca', $other_file, $s->{url});
 is($c->{status}, 1, '--ca with another CA: exit status 1');
-is(scalar(() = $s->requests), 0, '... gets nothing');
+is(scalar(() = $s->requests), 0, '... gets no request');
 
 my $both = spew('both.crt', slurp($other_file) . slurp($ca_file));
 $s = https(%good);
@@ -70,15 +70,15 @@ is(client(@args, '--ca', $both, $s->{url})->{status}, 0, 'CA file with two');
 $s = https(certificate($ca, $ca_key,
                        subjectAltNames => [['DNS', 'other.example']]));
 $c = client(@args, '--ca', $ca_file, $s->{url});
-is($c->{status}, 1, 'certificate of another name: exit status 1');
-is(scalar(() = $s->requests), 0, '... gets nothing');
+is($c->{status}, 1, 'certificate for another name: exit status 1');
+is(scalar(() = $s->requests), 0, '... gets no request');
 
 $s = https(certificate($ca, $ca_key, not_before => time - 7200,
                        not_after => time - 3600));
 $c = client(@args, '--ca', $ca_file, $s->{url});
 is($c->{status}, 1, 'expired certificate: exit status 1');
 like($c->{out}, qr/ error: .*expired/, 'expired certificate');
-is(scalar(() = $s->requests), 0, '... gets nothing');
+is(scalar(() = $s->requests), 0, '... gets no request');
 
 my ($evil, $evil_key) = CERT_create(
     subject => { CN => "evil\e[31m\n2026/11/23 00:00:00 forged" },
@@ -101,7 +101,7 @@ is($c->{status}, 1, 'CA file replaced by another');
 is(scalar(() = $s->requests), 1, '... is used from then on');
 
 
-# with the system's CAs, of which there is one here
+# with the system's CAs, of which only one exists here
 
 SKIP: {
     my $certs = '/etc/ssl/certs';
@@ -145,11 +145,11 @@ SKIP: {
     $c = client({ wrapper => \@empty }, '--token-file', $token, '--interval',
                 '20ms', '--count', 2, '--ca', $changing, $s->{url});
     is($c->{status}, 1, '--ca alone, the file replaced by another');
-    is(scalar(() = $s->requests), 1, '... trusts the old CA no more');
+    is(scalar(() = $s->requests), 1, '... no longer trusts the old CA');
 }
 
 
-# a CA file that is none is found before the first request
+# an unusable CA file is reported before the first request
 
 for my $file ('/nonexistent', $token, spew('empty.crt', '')) {
     $c = client(@args, '--ca', $file, 'https://127.0.0.1:1/');

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# The token file: read before each request, and again after a 401.
+# The token file is read before each request, and again after a 401.
 
 use strict;
 use warnings;
@@ -60,7 +60,7 @@ $c = client('--interval', '1h', '--token-file', $token, '--count', 1,
             $s->{url});
 
 is($c->{status}, 0, '401 and a new token: the second answer counts');
-is_deeply([$s->tokens], ['Bearer one', 'Bearer two'], 'asked again at once');
+is_deeply([$s->tokens], ['Bearer one', 'Bearer two'], 'repeated at once');
 is_deeply([lines($c->{out})],
     [ "start client: $s->{url}",
       "target=$s->{url}, status=401, response: 'no'",
@@ -71,7 +71,8 @@ $token = spew('token', 'one');
 $s = server(sub { response(401, 'no') });
 $c = client(@quick, $token, '--count', 2, $s->{url});
 is($c->{status}, 1, '401 and the same token: exit status 1');
-is_deeply([$s->tokens], ['Bearer one', 'Bearer one'], '... not asked again');
+is_deeply([$s->tokens], ['Bearer one', 'Bearer one'],
+    '... request not repeated');
 
 $token = spew('token', 'token-0');
 $s = server(sub {
@@ -82,16 +83,16 @@ $s = server(sub {
 $c = client(@quick, $token, '--count', 2, $s->{url});
 is($c->{status}, 1, '401 with each new token: exit status 1');
 is_deeply([$s->tokens], [map { "Bearer token-$_" } 0 .. 3],
-    '... asked again once a request');
+    '... one repetition per request');
 
 $token = spew('token', 'one');
 $s = server(sub { unlink $token; response(401, 'no') });
 $c = client(@quick, $token, '--count', 1, $s->{url});
 is($c->{status}, 1, '401 and the token file is gone: exit status 1');
-is(scalar(() = $s->requests), 1, '... not asked again');
+is(scalar(() = $s->requests), 1, '... request not repeated');
 
 
-# no token: an error line, no request, and the loop goes on
+# no usable token: an error line, no request, and the loop continues
 
 my %bad = (
     'missing'         => [undef, qr/cannot open .*No such file/],
@@ -103,7 +104,7 @@ my %bad = (
     'NUL inside'      => ["one\0two", qr/control characters/],
     'NUL at its end'  => ["one\0", qr/control characters/],
     'escape inside'   => ["one\e[31m", qr/control characters/],
-    'not ASCII'       => ["on\xc3\xa9", qr/not ASCII/],
+    'not ASCII'       => ["on\xc3\xa9", qr/non-ASCII/],
     'over 16 KiB'     => ['a' x 16385, qr/more than 16384 bytes/],
     'a megabyte'      => ['a' x 1048576, qr/longer than \d+ bytes/],
     'directory'       => [\1, qr/not a regular file/],
@@ -133,12 +134,12 @@ for my $name (sort keys %bad) {
     @lines = lines($c->{out});
 
     is($c->{status}, 1, "$name: exit status 1");
-    is(scalar @lines, 3, "$name: goes on");
+    is(scalar @lines, 3, "$name: continues");
     like($lines[1], qr/^target=\Q$s->{url}\E, error: .*$error/, "$name: why");
     unlike($c->{out}, qr/one|Evil|aaaa/, "$name: no token shown");
 }
 
-is(scalar(() = $s->requests), 0, 'and nothing was ever sent');
+is(scalar(() = $s->requests), 0, 'and nothing was sent');
 
 $token = spew('token', 'a' x 16384);
 $c = client(@quick, $token, '--count', 1, $s->{url});
@@ -146,7 +147,7 @@ is($c->{status}, 0, '16 KiB are sent');
 is(($s->tokens)[0], 'Bearer ' . 'a' x 16384, '... as they are');
 
 
-# a file that comes later
+# a file that appears later
 
 unlink $token;
 $s = server(sub { response(200, '') });
@@ -154,13 +155,13 @@ $c = client_start('--interval', '50ms', '--token-file', $token, '--count', 100,
                   $s->{url});
 ok($c->until_out(qr/No such file/), 'no file yet');
 spew($token, 'late');
-ok($c->until_out(qr/status=200/), 'used when it is there');
+ok($c->until_out(qr/status=200/), 'used once it exists');
 $c->signal('TERM');
 $c->wait(10);
 is(($s->tokens)[0], 'Bearer late', 'the late token');
 
 
-# the default is where a pod has it
+# the default is the path in a pod
 
 SKIP: {
     skip 'there is a service account here', 1

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# verify: the module's own check, offline.
+# verify: runs the module's own check offline.
 
 use strict;
 use warnings;
@@ -53,7 +53,7 @@ sub unusable {
 }
 
 
-# tokens of a real API server
+# tokens from a real API server
 
 for my $keys (['--pub-key', $sa_pub], ['--jwks', $jwks]) {
     valid("$keys->[0]", @$keys, '--audience', 'service2', '--issuer', $issuer,
@@ -78,7 +78,7 @@ my ($signature) = slurp($pod) =~ /\.([^.]{20})[^.]*\z/;
 unlike($c->{out}, qr/\Q$signature\E/, 'no signature shown');
 
 
-# what was not checked is said
+# the output tells what was not checked
 
 valid('no --audience', '--pub-key', $sa_pub, $pod);
 like($c->{out}, qr/^audience: +service2 \(not checked: no --audience/m,
@@ -87,7 +87,7 @@ like($c->{out}, qr/^issuer: .*\(not checked: no --issuer/m,
     'issuer not checked');
 
 
-# one reason after the other
+# the reasons for a refusal
 
 invalid('other key', 'unknown_key', '--pub-key',
         fixture("$real/keys/sa-ec.pub"), $pod);
@@ -95,7 +95,7 @@ invalid('same kid, other key', 'bad_signature', '--pub-key', $sa_pub,
         fixture("$real/tokens/forged-other-key.jwt"));
 invalid('audience', 'wrong_audience', '--pub-key', $sa_pub, '--audience', 'x',
         $pod);
-like($c->{out}, qr/service2/, 'shows whom it is for');
+like($c->{out}, qr/service2/, 'shows the actual audience');
 valid('one of several', '--pub-key', $sa_pub, '--audience', 'x', '--audience',
       'service2', $pod);
 invalid('issuer', 'wrong_issuer', '--pub-key', $sa_pub, '--issuer', 'x', $pod);
@@ -116,7 +116,7 @@ for my $claim ('no-exp', 'no-sub', 'other-sub', 'no-kubernetes.io') {
 }
 
 
-# time: exp of this one is 1795440798
+# time: this token's exp is 1795440798
 
 my $exp600 = fixture("$real/tokens/aud-service2-pod.jwt");
 my @at = ('--pub-key', $sa_pub, '--at');
@@ -133,7 +133,7 @@ invalid('as a date', 'expired', @at, '2026-11-23T13:35:00Z', $exp600);
 invalid('too early', 'not_yet_valid', @at, '2026-11-23T12:00:00Z', $exp600);
 
 
-# tokens of our own, now
+# tokens signed here, valid now
 
 my $rsa = Crypt::PK::RSA->new;
 $rsa->generate_key(256);
@@ -154,7 +154,7 @@ sub claims {
 }
 
 valid('our own', '--pub-key', $pub, token(claims()));
-like($c->{out}, qr/^expires: .*\(in (?:10m|9m5\ds)\)$/m, 'life time');
+like($c->{out}, qr/^expires: .*\(in (?:10m|9m5\ds)\)$/m, 'lifetime');
 invalid('expired', 'expired', '--pub-key', $pub,
         token(claims(exp => time - 61)));
 invalid('iat in the future', 'not_yet_valid', '--pub-key', $pub,
@@ -172,7 +172,7 @@ invalid('not Kubernetes', 'bad_claims', '--pub-key', $pub,
                 exp => time + 60 }));
 
 
-# attacks on the way to the signature
+# attacks on signature verification
 
 invalid('alg none', '(?:malformed|bad_algorithm)', '--pub-key', $pub,
         token(claims(), alg => 'none', allow_none => 1));
@@ -191,7 +191,7 @@ is(client({ stdin => $content }, 'verify', '--pub-key', $pub, '-')->{status},
     0, 'standard input');
 
 
-# files that cannot be used
+# unusable files
 
 unusable('no such key file', qr/cannot open "\/nonexistent"/, '--pub-key',
          '/nonexistent', $pod);
@@ -217,7 +217,7 @@ is($stdin->{status}, 2, 'keys come first');
 
 $c = client('verify', '--pub-key', $private, token(claims()));
 is($c->{status}, 0, 'private key: its public half');
-like($c->{err}, qr/note: "\Q$private\E" holds a private key/, '... a note');
+like($c->{err}, qr/note: "\Q$private\E" contains a private key/, '... a note');
 unlike($c->{out} . $c->{err}, qr/PRIVATE|BEGIN/, '... and no more');
 
 my $mixed = slurp($jwks) =~ s/"keys":\s*\[/"keys":[{"kty":"oct","k":"AAAA"},/r;

@@ -27,11 +27,11 @@ is(scalar @workers, 2, 'two workers');
 
 # one entry
 
-is(rc('op=lookup&key=a'), 'declined', 'unknown key');
-is(rc('op=insert&key=a&len=237&ttl=50&verdict=7'), 'ok', 'inserted');
+is(rc('op=lookup&token=a'), 'declined', 'unknown token');
+is(rc('op=insert&token=a&len=237&ttl=50&verdict=7'), 'ok', 'inserted');
 
 for my $pid (@workers) {
-    my $answer = ask_pid($pid, 'op=lookup&key=a');
+    my $answer = ask_pid($pid, 'op=lookup&token=a');
     is(field($answer, 'rc'), 'ok', "found by worker");
     is(field($answer, 'data'), 'right', 'its data and key id');
     is(field($answer, 'len'), 237, 'length');
@@ -44,27 +44,27 @@ for my $pid (@workers) {
 is(stat_of('tokens'), 1, 'one entry');
 is(stat_of('tokens_used'), 3 * 128, 'of three blocks');
 
-is(rc('op=lookup&key=a&size=237'), 'ok', 'buffer just large enough');
-is(rc('op=lookup&key=a&size=236'), 'declined', 'buffer too small');
-is(rc('op=lookup&key=b'), 'declined', 'another key');
-is(rc('op=lookup&key=a&tail=1'), 'declined', 'one with another last byte');
-is(rc('op=insert&key=a&tail=1&len=5'), 'ok', 'which is an entry of its own');
-is(field(ask('op=lookup&key=a&tail=1'), 'len'), 5, 'found');
-is(field(ask('op=lookup&key=a'), 'len'), 237, 'as is the first');
-is(rc('op=delete&key=a&tail=1'), 'ok', 'deleted alone');
+is(rc('op=lookup&token=a&size=237'), 'ok', 'buffer just large enough');
+is(rc('op=lookup&token=a&size=236'), 'declined', 'buffer too small');
+is(rc('op=lookup&token=b'), 'declined', 'another token');
+is(rc('op=lookup&token=a&tail=1'), 'declined', 'one with another last byte');
+is(rc('op=insert&token=a&tail=1&len=5'), 'ok', 'which is an entry of its own');
+is(field(ask('op=lookup&token=a&tail=1'), 'len'), 5, 'found');
+is(field(ask('op=lookup&token=a'), 'len'), 237, 'as is the first');
+is(rc('op=delete&token=a&tail=1'), 'ok', 'deleted alone');
 
-is(rc('op=insert&key=a&len=20&kind=1'), 'ok', 'replaced');
-my $answer = ask('op=lookup&key=a');
+is(rc('op=insert&token=a&len=20&kind=1'), 'ok', 'replaced');
+my $answer = ask('op=lookup&token=a');
 is(field($answer, 'len') . field($answer, 'data'), '20right', 'by new data');
 is(stat_of('tokens_used'), 128, 'which need one block');
 
-is(rc('op=insert&key=a&kind=2'), 'ok', 'replaced by a refusal');
+is(rc('op=insert&token=a&kind=2'), 'ok', 'replaced by a refusal');
 is(stat_of('tokens') . stat_of('refusals'), '01', 'it is in the other list');
-is(field(ask('op=lookup&key=a'), 'kind'), 2, 'and found');
+is(field(ask('op=lookup&token=a'), 'kind'), 2, 'and found');
 
-is(rc('op=delete&key=a'), 'ok', 'deleted');
-is(rc('op=lookup&key=a'), 'declined', 'gone');
-is(rc('op=delete&key=a'), 'ok', 'deleted again');
+is(rc('op=delete&token=a'), 'ok', 'deleted');
+is(rc('op=lookup&token=a'), 'declined', 'gone');
+is(rc('op=delete&token=a'), 'ok', 'deleted again');
 is(stat_of('used'), 0, 'nothing is in use');
 sound('after single operations');
 
@@ -72,52 +72,52 @@ sound('after single operations');
 # sizes around the ends of blocks, and the limits
 
 for my $len (0, 1, 23, 24, 25, 147, 148, 149, 271, 272, 273, 2048, 16384) {
-    is(rc("op=insert&key=s$len&len=$len"), 'ok', "$len bytes");
-    $answer = ask("op=lookup&key=s$len");
+    is(rc("op=insert&token=s$len&len=$len"), 'ok', "$len bytes");
+    $answer = ask("op=lookup&token=s$len");
     is(field($answer, 'len') . field($answer, 'data'), "${len}right",
        "$len bytes found");
-    ask("op=delete&key=s$len");
+    ask("op=delete&token=s$len");
 }
 
-is(rc('op=insert&key=big&len=16384'), 'ok', 'the largest');
-is(rc('op=insert&key=big&len=16385'), 'declined', 'one more byte');
-is(rc('op=lookup&key=big'), 'declined', 'took the older one with it');
+is(rc('op=insert&token=big&len=16384'), 'ok', 'the largest');
+is(rc('op=insert&token=big&len=16385'), 'declined', 'one more byte');
+is(rc('op=lookup&token=big'), 'declined', 'took the older one with it');
 is(stat_of('used'), 0, 'nothing is in use');
 
 
 # time
 
-is(rc('op=insert&key=t&ttl=10'), 'ok', 'ten seconds');
-is(rc('op=lookup&key=t&later=8'), 'ok', 'before');
-is(rc('op=lookup&key=t&later=12'), 'declined', 'after');
-is(rc('op=lookup&key=t'), 'declined', 'removed on the way');
-is(rc('op=insert&key=t&ttl=0'), 'declined', 'expired when inserted');
+is(rc('op=insert&token=t&ttl=10'), 'ok', 'ten seconds');
+is(rc('op=lookup&token=t&later=8'), 'ok', 'before');
+is(rc('op=lookup&token=t&later=12'), 'declined', 'after');
+is(rc('op=lookup&token=t'), 'declined', 'removed on the way');
+is(rc('op=insert&token=t&ttl=0'), 'declined', 'expired when inserted');
 is(stat_of('used'), 0, 'nothing is in use');
 
 
 # eviction: the least recently used go first
 
-is(rc('op=insert&key=k&to=1000&later=1'), 'ok', 'a thousand');
-is(rc('op=lookup&key=k1&later=10'), 'ok', 'the first one is used again');
-my $n = field(ask('op=insert&key=k&from=1001&to=10000&evictions=1&later=20'),
+is(rc('op=insert&token=k&to=1000&later=1'), 'ok', 'a thousand');
+is(rc('op=lookup&token=k1&later=10'), 'ok', 'the first one is used again');
+my $n = field(ask('op=insert&token=k&from=1001&to=10000&evictions=1&later=20'),
               'next') - 1;
 
 my $capacity = stat_of('tokens');
 note("1m holds $capacity typical tokens");
 cmp_ok($capacity, '>', 2500, 'typical tokens in 1m');
 cmp_ok(1048576 / $capacity, '<', 600, 'bytes a token, all included');
-is(rc('op=lookup&key=k1'), 'ok', 'the one in use stays');
-is(rc('op=lookup&key=k2'), 'declined', 'the oldest one went');
-is(rc("op=lookup&key=k$n"), 'ok', 'the newest one is there');
+is(rc('op=lookup&token=k1'), 'ok', 'the one in use stays');
+is(rc('op=lookup&token=k2'), 'declined', 'the oldest one went');
+is(rc("op=lookup&token=k$n"), 'ok', 'the newest one is there');
 is(stat_of('evictions'), 1, 'one for one');
 sound('when full');
 
-is(rc('op=insert&key=large&len=16000&later=30'), 'ok', 'a large one fits');
-is(rc('op=lookup&key=large'), 'ok', 'and is found');
+is(rc('op=insert&token=large&len=16000&later=30'), 'ok', 'a large one fits');
+is(rc('op=lookup&token=large'), 'ok', 'and is found');
 sound('after a large one');
 
 my $evictions = stat_of('evictions');
-is(rc('op=insert&key=later&ttl=10&later=100000'), 'ok', 'much later');
+is(rc('op=insert&token=later&ttl=10&later=100000'), 'ok', 'much later');
 is(stat_of('evictions'), $evictions, 'expired ones make room first');
 sound('after expiry');
 
@@ -126,31 +126,31 @@ sound('after expiry');
 
 restart('tokens:1m', 'a');
 
-ask('op=insert&key=good&to=1000');
+ask('op=insert&token=good&to=1000');
 my $used = stat_of('tokens_used');
 
-ask('op=insert&key=bad&to=3000&kind=2&later=50&len=10');
+ask('op=insert&token=bad&to=3000&kind=2&later=50&len=10');
 is(stat_of('tokens'), 1000, 'refusals leave accepted ones alone');
 is(stat_of('tokens_used'), $used, 'all of them');
 cmp_ok(stat_of('refusals_used'), '<=', 1048576 / 8, 'at most an eighth');
 cmp_ok(stat_of('refusals'), '>', 900, 'of which they make use');
-is(rc('op=lookup&key=bad3000'), 'ok', 'the newest refusal is there');
-is(rc('op=lookup&key=bad1'), 'declined', 'the oldest is not');
-is(rc('op=insert&key=bigbad&kind=2&len=16384'), 'ok', 'large refusal');
+is(rc('op=lookup&token=bad3000'), 'ok', 'the newest refusal is there');
+is(rc('op=lookup&token=bad1'), 'declined', 'the oldest is not');
+is(rc('op=insert&token=bigbad&kind=2&len=16384'), 'ok', 'large refusal');
 sound('with refusals');
 
 my $refusals = stat_of('refusals');
 $evictions = stat_of('evictions') + 10;
-my $next = field(ask('op=insert&key=more&to=3000&later=100'
+my $next = field(ask('op=insert&token=more&to=3000&later=100'
                      . "&evictions=$evictions"), 'next');
 is(stat_of('refusals'), $refusals, 'the oldest go first, of whatever kind');
-is(rc('op=lookup&key=good1'), 'declined', 'which were accepted ones');
+is(rc('op=lookup&token=good1'), 'declined', 'which were accepted ones');
 
-ask("op=insert&key=more&from=$next&to=3000&later=100");
-is(rc('op=lookup&key=more3000'), 'ok', 'accepted ones displace refusals');
+ask("op=insert&token=more&from=$next&to=3000&later=100");
+is(rc('op=lookup&token=more3000'), 'ok', 'accepted ones displace refusals');
 cmp_ok(stat_of('refusals'), '<', 900, 'which become fewer');
 
-ask('op=insert&key=bad&to=3000&kind=2&later=200&len=10');
+ask('op=insert&token=bad&to=3000&kind=2&later=200&len=10');
 cmp_ok(stat_of('tokens'), '>', 2200, 'a full cache and a flood of refusals');
 sound('after the flood');
 
@@ -159,21 +159,21 @@ sound('after the flood');
 
 restart('tokens:1m', 'a');
 
-ask('op=insert&key=short&ttl=50');
-ask('op=insert&key=shortbad&ttl=50&kind=2');
-ask('op=insert&key=long&ttl=500');
+ask('op=insert&token=short&ttl=50');
+ask('op=insert&token=shortbad&ttl=50&kind=2');
+ask('op=insert&token=long&ttl=500');
 is(stat_of('tokens') . stat_of('refusals'), '21', 'two and one');
-ask('op=insert&key=new&later=100&ttl=1000');
+ask('op=insert&token=new&later=100&ttl=1000');
 is(stat_of('tokens') . stat_of('refusals'), '20',
    'an insertion clears expired ones away');
 
-ask('op=insert&key=bad&to=400&kind=2&later=200&ttl=100&len=10');
-ask('op=insert&key=k&to=10000&later=200&ttl=5000&evictions=1');
+ask('op=insert&token=bad&to=400&kind=2&later=200&ttl=100&len=10');
+ask('op=insert&token=k&to=10000&later=200&ttl=5000&evictions=1');
 $evictions = stat_of('evictions');
 $refusals = stat_of('refusals');
 cmp_ok($refusals, '>', 300, 'full, with refusals');
-ask('op=insert&key=large&len=16000&later=400');
-is(rc('op=lookup&key=large&later=400'), 'ok', 'a large entry');
+ask('op=insert&token=large&len=16000&later=400');
+is(rc('op=lookup&token=large&later=400'), 'ok', 'a large entry');
 is(stat_of('evictions'), $evictions, 'displaces expired refusals');
 cmp_ok(stat_of('refusals'), '<', $refusals, 'as many as it needs');
 
@@ -184,12 +184,12 @@ like(test_config('tokens:28k', 'a'), qr/zone "tokens" is too small/,
      'less than eight pages');
 restart('tokens:32k', 'a b c');
 
-ask('op=insert&key=k&to=200');
-is(rc('op=lookup&key=k200'), 'ok', '32k: works');
+ask('op=insert&token=k&to=200');
+is(rc('op=lookup&token=k200'), 'ok', '32k: works');
 note('32k holds ' . stat_of('tokens') . ' typical tokens');
 cmp_ok(stat_of('tokens'), '>', 20, '32k: some');
-is(rc('op=insert&key=big&len=16384'), 'declined', '32k: nothing large');
-is(rc('op=lookup&key=k200'), 'ok', '32k: which displaces nothing');
+is(rc('op=insert&token=big&len=16384'), 'declined', '32k: nothing large');
+is(rc('op=lookup&token=k200'), 'ok', '32k: which displaces nothing');
 
 my ($one) = workers();
 ask_pid($one, 'op=lease&issuer=b');

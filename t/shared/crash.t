@@ -36,23 +36,23 @@ start('crash:1m', 'a');
 my ($one) = workers();
 ask_pid($one, 'op=lease&issuer=a');
 ask_pid($one, 'op=store&issuer=a&len=2000&seed=5');
-ask("op=insert&key=k&from=$_&to=$_&kind=" . ($_ % 3)) for 1 .. 50;
+ask("op=insert&token=k&from=$_&to=$_&kind=" . ($_ % 3)) for 1 .. 50;
 
 die_in('in=lock');
-is(rc(ask('op=lookup&key=k1')), 'ok', 'nothing had been changed');
+is(rc(ask('op=lookup&token=k1')), 'ok', 'nothing had been changed');
 is(stat_of('recoveries'), 0, 'nothing to repair');
 sound('died with the lock');
 
 my $generation = field(ask('op=state&issuer=a'), 'generation');
 
 die_in('in=lists');
-is(rc(ask('op=lookup&key=k1')), 'declined', 'tokens are dropped');
+is(rc(ask('op=lookup&token=k1')), 'declined', 'tokens are dropped');
 is(stat_of('recoveries'), 1, 'repaired once');
 is(field(ask('op=load&issuer=a&seed=5'), 'data'), 'right', 'keys are not');
 is(field(ask('op=state&issuer=a'), 'generation'), $generation, 'untouched');
 sound('died with wrecked lists');
-ask('op=insert&key=k&to=50');
-is(rc(ask('op=lookup&key=k50')), 'ok', 'the cache works again');
+ask('op=insert&token=k&to=50');
+is(rc(ask('op=lookup&token=k50')), 'ok', 'the cache works again');
 
 die_in('in=store&issuer=a');
 is(field(ask('op=load&issuer=a&seed=5'), 'data'), 'right',
@@ -88,7 +88,7 @@ sub storm {
         my $pid = fork;
         die "fork: $!\n" unless defined $pid;
         if ($pid == 0) {
-            my $answer = ask("op=storm&issuer=a&n=$n&keys=2000&seed=$seed",
+            my $answer = ask("op=storm&issuer=a&n=$n&tokens=2000&seed=$seed",
                              60);
             my $status = !defined $answer ? 2 : rc($answer) eq 'ok' ? 0 : 1;
             require POSIX;
@@ -137,8 +137,8 @@ cmp_ok($died, '>', 0, 'requests died with their workers');
 note("$died requests died, ", stat_of('recoveries') - $recoveries,
      ' repairs');
 cmp_ok(stat_of('recoveries'), '>', $recoveries, 'and the zone was repaired');
-is(rc(ask('op=insert&key=end')), 'ok', 'still working');
-is(rc(ask('op=lookup&key=end')), 'ok', 'and finding');
+is(rc(ask('op=insert&token=end')), 'ok', 'still working');
+is(rc(ask('op=lookup&token=end')), 'ok', 'and finding');
 sound('at the end');
 
 like(log_text(), qr/a process died while it changed k8s_sa_zone "crash"/,

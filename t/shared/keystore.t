@@ -196,12 +196,12 @@ sound('full of keys');
 # reload
 
 $generation = state_of('b', 'generation');
-ask('op=insert&key=token');
+ask('op=insert&token=token');
 ask('op=count&n=3');
 ok(reload('keys:4m', 'b c'), 'reload with the same zone');
 is(field(ask('op=load&issuer=b&seed=8'), 'data'), 'right', 'keys stay');
 is(state_of('b', 'generation'), $generation, 'with their generation');
-is(rc(ask('op=lookup&key=token')), 'ok', 'tokens stay');
+is(rc(ask('op=lookup&token=token')), 'ok', 'tokens stay');
 is(field(ask('op=count'), 'expired'), 3, 'counters stay');
 is(rc(ask('op=load&issuer=c')), 'declined', 'new issuer');
 sound('after a reload');
@@ -231,7 +231,7 @@ sound('without room');
 ok(reload('keys:8m', 'b c'), 'reload with another size');
 is(field(ask('op=stat'), 'size'), 8388608, 'new size');
 is(rc(ask('op=load&issuer=b')), 'declined', 'starts empty');
-is(rc(ask('op=lookup&key=token')), 'declined', 'no token');
+is(rc(ask('op=lookup&token=token')), 'declined', 'no token');
 sound('with another size');
 
 

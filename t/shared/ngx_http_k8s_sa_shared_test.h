@@ -54,7 +54,7 @@ void ngx_http_k8s_sa_shared_test_fill(u_char *data, size_t len, uint32_t seed);
 ngx_int_t ngx_http_k8s_sa_shared_test_count(ngx_http_k8s_sa_shared_test_t *t);
 ngx_int_t ngx_http_k8s_sa_shared_test_caller(ngx_http_k8s_sa_shared_test_t *t);
 
-/* Who reviews the token "key". */
+/* Who reviews the token "token". */
 
 ngx_int_t ngx_http_k8s_sa_shared_test_review(ngx_http_k8s_sa_shared_test_t *t);
 ngx_int_t ngx_http_k8s_sa_shared_test_reviewed(

@@ -6,7 +6,7 @@
  *     shared_test_zone NAME:SIZE;
  *     shared_test_issuer NAME...;
  *
- *     location / { shared_test; }      GET /?op=insert&key=a&...
+ *     location / { shared_test; }      GET /?op=insert&token=a&...
  *
  * Not part of the module, never installed.
  */
@@ -18,6 +18,7 @@
 #include <openssl/sha.h>
 
 #include "shared/ngx_k8s_sa_sh.h"
+#include "shared/ngx_k8s_sa_zone.h"
 #include "ngx_http_k8s_sa_shared_test.h"
 
 
@@ -430,33 +431,33 @@ ngx_http_k8s_sa_shared_test_fill(u_char *data, size_t len, uint32_t seed)
 
 
 static void
-ngx_http_k8s_sa_shared_test_key(ngx_http_k8s_sa_shared_test_t *t,
-    ngx_str_t *name, u_char *key)
+ngx_http_k8s_sa_shared_test_fingerprint(ngx_http_k8s_sa_shared_test_t *t,
+    ngx_str_t *name, u_char *fingerprint)
 {
     u_char  digest[SHA256_DIGEST_LENGTH];
 
     SHA256(name->data ? name->data : (u_char *) "", name->len, digest);
-    ngx_memcpy(key, digest, NGX_K8S_SA_CACHE_KEY_LEN);
+    ngx_memcpy(fingerprint, digest, K8S_SA_FINGERPRINT_LEN);
 
-    /* keys that differ in their last byte only */
+    /* fingerprints that differ only in their last byte */
 
-    key[NGX_K8S_SA_CACHE_KEY_LEN - 1] ^=
+    fingerprint[K8S_SA_FINGERPRINT_LEN - 1] ^=
         (u_char) ngx_http_k8s_sa_shared_test_number(t, "tail", 0);
 }
 
 
-/* "key", or with "to" the keys with the numbers "from" to "to" behind it */
+/* inserts "token", or with "to" all from "token""from" to "token""to" */
 
 static ngx_int_t
 ngx_http_k8s_sa_shared_test_insert(ngx_http_k8s_sa_shared_test_t *t)
 {
     time_t                    now;
-    u_char                    key[NGX_K8S_SA_CACHE_KEY_LEN];
+    u_char                    fingerprint[K8S_SA_FINGERPRINT_LEN];
     ngx_int_t                 i, to, evictions, rc;
     ngx_str_t                 name, numbered;
     ngx_k8s_sa_cache_entry_t  e;
 
-    name = ngx_http_k8s_sa_shared_test_string(t, "key");
+    name = ngx_http_k8s_sa_shared_test_string(t, "token");
     to = ngx_http_k8s_sa_shared_test_number(t, "to", -1);
     evictions = ngx_http_k8s_sa_shared_test_number(t, "evictions",
                                                    NGX_MAX_INT_T_VALUE);
@@ -485,12 +486,12 @@ ngx_http_k8s_sa_shared_test_insert(ngx_http_k8s_sa_shared_test_t *t)
                                    &name, i)
                        - numbered.data;
 
-        ngx_http_k8s_sa_shared_test_key(t, &numbered, key);
+        ngx_http_k8s_sa_shared_test_fingerprint(t, &numbered, fingerprint);
 
-        ngx_memset(e.key_id, key[1], sizeof(e.key_id));
-        ngx_http_k8s_sa_shared_test_fill(e.data, e.len, key[0]);
+        ngx_memset(e.key_id, fingerprint[1], sizeof(e.key_id));
+        ngx_http_k8s_sa_shared_test_fill(e.data, e.len, fingerprint[0]);
 
-        if (ngx_k8s_sa_cache_insert(t->zone, key, now, &e) != NGX_OK) {
+        if (ngx_k8s_sa_cache_insert(t->zone, fingerprint, now, &e) != NGX_OK) {
             rc = NGX_DECLINED;
         }
 
@@ -508,15 +509,15 @@ ngx_http_k8s_sa_shared_test_lookup(ngx_http_k8s_sa_shared_test_t *t)
     size_t                    size;
     time_t                    now;
     u_char                   *buf, *want;
-    u_char                    key[NGX_K8S_SA_CACHE_KEY_LEN];
+    u_char                    fingerprint[K8S_SA_FINGERPRINT_LEN];
     u_char                    key_id[K8S_SA_KEY_ID_LEN];
     ngx_int_t                 rc;
     ngx_str_t                 name;
     ngx_k8s_sa_cache_entry_t  e;
 
-    name = ngx_http_k8s_sa_shared_test_string(t, "key");
+    name = ngx_http_k8s_sa_shared_test_string(t, "token");
 
-    ngx_http_k8s_sa_shared_test_key(t, &name, key);
+    ngx_http_k8s_sa_shared_test_fingerprint(t, &name, fingerprint);
 
     now = ngx_time() + ngx_http_k8s_sa_shared_test_number(t, "later", 0);
     size = ngx_http_k8s_sa_shared_test_number(t, "size",
@@ -528,13 +529,13 @@ ngx_http_k8s_sa_shared_test_lookup(ngx_http_k8s_sa_shared_test_t *t)
         return NGX_ERROR;
     }
 
-    rc = ngx_k8s_sa_cache_lookup(t->zone, key, now, &e, buf, size);
+    rc = ngx_k8s_sa_cache_lookup(t->zone, fingerprint, now, &e, buf, size);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    ngx_http_k8s_sa_shared_test_fill(want, e.len, key[0]);
-    ngx_memset(key_id, key[1], sizeof(key_id));
+    ngx_http_k8s_sa_shared_test_fill(want, e.len, fingerprint[0]);
+    ngx_memset(key_id, fingerprint[1], sizeof(key_id));
 
     ngx_http_k8s_sa_shared_test_print(t,
         " kind=%ui verdict=%ui fresh=%T ttl=%T len=%uz data=%s",
@@ -551,14 +552,14 @@ ngx_http_k8s_sa_shared_test_lookup(ngx_http_k8s_sa_shared_test_t *t)
 static ngx_int_t
 ngx_http_k8s_sa_shared_test_delete(ngx_http_k8s_sa_shared_test_t *t)
 {
-    u_char     key[NGX_K8S_SA_CACHE_KEY_LEN];
+    u_char     fingerprint[K8S_SA_FINGERPRINT_LEN];
     ngx_str_t  name;
 
-    name = ngx_http_k8s_sa_shared_test_string(t, "key");
+    name = ngx_http_k8s_sa_shared_test_string(t, "token");
 
-    ngx_http_k8s_sa_shared_test_key(t, &name, key);
+    ngx_http_k8s_sa_shared_test_fingerprint(t, &name, fingerprint);
 
-    ngx_k8s_sa_cache_delete(t->zone, key);
+    ngx_k8s_sa_cache_delete(t->zone, fingerprint);
 
     return NGX_OK;
 }

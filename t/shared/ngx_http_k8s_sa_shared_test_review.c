@@ -12,20 +12,20 @@
 #include "shared/ngx_k8s_sa_review_lease.h"
 
 
-static void ngx_http_k8s_sa_shared_test_review_key(
-    ngx_http_k8s_sa_shared_test_t *t, u_char *key);
+static void ngx_http_k8s_sa_shared_test_review_fingerprint(
+    ngx_http_k8s_sa_shared_test_t *t, u_char *fingerprint);
 
 
 ngx_int_t
 ngx_http_k8s_sa_shared_test_review(ngx_http_k8s_sa_shared_test_t *t)
 {
-    u_char  key[NGX_K8S_SA_CACHE_KEY_LEN];
+    u_char  fingerprint[K8S_SA_FINGERPRINT_LEN];
 
-    ngx_http_k8s_sa_shared_test_review_key(t, key);
+    ngx_http_k8s_sa_shared_test_review_fingerprint(t, fingerprint);
 
     ngx_http_k8s_sa_shared_test_print(t, " places=%ui", t->zone->sh->nleases);
 
-    return ngx_k8s_sa_review_lease(t->zone, key,
+    return ngx_k8s_sa_review_lease(t->zone, fingerprint,
                        ngx_http_k8s_sa_shared_test_number(t, "msec", 5000));
 }
 
@@ -33,11 +33,11 @@ ngx_http_k8s_sa_shared_test_review(ngx_http_k8s_sa_shared_test_t *t)
 ngx_int_t
 ngx_http_k8s_sa_shared_test_reviewed(ngx_http_k8s_sa_shared_test_t *t)
 {
-    u_char  key[NGX_K8S_SA_CACHE_KEY_LEN];
+    u_char  fingerprint[K8S_SA_FINGERPRINT_LEN];
 
-    ngx_http_k8s_sa_shared_test_review_key(t, key);
+    ngx_http_k8s_sa_shared_test_review_fingerprint(t, fingerprint);
 
-    ngx_k8s_sa_review_release(t->zone, key);
+    ngx_k8s_sa_review_release(t->zone, fingerprint);
 
     return NGX_OK;
 }
@@ -46,13 +46,13 @@ ngx_http_k8s_sa_shared_test_reviewed(ngx_http_k8s_sa_shared_test_t *t)
 /* a number, so that tests choose the place */
 
 static void
-ngx_http_k8s_sa_shared_test_review_key(ngx_http_k8s_sa_shared_test_t *t,
-    u_char *key)
+ngx_http_k8s_sa_shared_test_review_fingerprint(
+    ngx_http_k8s_sa_shared_test_t *t, u_char *fingerprint)
 {
     uint64_t  n;
 
-    n = ngx_http_k8s_sa_shared_test_number(t, "key", 0);
+    n = ngx_http_k8s_sa_shared_test_number(t, "token", 0);
 
-    ngx_memzero(key, NGX_K8S_SA_CACHE_KEY_LEN);
-    ngx_memcpy(key, &n, sizeof(n));
+    ngx_memzero(fingerprint, K8S_SA_FINGERPRINT_LEN);
+    ngx_memcpy(fingerprint, &n, sizeof(n));
 }

@@ -18,7 +18,8 @@ static const char *ngx_http_k8s_sa_shared_test_check_buckets(
     ngx_k8s_sa_zone_t *zone);
 static const char *ngx_http_k8s_sa_shared_test_check_chain(
     ngx_k8s_sa_zone_t *zone, u_char *seen, uint32_t first, ngx_uint_t *n);
-static void ngx_http_k8s_sa_shared_test_key_of(uint32_t n, u_char *key);
+static void ngx_http_k8s_sa_shared_test_fingerprint_of(uint32_t n,
+    u_char *fingerprint);
 
 
 ngx_int_t
@@ -113,7 +114,7 @@ ngx_http_k8s_sa_shared_test_check_lists(ngx_k8s_sa_zone_t *zone, u_char *seen)
     ngx_uint_t           i, n, entries, blocks;
     const char          *problem;
     ngx_k8s_sa_list_t   *list;
-    ngx_k8s_sa_cache_node_t  *entry;
+    ngx_k8s_sa_cache_node_t  *node;
 
     for (i = 0; i < NGX_K8S_SA_LISTS; i++) {
         list = &zone->sh->lists[i];
@@ -122,14 +123,14 @@ ngx_http_k8s_sa_shared_test_check_lists(ngx_k8s_sa_zone_t *zone, u_char *seen)
         blocks = 0;
         newer = 0;
 
-        for (block = list->newest; block; block = entry->older) {
-            entry = &zone->blocks[block].entry;
+        for (block = list->newest; block; block = node->older) {
+            node = &zone->blocks[block].node;
 
-            if (entry->newer != newer) {
+            if (node->newer != newer) {
                 return "backward link";
             }
 
-            if ((entry->kind == NGX_K8S_SA_CACHE_REFUSED)
+            if ((node->kind == NGX_K8S_SA_CACHE_REFUSED)
                 != (i == NGX_K8S_SA_REFUSALS))
             {
                 return "entry in the other list";
@@ -141,7 +142,8 @@ ngx_http_k8s_sa_shared_test_check_lists(ngx_k8s_sa_zone_t *zone, u_char *seen)
                 return problem;
             }
 
-            if (n != ngx_k8s_sa_blocks_for(NGX_K8S_SA_CACHE_NODE_DATA, entry->len))
+            if (n != ngx_k8s_sa_blocks_for(NGX_K8S_SA_CACHE_NODE_DATA,
+                                           node->len))
             {
                 return "length of an entry";
             }
@@ -155,7 +157,7 @@ ngx_http_k8s_sa_shared_test_check_lists(ngx_k8s_sa_zone_t *zone, u_char *seen)
             return "end of a list";
         }
 
-        if (list->entries != entries || list->blocks != blocks) {
+        if (list->nodes != entries || list->blocks != blocks) {
             return "totals of a list";
         }
     }
@@ -171,23 +173,23 @@ ngx_http_k8s_sa_shared_test_check_lists(ngx_k8s_sa_zone_t *zone, u_char *seen)
 static const char *
 ngx_http_k8s_sa_shared_test_check_buckets(ngx_k8s_sa_zone_t *zone)
 {
-    uint64_t          key;
-    uint32_t          block;
-    ngx_uint_t        i, n;
-    ngx_k8s_sa_sh_t  *sh;
+    uint64_t                  part;
+    uint32_t                  block;
+    ngx_uint_t                i, n;
+    ngx_k8s_sa_sh_t          *sh;
+    ngx_k8s_sa_cache_node_t  *node;
 
     sh = zone->sh;
     n = 0;
 
     for (i = 0; i < (ngx_uint_t) 1 << (64 - sh->shift); i++) {
 
-        for (block = zone->buckets[i];
-             block;
-             block = zone->blocks[block].entry.hash_next)
-        {
-            ngx_memcpy(&key, zone->blocks[block].entry.key, sizeof(uint64_t));
+        for (block = zone->buckets[i]; block; block = node->hash_next) {
+            node = &zone->blocks[block].node;
 
-            if (key >> sh->shift != i) {
+            ngx_memcpy(&part, node->fingerprint, sizeof(uint64_t));
+
+            if (part >> sh->shift != i) {
                 return "entry in a wrong bucket";
             }
 
@@ -197,7 +199,7 @@ ngx_http_k8s_sa_shared_test_check_buckets(ngx_k8s_sa_zone_t *zone)
         }
     }
 
-    if (n != sh->lists[0].entries + sh->lists[1].entries) {
+    if (n != sh->lists[0].nodes + sh->lists[1].nodes) {
         return "entries in buckets";
     }
 
@@ -281,7 +283,7 @@ ngx_http_k8s_sa_shared_test_die(ngx_http_k8s_sa_shared_test_t *t)
         ngx_k8s_sa_blocks_write(t->zone, &place, data, sizeof(data));
 
         if (in.data[0] == 'p') {
-            t->ref->record->generation = ++sh->sequence;
+            t->ref->record->public.generation = ++sh->sequence;
             t->ref->record->keys = first;
         }
     }
@@ -293,11 +295,11 @@ ngx_http_k8s_sa_shared_test_die(ngx_http_k8s_sa_shared_test_t *t)
 
 
 static void
-ngx_http_k8s_sa_shared_test_key_of(uint32_t n, u_char *key)
+ngx_http_k8s_sa_shared_test_fingerprint_of(uint32_t n, u_char *fingerprint)
 {
-    ngx_http_k8s_sa_shared_test_fill(key, NGX_K8S_SA_CACHE_KEY_LEN,
+    ngx_http_k8s_sa_shared_test_fill(fingerprint, K8S_SA_FINGERPRINT_LEN,
                                      n * 2654435761u);
-    ngx_memcpy(key + NGX_K8S_SA_CACHE_KEY_LEN - sizeof(uint32_t), &n,
+    ngx_memcpy(fingerprint + K8S_SA_FINGERPRINT_LEN - sizeof(uint32_t), &n,
                sizeof(uint32_t));
 }
 
@@ -307,29 +309,29 @@ ngx_http_k8s_sa_shared_test_storm(ngx_http_k8s_sa_shared_test_t *t)
 {
     size_t                     len;
     u_char                     buf[2048], want[2048];
-    u_char                     key[NGX_K8S_SA_CACHE_KEY_LEN];
+    u_char                     fingerprint[K8S_SA_FINGERPRINT_LEN];
     uint32_t                   k;
-    ngx_int_t                  n, keys;
+    ngx_int_t                  n, tokens;
     ngx_uint_t                 wrong, hits, what;
     ngx_k8s_sa_keys_t          set;
     ngx_k8s_sa_cache_entry_t   e;
 
     wrong = 0;
     hits = 0;
-    keys = ngx_http_k8s_sa_shared_test_number(t, "keys", 1000);
+    tokens = ngx_http_k8s_sa_shared_test_number(t, "tokens", 1000);
 
     srandom((ngx_pid << 16) ^ (ngx_uint_t) ngx_http_k8s_sa_shared_test_number(
                                                t, "seed", 0));
 
     for (n = ngx_http_k8s_sa_shared_test_number(t, "n", 10000); n > 0; n--) {
-        k = random() % keys;
+        k = random() % tokens;
         what = random() % 16;
 
-        ngx_http_k8s_sa_shared_test_key_of(k, key);
+        ngx_http_k8s_sa_shared_test_fingerprint_of(k, fingerprint);
 
         if (what < 8) {
-            if (ngx_k8s_sa_cache_lookup(t->zone, key, ngx_time(), &e, buf,
-                                        sizeof(buf))
+            if (ngx_k8s_sa_cache_lookup(t->zone, fingerprint, ngx_time(), &e,
+                                        buf, sizeof(buf))
                 == NGX_OK)
             {
                 ngx_http_k8s_sa_shared_test_fill(want, e.len, k);
@@ -354,10 +356,11 @@ ngx_http_k8s_sa_shared_test_storm(ngx_http_k8s_sa_shared_test_t *t)
             e.len = len;
             e.data = buf;
 
-            (void) ngx_k8s_sa_cache_insert(t->zone, key, ngx_time(), &e);
+            (void) ngx_k8s_sa_cache_insert(t->zone, fingerprint, ngx_time(),
+                                           &e);
 
         } else if (what == 14) {
-            ngx_k8s_sa_cache_delete(t->zone, key);
+            ngx_k8s_sa_cache_delete(t->zone, fingerprint);
 
         } else if (random() % 8 == 0
                    && ngx_k8s_sa_keystore_lease(t->zone, t->ref, 1000, NULL)
@@ -403,7 +406,7 @@ ngx_http_k8s_sa_shared_test_bench(ngx_http_k8s_sa_shared_test_t *t)
 {
     size_t                     len;
     u_char                     buf[2048];
-    u_char                     key[NGX_K8S_SA_CACHE_KEY_LEN];
+    u_char                     fingerprint[K8S_SA_FINGERPRINT_LEN];
     uint64_t                   ns;
     ngx_int_t                  i, n, tokens, found, stored, later;
     struct timespec            from, to;
@@ -422,13 +425,15 @@ ngx_http_k8s_sa_shared_test_bench(ngx_http_k8s_sa_shared_test_t *t)
     clock_gettime(CLOCK_MONOTONIC, &from);
 
     for (i = 0; i < tokens; i++) {
-        ngx_http_k8s_sa_shared_test_key_of((uint32_t) i, key);
+        ngx_http_k8s_sa_shared_test_fingerprint_of((uint32_t) i, fingerprint);
 
         e.expires = ngx_time() + 3600;
         e.len = len;
         e.data = buf;
 
-        if (ngx_k8s_sa_cache_insert(t->zone, key, ngx_time(), &e) == NGX_OK) {
+        if (ngx_k8s_sa_cache_insert(t->zone, fingerprint, ngx_time(), &e)
+            == NGX_OK)
+        {
             stored++;
         }
     }
@@ -446,10 +451,10 @@ ngx_http_k8s_sa_shared_test_bench(ngx_http_k8s_sa_shared_test_t *t)
     clock_gettime(CLOCK_MONOTONIC, &from);
 
     for (i = 0; i < n; i++) {
-        ngx_http_k8s_sa_shared_test_key_of(
-            (uint32_t) (i * 7919 % ngx_max(tokens, 1)), key);
+        ngx_http_k8s_sa_shared_test_fingerprint_of(
+            (uint32_t) (i * 7919 % ngx_max(tokens, 1)), fingerprint);
 
-        if (ngx_k8s_sa_cache_lookup(t->zone, key,
+        if (ngx_k8s_sa_cache_lookup(t->zone, fingerprint,
                                     ngx_time() + (later ? i / tokens : 0), &e,
                                     buf, sizeof(buf))
             == NGX_OK)
@@ -466,13 +471,13 @@ ngx_http_k8s_sa_shared_test_bench(ngx_http_k8s_sa_shared_test_t *t)
     ngx_http_k8s_sa_shared_test_print(t, " found=%i lookup_ns=%uL", found,
                                       ns / ngx_max(n, 1));
 
-    /* what the keys alone cost */
+    /* what the fingerprints alone cost */
 
     clock_gettime(CLOCK_MONOTONIC, &from);
 
     for (i = 0; i < n; i++) {
-        ngx_http_k8s_sa_shared_test_key_of((uint32_t) i, key);
-        buf[0] ^= key[3];
+        ngx_http_k8s_sa_shared_test_fingerprint_of((uint32_t) i, fingerprint);
+        buf[0] ^= fingerprint[3];
     }
 
     clock_gettime(CLOCK_MONOTONIC, &to);
@@ -480,7 +485,8 @@ ngx_http_k8s_sa_shared_test_bench(ngx_http_k8s_sa_shared_test_t *t)
     ns = (to.tv_sec - from.tv_sec) * 1000000000ULL + to.tv_nsec
          - from.tv_nsec;
 
-    ngx_http_k8s_sa_shared_test_print(t, " key_ns=%uL", ns / ngx_max(n, 1));
+    ngx_http_k8s_sa_shared_test_print(t, " fingerprint_ns=%uL",
+                                      ns / ngx_max(n, 1));
 
     return NGX_OK;
 }

@@ -2,8 +2,8 @@
 
 package ClientTest;
 
-# Runs k8s-sa-client against servers on the loopback address.  Everything is
-# bounded: a server or client that hangs is killed.
+# Runs k8s-sa-client against servers on the loopback address.  A server or
+# client that hangs is killed.
 
 use strict;
 use warnings;
@@ -23,7 +23,7 @@ my $root = abs_path(dirname(__FILE__) . '/../../..');
 my $binary = abs_path($ENV{K8S_SA_CLIENT} || "$root/build/k8s-sa-client");
 my $dir = tempdir(CLEANUP => 1);
 
-# proxies of the machine must not come between
+# this machine's proxy settings must not interfere
 delete @ENV{grep { /_proxy$/i } keys %ENV};
 
 die "no k8s-sa-client: run make client, or set K8S_SA_CLIENT\n"
@@ -42,8 +42,8 @@ sub slurp {
 }
 
 
-# Writes a file in the test's directory and gives its full name; by rename(),
-# as the kubelet replaces a projected token.
+# Writes a file in the test's directory, through rename(), as the kubelet
+# replaces a projected token.  Returns its full name.
 sub spew {
     my ($name, $content) = @_;
     $name = "$dir/$name" unless $name =~ m{^/};
@@ -55,9 +55,10 @@ sub spew {
 }
 
 
-# client(@arguments) waits for the end.  Hash of exit status ("signal N" if one
-# ended it), out, err and the seconds it took.  A first argument that is a hash
-# may have stdin (content), env (hash) and limit (seconds).
+# client(@arguments) runs the client to its end.  Returns a hash with its exit
+# status ("signal N" if it was killed), out, err and the seconds that it took.
+# The first argument may be a hash with stdin (contents), env (hash), out (file),
+# wrapper (command) and limit (seconds).
 sub client {
     my $opt = ref $_[0] ? shift : {};
     my $c = client_start($opt, @_);
@@ -89,10 +90,10 @@ sub client_start {
 }
 
 
-# A server that answers each connection's one request with what
-# handler->($number, $request, $socket) returns, numbered from 1; undef leaves
-# the connection open until the client goes.  tls => { IO::Socket::SSL options }
-# makes it https.
+# Starts a server that answers the one request of each connection with the
+# result of handler->($number, $request, $socket), numbered from 1; after undef
+# the connection stays open until the client closes it.  tls =>
+# { IO::Socket::SSL options } makes it https.
 sub server {
     my ($handler, %opt) = @_;
 
@@ -126,7 +127,7 @@ sub serve {
         my $s = $listen->accept or last;
 
         if ($tls) {
-            # a handshake that the client ends is no request
+            # a handshake aborted by the client is not a request
             $s = IO::Socket::SSL->start_SSL($s, SSL_server => 1, %$tls)
                 or redo;
         }
@@ -154,7 +155,7 @@ sub serve {
 }
 
 
-# An answer with status, body and further header lines.
+# Returns an answer with this status, body and additional header lines.
 sub response {
     my ($status, $body, @headers) = @_;
     return join "\r\n", "HTTP/1.1 $status Whatever", @headers,
@@ -162,7 +163,8 @@ sub response {
 }
 
 
-# The output's lines without their time stamps, which are checked.
+# Checks the time stamps of the output's lines, and returns the lines without
+# them.
 sub lines {
     my ($out) = @_;
     my @lines = split /\n/, $out;
@@ -174,14 +176,14 @@ sub lines {
 
 package ClientTest::Server;
 
-# what was received, oldest first
+# the requests received, oldest first
 sub requests {
     my ($self) = @_;
     return () unless -e $self->{log};
     return split /\0/, ClientTest::slurp($self->{log});
 }
 
-# the Authorization headers of them
+# their Authorization headers
 sub tokens {
     my ($self) = @_;
     return map { /^Authorization: (.*)\r$/m ? $1 : 'none' } $self->requests;

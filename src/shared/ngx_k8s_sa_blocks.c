@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "shared/ngx_k8s_sa_sh.h"
+
+
+static void ngx_k8s_sa_zone_recover(ngx_k8s_sa_zone_t *zone);
+static ngx_int_t ngx_k8s_sa_zone_mark(ngx_k8s_sa_zone_t *zone,
+    uint32_t first);
+
+
+void
+ngx_k8s_sa_zone_lock(ngx_k8s_sa_zone_t *zone)
+{
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    if (zone->sh->dirty) {
+        ngx_k8s_sa_zone_recover(zone);
+    }
+}
+
+
+void
+ngx_k8s_sa_zone_unlock(ngx_k8s_sa_zone_t *zone)
+{
+    ngx_memory_barrier();
+
+    zone->sh->dirty = 0;
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+}
+
+
+ngx_uint_t
+ngx_k8s_sa_lease_held(ngx_pid_t owner, ngx_msec_t msec)
+{
+    if (owner == 0 || (ngx_msec_int_t) (msec - ngx_current_msec) <= 0) {
+        return 0;
+    }
+
+    return kill(owner, 0) == 0 || ngx_errno != NGX_ESRCH;
+}
+
+
+/*
+ * The last one to hold the lock died while it changed chains or lists.  What
+ * can be trusted are the records' key sets; all other blocks become free.
+ */
+
+static void
+ngx_k8s_sa_zone_recover(ngx_k8s_sa_zone_t *zone)
+{
+    uint32_t              i;
+    ngx_k8s_sa_sh_t      *sh;
+    ngx_k8s_sa_record_t  *rec;
+
+    sh = zone->sh;
+
+    ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
+                  "a process died while it changed k8s_sa_zone \"%V\", "
+                  "cached tokens are dropped", &zone->shm_zone->shm.name);
+
+    ngx_memzero(sh->bitmap, sh->nblocks / 8 + 1);
+
+    for (rec = sh->records; rec; rec = rec->next) {
+        if (ngx_k8s_sa_zone_mark(zone, rec->keys) != NGX_OK) {
+            rec->keys = 0;
+        }
+    }
+
+    ngx_memzero(sh->buckets,
+                ((size_t) 1 << (64 - sh->shift)) * sizeof(uint32_t));
+    ngx_memzero(sh->lists, sizeof(sh->lists));
+
+    sh->free = 0;
+    sh->nfree = sh->nblocks - sh->untouched;
+
+    for (i = 1; i < sh->untouched; i++) {
+
+        if (sh->bitmap[i / 8] & (1 << (i % 8))) {
+            continue;
+        }
+
+        zone->blocks[i].chain = sh->free;
+        sh->free = i;
+        sh->nfree++;
+    }
+
+    sh->recoveries++;
+
+    ngx_memory_barrier();
+
+    sh->dirty = 0;
+}
+
+
+static ngx_int_t
+ngx_k8s_sa_zone_mark(ngx_k8s_sa_zone_t *zone, uint32_t first)
+{
+    uint32_t          i;
+    ngx_k8s_sa_sh_t  *sh;
+
+    sh = zone->sh;
+
+    for (i = first; i; i = zone->blocks[i].chain) {
+
+        if (i >= sh->untouched || sh->bitmap[i / 8] & (1 << (i % 8))) {
+            return NGX_ERROR;
+        }
+
+        sh->bitmap[i / 8] |= (u_char) (1 << (i % 8));
+    }
+
+    return NGX_OK;
+}
+
+
+uint32_t
+ngx_k8s_sa_blocks_alloc(ngx_k8s_sa_zone_t *zone, ngx_uint_t n)
+{
+    uint32_t          first, block, *link;
+    ngx_k8s_sa_sh_t  *sh;
+
+    sh = zone->sh;
+
+    if (n > sh->nfree) {
+        return 0;
+    }
+
+    sh->nfree -= n;
+    link = &first;
+
+    while (n--) {
+
+        if (sh->free) {
+            block = sh->free;
+            sh->free = zone->blocks[block].chain;
+
+        } else {
+            block = sh->untouched++;
+        }
+
+        *link = block;
+        link = &zone->blocks[block].chain;
+    }
+
+    *link = 0;
+
+    return first;
+}
+
+
+void
+ngx_k8s_sa_blocks_free(ngx_k8s_sa_zone_t *zone, uint32_t first)
+{
+    uint32_t          block;
+    ngx_uint_t        n;
+    ngx_k8s_sa_sh_t  *sh;
+
+    sh = zone->sh;
+    block = first;
+
+    for (n = 1; zone->blocks[block].chain; n++) {
+        block = zone->blocks[block].chain;
+    }
+
+    zone->blocks[block].chain = sh->free;
+    sh->free = first;
+    sh->nfree += n;
+}
+
+
+ngx_uint_t
+ngx_k8s_sa_blocks_for(size_t offset, size_t len)
+{
+    size_t  part;
+
+    if (len <= NGX_K8S_SA_BLOCK_SIZE - offset) {
+        return 1;
+    }
+
+    len -= NGX_K8S_SA_BLOCK_SIZE - offset;
+    part = NGX_K8S_SA_BLOCK_SIZE - NGX_K8S_SA_PART_DATA;
+
+    return 1 + (len + part - 1) / part;
+}
+
+
+void
+ngx_k8s_sa_blocks_write(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_place_t *place,
+    const u_char *data, size_t len)
+{
+    size_t  n;
+
+    while (len) {
+
+        if (place->offset == NGX_K8S_SA_BLOCK_SIZE) {
+            place->block = zone->blocks[place->block].chain;
+            place->offset = NGX_K8S_SA_PART_DATA;
+        }
+
+        n = ngx_min(len, NGX_K8S_SA_BLOCK_SIZE - place->offset);
+
+        ngx_memcpy(zone->blocks[place->block].bytes + place->offset, data, n);
+
+        place->offset += n;
+        data += n;
+        len -= n;
+    }
+}
+
+
+void
+ngx_k8s_sa_blocks_read(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_place_t *place,
+    u_char *data, size_t len)
+{
+    size_t  n;
+
+    while (len) {
+
+        if (place->offset == NGX_K8S_SA_BLOCK_SIZE) {
+            place->block = zone->blocks[place->block].chain;
+            place->offset = NGX_K8S_SA_PART_DATA;
+        }
+
+        n = ngx_min(len, NGX_K8S_SA_BLOCK_SIZE - place->offset);
+
+        ngx_memcpy(data, zone->blocks[place->block].bytes + place->offset, n);
+
+        place->offset += n;
+        data += n;
+        len -= n;
+    }
+}
+
+
+ngx_uint_t
+ngx_k8s_sa_blocks_equal(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_place_t *place,
+    const u_char *data, size_t len)
+{
+    size_t  n;
+
+    while (len) {
+
+        if (place->offset == NGX_K8S_SA_BLOCK_SIZE) {
+            place->block = zone->blocks[place->block].chain;
+            place->offset = NGX_K8S_SA_PART_DATA;
+        }
+
+        n = ngx_min(len, NGX_K8S_SA_BLOCK_SIZE - place->offset);
+
+        if (ngx_memcmp(zone->blocks[place->block].bytes + place->offset, data,
+                       n)
+            != 0)
+        {
+            return 0;
+        }
+
+        place->offset += n;
+        data += n;
+        len -= n;
+    }
+
+    return 1;
+}
