@@ -90,7 +90,7 @@ mutate base64url "unused bits" token/k8s_sa_base64url.c \
 mutate bearer "one space only" token/k8s_sa_bearer.c \
     's/while (\(i < value->len && )/if $1/'
 mutate bearer "length" token/k8s_sa_bearer.c \
-    's/value->len < i\n\s+\|\| //'
+    's/value->len < sizeof\(scheme\)/0/'
 
 mutate allow "kind of a pattern" token/k8s_sa_allow.c \
     's/ && slot->data\[0\] == kind\n/\n/; s/\^ kind\)/^ 0)/'
@@ -110,7 +110,7 @@ mutate json "end inside UTF-8" token/k8s_sa_json.c \
 mutate json "duplicate names" token/k8s_sa_json.c \
     's/return level->suspect \? [^;]*;/return K8S_SA_OK;/'
 
-mutate claims "control characters" token/k8s_sa_claims.c \
+mutate claims "control characters" token/k8s_sa_claim.c \
     's/!k8s_sa_str_is_clean\(&node->value\)/0/'
 mutate claims "exp" token/k8s_sa_claims.c \
     's/now > c->exp\n/now < c->exp\n/'
