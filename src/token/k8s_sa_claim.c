@@ -3,8 +3,12 @@
 #include "token/k8s_sa_claim.h"
 
 
+static const k8s_sa_json_node_t *k8s_sa_claim_member(k8s_sa_claims_t *c,
+    const k8s_sa_json_node_t *object, const char *name, unsigned required);
+
+
 int
-k8s_sa_claims_string(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object,
+k8s_sa_claim_string(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object,
     const char *name, unsigned required, k8s_sa_str_t *value)
 {
     const k8s_sa_json_node_t  *node;
@@ -12,16 +16,10 @@ k8s_sa_claims_string(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object,
     value->len = 0;
     value->data = NULL;
 
-    node = k8s_sa_json_member(&c->t->claims, object, name);
+    node = k8s_sa_claim_member(c, object, name, required);
 
     if (node == NULL) {
-
-        if (!required) {
-            return K8S_SA_OK;
-        }
-
-        k8s_sa_error_set(c->err, "\"%s\" is missing", name);
-        return K8S_SA_ERROR;
+        return required ? K8S_SA_ERROR : K8S_SA_OK;
     }
 
     if (node->type != K8S_SA_JSON_STRING) {
@@ -46,23 +44,17 @@ k8s_sa_claims_string(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object,
 
 
 int
-k8s_sa_claims_time(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object,
+k8s_sa_claim_time(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object,
     const char *name, unsigned required, int64_t *value)
 {
     const k8s_sa_json_node_t  *node;
 
     *value = -1;
 
-    node = k8s_sa_json_member(&c->t->claims, object, name);
+    node = k8s_sa_claim_member(c, object, name, required);
 
     if (node == NULL) {
-
-        if (!required) {
-            return K8S_SA_OK;
-        }
-
-        k8s_sa_error_set(c->err, "\"%s\" is missing", name);
-        return K8S_SA_ERROR;
+        return required ? K8S_SA_ERROR : K8S_SA_OK;
     }
 
     if (k8s_sa_json_integer(node, value) != K8S_SA_OK || *value < 0) {
@@ -74,8 +66,26 @@ k8s_sa_claims_time(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object,
 }
 
 
+/* NULL if it is missing, with c->err if it is required. */
+
+static const k8s_sa_json_node_t *
+k8s_sa_claim_member(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object,
+    const char *name, unsigned required)
+{
+    const k8s_sa_json_node_t  *node;
+
+    node = k8s_sa_json_member(&c->t->claims, object, name);
+
+    if (node == NULL && required) {
+        k8s_sa_error_set(c->err, "\"%s\" is missing", name);
+    }
+
+    return node;
+}
+
+
 const char *
-k8s_sa_claims_show(char dst[K8S_SA_SHOWN_SIZE], const k8s_sa_str_t *s)
+k8s_sa_claim_show(char dst[K8S_SA_SHOWN_SIZE], const k8s_sa_str_t *s)
 {
     size_t  i;
 

@@ -15,7 +15,7 @@
 #define K8S_SA_OPTIONAL    0
 #define K8S_SA_REQUIRED    1
 
-#define K8S_SA_SHOWN_SIZE  65    /* for k8s_sa_claims_show() */
+#define K8S_SA_SHOWN_SIZE  65    /* for k8s_sa_claim_show() */
 
 
 /* One call of k8s_sa_token_claims(). */
@@ -42,9 +42,9 @@ typedef struct {
  * required.  K8S_SA_OK, or K8S_SA_ERROR with c->err.
  */
 
-int k8s_sa_claims_string(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object,
+int k8s_sa_claim_string(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object,
     const char *name, unsigned required, k8s_sa_str_t *value);
-int k8s_sa_claims_time(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object,
+int k8s_sa_claim_time(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object,
     const char *name, unsigned required, int64_t *value);
 
 /*
@@ -52,7 +52,7 @@ int k8s_sa_claims_time(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object,
  * character that is not harmless.  Returns dst, NUL-terminated.
  */
 
-const char *k8s_sa_claims_show(char dst[K8S_SA_SHOWN_SIZE],
+const char *k8s_sa_claim_show(char dst[K8S_SA_SHOWN_SIZE],
     const k8s_sa_str_t *s);
 
 

@@ -98,7 +98,7 @@ k8s_sa_claims_read(k8s_sa_claims_t *c)
     if ((c->policy->kubernetes ? k8s_sa_claims_kubernetes(c)
                                : k8s_sa_claims_foreign(c))
         != K8S_SA_OK
-        || k8s_sa_claims_string(c, c->root, "jti", K8S_SA_OPTIONAL, &id->jti)
+        || k8s_sa_claim_string(c, c->root, "jti", K8S_SA_OPTIONAL, &id->jti)
            != K8S_SA_OK)
     {
         return K8S_SA_ERROR;
@@ -108,13 +108,13 @@ k8s_sa_claims_read(k8s_sa_claims_t *c)
         return K8S_SA_ERROR;
     }
 
-    if (k8s_sa_claims_string(c, c->root, "iss", K8S_SA_REQUIRED, &id->issuer)
+    if (k8s_sa_claim_string(c, c->root, "iss", K8S_SA_REQUIRED, &id->issuer)
         != K8S_SA_OK
-        || k8s_sa_claims_time(c, c->root, "exp", !c->flat, &c->exp)
+        || k8s_sa_claim_time(c, c->root, "exp", !c->flat, &c->exp)
            != K8S_SA_OK
-        || k8s_sa_claims_time(c, c->root, "nbf", K8S_SA_OPTIONAL, &c->nbf)
+        || k8s_sa_claim_time(c, c->root, "nbf", K8S_SA_OPTIONAL, &c->nbf)
            != K8S_SA_OK
-        || k8s_sa_claims_time(c, c->root, "iat", K8S_SA_OPTIONAL, &c->iat)
+        || k8s_sa_claim_time(c, c->root, "iat", K8S_SA_OPTIONAL, &c->iat)
            != K8S_SA_OK
         || k8s_sa_claims_audience(c) != K8S_SA_OK)
     {
@@ -158,7 +158,7 @@ k8s_sa_claims_judge(k8s_sa_claims_t *c, int64_t now)
         && !k8s_sa_policy_lists(c->policy, iss))
     {
         k8s_sa_error_set(c->err, "\"iss\" is \"%s\", which is none of the "
-                         "accepted issuers", k8s_sa_claims_show(shown, iss));
+                         "accepted issuers", k8s_sa_claim_show(shown, iss));
         return K8S_SA_WRONG_ISSUER;
     }
 
@@ -209,7 +209,7 @@ k8s_sa_claims_judge(k8s_sa_claims_t *c, int64_t now)
 
         k8s_sa_error_set(c->err, "\"aud\" has none of the configured "
                          "audiences, it is \"%s\"%s",
-                         k8s_sa_claims_show(shown, &first),
+                         k8s_sa_claim_show(shown, &first),
                          aud->count > 1 ? " and others" : "");
         return K8S_SA_WRONG_AUDIENCE;
     }
@@ -223,7 +223,7 @@ k8s_sa_claims_foreign(k8s_sa_claims_t *c)
 {
     k8s_sa_str_t  sub;
 
-    if (k8s_sa_claims_string(c, c->root, "sub", K8S_SA_REQUIRED, &sub)
+    if (k8s_sa_claim_string(c, c->root, "sub", K8S_SA_REQUIRED, &sub)
         != K8S_SA_OK)
     {
         return K8S_SA_ERROR;

@@ -83,20 +83,20 @@ k8s_sa_claims_flat(k8s_sa_claims_t *c)
 
     id = c->id;
 
-    if (k8s_sa_claims_string(c, c->root, K8S_SA_FLAT_PREFIX "namespace",
-                             K8S_SA_REQUIRED, &namespace)
+    if (k8s_sa_claim_string(c, c->root, K8S_SA_FLAT_PREFIX "namespace",
+                            K8S_SA_REQUIRED, &namespace)
         != K8S_SA_OK
-        || k8s_sa_claims_string(c, c->root,
-                                K8S_SA_FLAT_PREFIX "service-account.name",
-                                K8S_SA_REQUIRED, &name)
+        || k8s_sa_claim_string(c, c->root,
+                               K8S_SA_FLAT_PREFIX "service-account.name",
+                               K8S_SA_REQUIRED, &name)
            != K8S_SA_OK
         || k8s_sa_claims_user(c, &namespace, &name) != K8S_SA_OK
-        || k8s_sa_claims_string(c, c->root,
-                                K8S_SA_FLAT_PREFIX "service-account.uid",
-                                K8S_SA_REQUIRED, &id->uid)
+        || k8s_sa_claim_string(c, c->root,
+                               K8S_SA_FLAT_PREFIX "service-account.uid",
+                               K8S_SA_REQUIRED, &id->uid)
            != K8S_SA_OK
-        || k8s_sa_claims_string(c, c->root, K8S_SA_FLAT_PREFIX "secret.name",
-                                K8S_SA_REQUIRED, &id->secret)
+        || k8s_sa_claim_string(c, c->root, K8S_SA_FLAT_PREFIX "secret.name",
+                               K8S_SA_REQUIRED, &id->secret)
            != K8S_SA_OK)
     {
         return K8S_SA_ERROR;
@@ -133,13 +133,13 @@ k8s_sa_claims_nested(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object)
         return K8S_SA_ERROR;
     }
 
-    if (k8s_sa_claims_string(c, object, "namespace", K8S_SA_REQUIRED,
-                             &namespace)
+    if (k8s_sa_claim_string(c, object, "namespace", K8S_SA_REQUIRED,
+                            &namespace)
         != K8S_SA_OK
-        || k8s_sa_claims_string(c, account, "name", K8S_SA_REQUIRED, &name)
+        || k8s_sa_claim_string(c, account, "name", K8S_SA_REQUIRED, &name)
            != K8S_SA_OK
         || k8s_sa_claims_user(c, &namespace, &name) != K8S_SA_OK
-        || k8s_sa_claims_string(c, account, "uid", K8S_SA_REQUIRED, &id->uid)
+        || k8s_sa_claim_string(c, account, "uid", K8S_SA_REQUIRED, &id->uid)
            != K8S_SA_OK)
     {
         return K8S_SA_ERROR;
@@ -160,8 +160,8 @@ k8s_sa_claims_nested(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object)
         return K8S_SA_ERROR;
     }
 
-    if (k8s_sa_claims_time(c, object, "warnafter", K8S_SA_OPTIONAL,
-                           &id->warnafter)
+    if (k8s_sa_claim_time(c, object, "warnafter", K8S_SA_OPTIONAL,
+                          &id->warnafter)
         != K8S_SA_OK)
     {
         return K8S_SA_ERROR;
@@ -195,7 +195,7 @@ k8s_sa_claims_bound(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object,
         return K8S_SA_ERROR;
     }
 
-    if (k8s_sa_claims_string(c, bound, "name", K8S_SA_REQUIRED, name)
+    if (k8s_sa_claim_string(c, bound, "name", K8S_SA_REQUIRED, name)
         != K8S_SA_OK)
     {
         return K8S_SA_ERROR;
@@ -205,7 +205,7 @@ k8s_sa_claims_bound(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object,
         return k8s_sa_claims_bad_name(c, kind, name);
     }
 
-    return k8s_sa_claims_string(c, bound, "uid", uid_required, uid);
+    return k8s_sa_claim_string(c, bound, "uid", uid_required, uid);
 }
 
 
@@ -228,7 +228,7 @@ k8s_sa_claims_user(k8s_sa_claims_t *c, const k8s_sa_str_t *namespace,
         return k8s_sa_claims_bad_name(c, "serviceaccount", name);
     }
 
-    if (k8s_sa_claims_string(c, c->root, "sub", K8S_SA_REQUIRED, &sub)
+    if (k8s_sa_claim_string(c, c->root, "sub", K8S_SA_REQUIRED, &sub)
         != K8S_SA_OK)
     {
         return K8S_SA_ERROR;
@@ -246,7 +246,7 @@ k8s_sa_claims_user(k8s_sa_claims_t *c, const k8s_sa_str_t *namespace,
     {
         k8s_sa_error_set(c->err, "\"sub\" is \"%s\", but the service account "
                          "is %.*s in namespace %.*s",
-                         k8s_sa_claims_show(shown, &sub), (int) name->len,
+                         k8s_sa_claim_show(shown, &sub), (int) name->len,
                          name->data, (int) namespace->len, namespace->data);
         return K8S_SA_ERROR;
     }
@@ -338,7 +338,7 @@ k8s_sa_claims_bad_name(k8s_sa_claims_t *c, const char *claim,
     char  shown[K8S_SA_SHOWN_SIZE];
 
     k8s_sa_error_set(c->err, "\"%s\" is \"%s\", which is no name of "
-                     "Kubernetes", claim, k8s_sa_claims_show(shown, name));
+                     "Kubernetes", claim, k8s_sa_claim_show(shown, name));
 
     return K8S_SA_ERROR;
 }
