@@ -233,9 +233,9 @@ mutate "legacy claims of another issuer" k8s_sa_claims.c \
 mutate "nested and flat claims" k8s_sa_claims_kubernetes.c \
     's/if \(c->flat && object != NULL\)/if (0)/'
 mutate "name in sub" k8s_sa_claims_kubernetes.c \
-    's/\|\| memcmp\(sub\.data \+ prefix \+ namespace->len \+ 1, name->data,\s*name->len\)\s*!= 0//'
+    's/\|\| !k8s_sa_str_eq\(&sub_name, name\)//'
 mutate "namespace in sub" k8s_sa_claims_kubernetes.c \
-    's/\|\| memcmp\(sub\.data \+ prefix, namespace->data, namespace->len\) != 0//'
+    's/\|\| !k8s_sa_str_eq\(&sub_namespace, namespace\)//'
 mutate "names of Kubernetes" k8s_sa_name.c \
     's/\} else \{\s*return 0;/} else { last = ch;/'
 mutate "control characters" k8s_sa_base.c \

@@ -117,7 +117,7 @@ mutate claims "exp" token/k8s_sa_claims.c \
 mutate claims "any audience" token/k8s_sa_claims.c \
     's/(?<!return )k8s_sa_str_eq\(&node->value, name\)/node->value.len/'
 mutate claims "name of the namespace" token/k8s_sa_claims_kubernetes.c \
-    's/memcmp\(sub.data \+ prefix, namespace->data, namespace->len\) != 0/0/'
+    's/!k8s_sa_str_eq\(&sub_namespace, namespace\)/0/'
 mutate claims "crit" token/k8s_sa_jws.c 's/"crit"\) != NULL/"crit") == root/'
 mutate claims "room for extra" token/k8s_sa_claims_kubernetes.c \
     's/b->pos == NULL \|\| \(size_t\) \(b->end - b->pos\) < len/b->pos == NULL/'
