@@ -93,7 +93,8 @@ mutate bearer "length" token/k8s_sa_bearer.c \
     's/value->len < sizeof\(scheme\)/0/'
 
 mutate allow "kind of a pattern" token/k8s_sa_allow.c \
-    's/ && slot->data\[0\] == kind\n/\n/; s/\^ kind\)/^ 0)/'
+    's/ && slot->data\[0\] == kind\n/\n/;
+     s/(k8s_sa_hash\(K8S_SA_HASH_INIT, &kind, )1\)/${1}0)/'
 mutate allow "what moves to a larger table" token/k8s_sa_allow.c \
     's/i < allow->size; i\+\+/i + 1 < allow->size; i++/'
 mutate allow "length of an account" token/k8s_sa_allow.c \
