@@ -13,9 +13,9 @@
 
 #include "token/k8s_sa_base64url.h"
 #include "token/k8s_sa_name.h"
-#include "token/k8s_sa_userinfo.h"
 #include "token/k8s_sa_packed.h"
 #include "token/k8s_sa_token.h"
+#include "token/k8s_sa_userinfo.h"
 
 #include <jansson.h>
 
