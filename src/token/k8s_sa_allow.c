@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include "token/k8s_sa_allow.h"
+#include "token/k8s_sa_hash.h"
 #include "token/k8s_sa_name.h"
 
 #include <string.h>
@@ -304,17 +305,10 @@ k8s_sa_allow_slot(const k8s_sa_allow_t *allow, unsigned char kind,
     uint32_t       hash;
     k8s_sa_str_t  *slot;
 
-    /* FNV-1a: names are short */
+    hash = k8s_sa_hash(K8S_SA_HASH_INIT, &kind, 1);
+    hash = k8s_sa_hash(hash, text->data, text->len);
 
-    hash = (2166136261u ^ kind) * 16777619u;
-
-    for (i = 0; i < text->len; i++) {
-        hash = (hash ^ text->data[i]) * 16777619u;
-    }
-
-    hash ^= hash >> 16;
-
-    for (i = hash; /* void */ ; i++) {
+    for (i = k8s_sa_hash_fold(hash); /* void */ ; i++) {
         slot = &allow->slots[i & (allow->size - 1)];
 
         if (slot->len == 0

@@ -98,7 +98,7 @@ k8s_sa_claims_read(k8s_sa_claims_t *c)
     if ((c->policy->kubernetes ? k8s_sa_claims_kubernetes(c)
                                : k8s_sa_claims_foreign(c))
         != K8S_SA_OK
-        || k8s_sa_claims_string(c, c->root, "jti", K8S_SA_OPTIONAL, &id->jti)
+        || k8s_sa_claim_string(c, c->root, "jti", K8S_SA_OPTIONAL, &id->jti)
            != K8S_SA_OK)
     {
         return K8S_SA_ERROR;
@@ -108,13 +108,13 @@ k8s_sa_claims_read(k8s_sa_claims_t *c)
         return K8S_SA_ERROR;
     }
 
-    if (k8s_sa_claims_string(c, c->root, "iss", K8S_SA_REQUIRED, &id->issuer)
+    if (k8s_sa_claim_string(c, c->root, "iss", K8S_SA_REQUIRED, &id->issuer)
         != K8S_SA_OK
-        || k8s_sa_claims_time(c, c->root, "exp", !c->flat, &c->exp)
+        || k8s_sa_claim_time(c, c->root, "exp", !c->flat, &c->exp)
            != K8S_SA_OK
-        || k8s_sa_claims_time(c, c->root, "nbf", K8S_SA_OPTIONAL, &c->nbf)
+        || k8s_sa_claim_time(c, c->root, "nbf", K8S_SA_OPTIONAL, &c->nbf)
            != K8S_SA_OK
-        || k8s_sa_claims_time(c, c->root, "iat", K8S_SA_OPTIONAL, &c->iat)
+        || k8s_sa_claim_time(c, c->root, "iat", K8S_SA_OPTIONAL, &c->iat)
            != K8S_SA_OK
         || k8s_sa_claims_audience(c) != K8S_SA_OK)
     {
@@ -158,7 +158,7 @@ k8s_sa_claims_judge(k8s_sa_claims_t *c, int64_t now)
         && !k8s_sa_policy_lists(c->policy, iss))
     {
         k8s_sa_error_set(c->err, "\"iss\" is \"%s\", which is none of the "
-                         "accepted issuers", k8s_sa_claims_show(shown, iss));
+                         "accepted issuers", k8s_sa_claim_show(shown, iss));
         return K8S_SA_WRONG_ISSUER;
     }
 
@@ -209,7 +209,7 @@ k8s_sa_claims_judge(k8s_sa_claims_t *c, int64_t now)
 
         k8s_sa_error_set(c->err, "\"aud\" has none of the configured "
                          "audiences, it is \"%s\"%s",
-                         k8s_sa_claims_show(shown, &first),
+                         k8s_sa_claim_show(shown, &first),
                          aud->count > 1 ? " and others" : "");
         return K8S_SA_WRONG_AUDIENCE;
     }
@@ -223,7 +223,7 @@ k8s_sa_claims_foreign(k8s_sa_claims_t *c)
 {
     k8s_sa_str_t  sub;
 
-    if (k8s_sa_claims_string(c, c->root, "sub", K8S_SA_REQUIRED, &sub)
+    if (k8s_sa_claim_string(c, c->root, "sub", K8S_SA_REQUIRED, &sub)
         != K8S_SA_OK)
     {
         return K8S_SA_ERROR;
@@ -336,97 +336,9 @@ k8s_sa_claims_in_audience(k8s_sa_claims_t *c, const k8s_sa_json_node_t *aud,
 }
 
 
-int
-k8s_sa_claims_string(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object,
-    const char *name, unsigned required, k8s_sa_str_t *value)
-{
-    const k8s_sa_json_node_t  *node;
-
-    value->len = 0;
-    value->data = NULL;
-
-    node = k8s_sa_json_member(&c->t->claims, object, name);
-
-    if (node == NULL) {
-
-        if (!required) {
-            return K8S_SA_OK;
-        }
-
-        k8s_sa_error_set(c->err, "\"%s\" is missing", name);
-        return K8S_SA_ERROR;
-    }
-
-    if (node->type != K8S_SA_JSON_STRING) {
-        k8s_sa_error_set(c->err, "\"%s\" is not a string", name);
-        return K8S_SA_ERROR;
-    }
-
-    if (node->value.len == 0) {
-        k8s_sa_error_set(c->err, "\"%s\" is empty", name);
-        return K8S_SA_ERROR;
-    }
-
-    if (!node->plain && !k8s_sa_str_is_clean(&node->value)) {
-        k8s_sa_error_set(c->err, "\"%s\" holds a control character", name);
-        return K8S_SA_ERROR;
-    }
-
-    *value = node->value;
-
-    return K8S_SA_OK;
-}
-
-
-int
-k8s_sa_claims_time(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object,
-    const char *name, unsigned required, int64_t *value)
-{
-    const k8s_sa_json_node_t  *node;
-
-    *value = -1;
-
-    node = k8s_sa_json_member(&c->t->claims, object, name);
-
-    if (node == NULL) {
-
-        if (!required) {
-            return K8S_SA_OK;
-        }
-
-        k8s_sa_error_set(c->err, "\"%s\" is missing", name);
-        return K8S_SA_ERROR;
-    }
-
-    if (k8s_sa_json_integer(node, value) != K8S_SA_OK || *value < 0) {
-        k8s_sa_error_set(c->err, "\"%s\" is not a time", name);
-        return K8S_SA_ERROR;
-    }
-
-    return K8S_SA_OK;
-}
-
-
 static int
 k8s_sa_is_legacy_issuer(const k8s_sa_str_t *iss)
 {
     return iss->len == sizeof(K8S_SA_LEGACY_ISSUER) - 1
            && memcmp(iss->data, K8S_SA_LEGACY_ISSUER, iss->len) == 0;
-}
-
-
-const char *
-k8s_sa_claims_show(char dst[K8S_SA_SHOWN_SIZE], const k8s_sa_str_t *s)
-{
-    size_t  i;
-
-    for (i = 0; i < s->len && i < K8S_SA_SHOWN_SIZE - 1; i++) {
-        dst[i] = (s->data[i] < 0x20 || s->data[i] > 0x7e
-                  || s->data[i] == '"' || s->data[i] == '\\')
-                 ? '?' : (char) s->data[i];
-    }
-
-    dst[i] = '\0';
-
-    return dst;
 }

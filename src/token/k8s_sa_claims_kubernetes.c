@@ -2,12 +2,12 @@
 
 #include "token/k8s_sa_claims.h"
 #include "token/k8s_sa_name.h"
+#include "token/k8s_sa_userinfo.h"
 
 #include <string.h>
 
 
-#define K8S_SA_FLAT_PREFIX    "kubernetes.io/serviceaccount/"
-#define K8S_SA_EXTRA_PREFIX   "authentication.kubernetes.io/"
+#define K8S_SA_FLAT_PREFIX  "kubernetes.io/serviceaccount/"
 
 #define k8s_sa_append_lit(b, s)  k8s_sa_append(b, s, sizeof(s) - 1)
 
@@ -30,7 +30,7 @@ static int k8s_sa_claims_groups(k8s_sa_claims_t *c);
 static int k8s_sa_claims_bad_name(k8s_sa_claims_t *c, const char *claim,
     const k8s_sa_str_t *name);
 static void k8s_sa_append(k8s_sa_buf_t *b, const void *data, size_t len);
-static void k8s_sa_append_extra(k8s_sa_buf_t *b, const char *key,
+static void k8s_sa_append_extra(k8s_sa_buf_t *b, const char *name,
     const char *prefix, const k8s_sa_str_t *value);
 
 
@@ -83,20 +83,20 @@ k8s_sa_claims_flat(k8s_sa_claims_t *c)
 
     id = c->id;
 
-    if (k8s_sa_claims_string(c, c->root, K8S_SA_FLAT_PREFIX "namespace",
-                             K8S_SA_REQUIRED, &namespace)
+    if (k8s_sa_claim_string(c, c->root, K8S_SA_FLAT_PREFIX "namespace",
+                            K8S_SA_REQUIRED, &namespace)
         != K8S_SA_OK
-        || k8s_sa_claims_string(c, c->root,
-                                K8S_SA_FLAT_PREFIX "service-account.name",
-                                K8S_SA_REQUIRED, &name)
+        || k8s_sa_claim_string(c, c->root,
+                               K8S_SA_FLAT_PREFIX "service-account.name",
+                               K8S_SA_REQUIRED, &name)
            != K8S_SA_OK
         || k8s_sa_claims_user(c, &namespace, &name) != K8S_SA_OK
-        || k8s_sa_claims_string(c, c->root,
-                                K8S_SA_FLAT_PREFIX "service-account.uid",
-                                K8S_SA_REQUIRED, &id->uid)
+        || k8s_sa_claim_string(c, c->root,
+                               K8S_SA_FLAT_PREFIX "service-account.uid",
+                               K8S_SA_REQUIRED, &id->uid)
            != K8S_SA_OK
-        || k8s_sa_claims_string(c, c->root, K8S_SA_FLAT_PREFIX "secret.name",
-                                K8S_SA_REQUIRED, &id->secret)
+        || k8s_sa_claim_string(c, c->root, K8S_SA_FLAT_PREFIX "secret.name",
+                               K8S_SA_REQUIRED, &id->secret)
            != K8S_SA_OK)
     {
         return K8S_SA_ERROR;
@@ -133,13 +133,13 @@ k8s_sa_claims_nested(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object)
         return K8S_SA_ERROR;
     }
 
-    if (k8s_sa_claims_string(c, object, "namespace", K8S_SA_REQUIRED,
-                             &namespace)
+    if (k8s_sa_claim_string(c, object, "namespace", K8S_SA_REQUIRED,
+                            &namespace)
         != K8S_SA_OK
-        || k8s_sa_claims_string(c, account, "name", K8S_SA_REQUIRED, &name)
+        || k8s_sa_claim_string(c, account, "name", K8S_SA_REQUIRED, &name)
            != K8S_SA_OK
         || k8s_sa_claims_user(c, &namespace, &name) != K8S_SA_OK
-        || k8s_sa_claims_string(c, account, "uid", K8S_SA_REQUIRED, &id->uid)
+        || k8s_sa_claim_string(c, account, "uid", K8S_SA_REQUIRED, &id->uid)
            != K8S_SA_OK)
     {
         return K8S_SA_ERROR;
@@ -160,8 +160,8 @@ k8s_sa_claims_nested(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object)
         return K8S_SA_ERROR;
     }
 
-    if (k8s_sa_claims_time(c, object, "warnafter", K8S_SA_OPTIONAL,
-                           &id->warnafter)
+    if (k8s_sa_claim_time(c, object, "warnafter", K8S_SA_OPTIONAL,
+                          &id->warnafter)
         != K8S_SA_OK)
     {
         return K8S_SA_ERROR;
@@ -195,7 +195,7 @@ k8s_sa_claims_bound(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object,
         return K8S_SA_ERROR;
     }
 
-    if (k8s_sa_claims_string(c, bound, "name", K8S_SA_REQUIRED, name)
+    if (k8s_sa_claim_string(c, bound, "name", K8S_SA_REQUIRED, name)
         != K8S_SA_OK)
     {
         return K8S_SA_ERROR;
@@ -205,7 +205,7 @@ k8s_sa_claims_bound(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object,
         return k8s_sa_claims_bad_name(c, kind, name);
     }
 
-    return k8s_sa_claims_string(c, bound, "uid", uid_required, uid);
+    return k8s_sa_claim_string(c, bound, "uid", uid_required, uid);
 }
 
 
@@ -216,8 +216,7 @@ k8s_sa_claims_user(k8s_sa_claims_t *c, const k8s_sa_str_t *namespace,
     const k8s_sa_str_t *name)
 {
     char                shown[K8S_SA_SHOWN_SIZE];
-    size_t              prefix;
-    k8s_sa_str_t        sub;
+    k8s_sa_str_t        sub, sub_namespace, sub_name;
     k8s_sa_identity_t  *id;
 
     if (!k8s_sa_name_is_label(namespace)) {
@@ -228,25 +227,19 @@ k8s_sa_claims_user(k8s_sa_claims_t *c, const k8s_sa_str_t *namespace,
         return k8s_sa_claims_bad_name(c, "serviceaccount", name);
     }
 
-    if (k8s_sa_claims_string(c, c->root, "sub", K8S_SA_REQUIRED, &sub)
+    if (k8s_sa_claim_string(c, c->root, "sub", K8S_SA_REQUIRED, &sub)
         != K8S_SA_OK)
     {
         return K8S_SA_ERROR;
     }
 
-    prefix = sizeof(K8S_SA_USER_PREFIX) - 1;
-
-    if (sub.len != prefix + namespace->len + 1 + name->len
-        || memcmp(sub.data, K8S_SA_USER_PREFIX, prefix) != 0
-        || memcmp(sub.data + prefix, namespace->data, namespace->len) != 0
-        || sub.data[prefix + namespace->len] != ':'
-        || memcmp(sub.data + prefix + namespace->len + 1, name->data,
-                  name->len)
-           != 0)
+    if (k8s_sa_username_split(&sub, &sub_namespace, &sub_name) != K8S_SA_OK
+        || !k8s_sa_str_eq(&sub_namespace, namespace)
+        || !k8s_sa_str_eq(&sub_name, name))
     {
         k8s_sa_error_set(c->err, "\"sub\" is \"%s\", but the service account "
                          "is %.*s in namespace %.*s",
-                         k8s_sa_claims_show(shown, &sub), (int) name->len,
+                         k8s_sa_claim_show(shown, &sub), (int) name->len,
                          name->data, (int) namespace->len, namespace->data);
         return K8S_SA_ERROR;
     }
@@ -254,10 +247,8 @@ k8s_sa_claims_user(k8s_sa_claims_t *c, const k8s_sa_str_t *namespace,
     id = c->id;
 
     id->username = sub;
-    id->namespace.len = namespace->len;
-    id->namespace.data = sub.data + prefix;
-    id->name.len = name->len;
-    id->name.data = sub.data + prefix + namespace->len + 1;
+    id->namespace = sub_namespace;
+    id->name = sub_name;
 
     return k8s_sa_claims_groups(c);
 }
@@ -274,10 +265,9 @@ k8s_sa_claims_groups(k8s_sa_claims_t *c)
     b.pos = c->t->groups;
     b.end = c->t->groups + sizeof(c->t->groups);
 
-    k8s_sa_append_lit(&b, "system:serviceaccounts\n"
-                          "system:serviceaccounts:");
+    k8s_sa_append_lit(&b, K8S_SA_GROUP_ACCOUNTS "\n" K8S_SA_GROUP_NAMESPACE);
     k8s_sa_append(&b, id->namespace.data, id->namespace.len);
-    k8s_sa_append_lit(&b, "\nsystem:authenticated\n");
+    k8s_sa_append_lit(&b, "\n" K8S_SA_GROUP_AUTHENTICATED "\n");
 
     if (b.pos == NULL) {
         k8s_sa_error_set(c->err, "\"namespace\" is too long");
@@ -311,11 +301,12 @@ k8s_sa_claims_extra(k8s_sa_claims_t *c)
     b.pos = c->t->extra;
     b.end = c->t->extra + sizeof(c->t->extra);
 
-    k8s_sa_append_extra(&b, "credential-id", "JTI=", &id->jti);
-    k8s_sa_append_extra(&b, "node-name", "", &id->node);
-    k8s_sa_append_extra(&b, "node-uid", "", &id->node_uid);
-    k8s_sa_append_extra(&b, "pod-name", "", &id->pod);
-    k8s_sa_append_extra(&b, "pod-uid", "", &id->pod_uid);
+    k8s_sa_append_extra(&b, K8S_SA_EXTRA_CREDENTIAL_ID, K8S_SA_JTI_PREFIX,
+                        &id->jti);
+    k8s_sa_append_extra(&b, K8S_SA_EXTRA_NODE_NAME, "", &id->node);
+    k8s_sa_append_extra(&b, K8S_SA_EXTRA_NODE_UID, "", &id->node_uid);
+    k8s_sa_append_extra(&b, K8S_SA_EXTRA_POD_NAME, "", &id->pod);
+    k8s_sa_append_extra(&b, K8S_SA_EXTRA_POD_UID, "", &id->pod_uid);
 
     if (b.pos == NULL) {
         k8s_sa_error_set(c->err, "names and uids are too long");
@@ -338,7 +329,7 @@ k8s_sa_claims_bad_name(k8s_sa_claims_t *c, const char *claim,
     char  shown[K8S_SA_SHOWN_SIZE];
 
     k8s_sa_error_set(c->err, "\"%s\" is \"%s\", which is no name of "
-                     "Kubernetes", claim, k8s_sa_claims_show(shown, name));
+                     "Kubernetes", claim, k8s_sa_claim_show(shown, name));
 
     return K8S_SA_ERROR;
 }
@@ -358,15 +349,14 @@ k8s_sa_append(k8s_sa_buf_t *b, const void *data, size_t len)
 
 
 static void
-k8s_sa_append_extra(k8s_sa_buf_t *b, const char *key, const char *prefix,
+k8s_sa_append_extra(k8s_sa_buf_t *b, const char *name, const char *prefix,
     const k8s_sa_str_t *value)
 {
     if (value->len == 0) {
         return;
     }
 
-    k8s_sa_append_lit(b, K8S_SA_EXTRA_PREFIX);
-    k8s_sa_append(b, key, strlen(key));
+    k8s_sa_append(b, name, strlen(name));
     k8s_sa_append_lit(b, "\t");
     k8s_sa_append(b, prefix, strlen(prefix));
     k8s_sa_append(b, value->data, value->len);

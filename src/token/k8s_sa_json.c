@@ -37,8 +37,8 @@ static int k8s_sa_json_unique(const k8s_sa_json_t *doc,
     const k8s_sa_json_node_t *object);
 static int k8s_sa_json_compare(const k8s_sa_str_t *a, const k8s_sa_str_t *b);
 static int k8s_sa_json_is(const k8s_sa_str_t *s, const char *name);
-static int k8s_sa_json_string(k8s_sa_json_parser_t *ps, k8s_sa_str_t *s,
-    uint32_t *plain);
+static int k8s_sa_json_string_plain(k8s_sa_json_parser_t *ps,
+    k8s_sa_str_t *s);
 static unsigned char *k8s_sa_json_plain_end(unsigned char *p,
     unsigned char *end);
 static int k8s_sa_json_string_rest(k8s_sa_json_parser_t *ps, k8s_sa_str_t *s)
@@ -161,7 +161,9 @@ k8s_sa_json_value(k8s_sa_json_parser_t *ps, k8s_sa_json_node_t *node)
 
     case '"':
         node->type = K8S_SA_JSON_STRING;
-        return k8s_sa_json_string(ps, &node->value, &node->plain);
+        node->plain = k8s_sa_json_string_plain(ps, &node->value);
+        return node->plain ? K8S_SA_OK
+                           : k8s_sa_json_string_rest(ps, &node->value);
 
     case '{':
         return k8s_sa_json_open(ps, node, K8S_SA_JSON_OBJECT);
@@ -236,12 +238,12 @@ k8s_sa_json_close(k8s_sa_json_parser_t *ps)
 static int
 k8s_sa_json_name(k8s_sa_json_parser_t *ps, k8s_sa_str_t *name)
 {
-    uint32_t              plain;
     uint64_t              bit;
     k8s_sa_json_level_t  *level;
 
     if (k8s_sa_json_peek(ps) != '"'
-        || k8s_sa_json_string(ps, name, &plain) != K8S_SA_OK
+        || (!k8s_sa_json_string_plain(ps, name)
+            && k8s_sa_json_string_rest(ps, name) != K8S_SA_OK)
         || k8s_sa_json_peek(ps) != ':')
     {
         return K8S_SA_ERROR;
@@ -328,24 +330,27 @@ k8s_sa_json_compare(const k8s_sa_str_t *a, const k8s_sa_str_t *b)
 }
 
 
-/* At the opening quote. */
+/*
+ * Reads a string from its opening quote on.  1 if it is plain; otherwise 0, at
+ * the first byte that is not: k8s_sa_json_string_rest() continues there.
+ */
 
 static int
-k8s_sa_json_string(k8s_sa_json_parser_t *ps, k8s_sa_str_t *s, uint32_t *plain)
+k8s_sa_json_string_plain(k8s_sa_json_parser_t *ps, k8s_sa_str_t *s)
 {
     s->data = ++ps->pos;
 
     ps->pos = k8s_sa_json_plain_end(s->data, ps->end);
 
     s->len = ps->pos - s->data;
-    *plain = (ps->pos < ps->end && *ps->pos == '"');
 
-    if (*plain) {
-        ps->pos++;
-        return K8S_SA_OK;
+    if (ps->pos == ps->end || *ps->pos != '"') {
+        return 0;
     }
 
-    return k8s_sa_json_string_rest(ps, s);
+    ps->pos++;
+
+    return 1;
 }
 
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include "token/k8s_sa_key.h"
+#include "token/k8s_sa_der.h"
 
 #include <openssl/err.h>
 #include <openssl/rsa.h>
@@ -24,10 +25,8 @@ static int k8s_sa_key_verify_ed25519(k8s_sa_key_t *key,
     size_t sig_len);
 static EVP_PKEY_CTX *k8s_sa_key_prepare(k8s_sa_key_t *key,
     const k8s_sa_alg_t *alg);
-static size_t k8s_sa_key_der(const k8s_sa_key_t *key,
-    const unsigned char *sig, unsigned char *der);
-static unsigned char *k8s_sa_key_der_integer(const unsigned char *number,
-    size_t len, unsigned char *dst);
+static unsigned char *k8s_sa_key_der(const k8s_sa_key_t *key,
+    const unsigned char *sig, unsigned char *end);
 static int k8s_sa_key_in_order(const unsigned char *number,
     const unsigned char *order, size_t len);
 
@@ -37,8 +36,8 @@ k8s_sa_key_verify(k8s_sa_key_t *key, const k8s_sa_alg_t *alg,
     const unsigned char *data, size_t len, const unsigned char *sig,
     size_t sig_len)
 {
-    int            rc;
-    unsigned char  der[K8S_SA_DER_MAX];
+    int             rc;
+    unsigned char  *p, der[K8S_SA_DER_MAX];
 
     if ((key->algorithms & alg->bit) == 0 || sig_len != key->sig_len) {
         return 0;
@@ -61,12 +60,13 @@ k8s_sa_key_verify(k8s_sa_key_t *key, const k8s_sa_alg_t *alg,
         break;
 
     default: /* ECDSA */
-        sig_len = k8s_sa_key_der(key, sig, der);
-        if (sig_len == 0) {
+        p = k8s_sa_key_der(key, sig, der + sizeof(der));
+        if (p == NULL) {
             return 0;
         }
 
-        rc = k8s_sa_key_verify_digest(key, alg, data, len, der, sig_len);
+        rc = k8s_sa_key_verify_digest(key, alg, data, len, p,
+                                      der + sizeof(der) - p);
     }
 
     if (rc == 1) {
@@ -201,67 +201,30 @@ failed:
 }
 
 
-/* R || S to DER.  Its length, or 0 if R or S is out of [1, order - 1]. */
+/*
+ * Writes R || S as DER in front of end and returns its beginning, or NULL if R
+ * or S is not in [1, order - 1].
+ */
 
-static size_t
+static unsigned char *
 k8s_sa_key_der(const k8s_sa_key_t *key, const unsigned char *sig,
-    unsigned char *der)
+    unsigned char *end)
 {
-    size_t          len, n;
-    unsigned char  *p, body[K8S_SA_DER_MAX];
+    size_t          len;
+    unsigned char  *p;
 
     len = key->sig_len / 2;
 
     if (!k8s_sa_key_in_order(sig, key->order, len)
         || !k8s_sa_key_in_order(sig + len, key->order, len))
     {
-        return 0;
+        return NULL;
     }
 
-    p = k8s_sa_key_der_integer(sig, len, body);
-    p = k8s_sa_key_der_integer(sig + len, len, p);
+    p = k8s_sa_der_integer(end, sig + len, len);
+    p = k8s_sa_der_integer(p, sig, len);
 
-    n = p - body;
-    p = der;
-
-    *p++ = 0x30;
-
-    if (n > 0x7f) {
-        *p++ = 0x81;
-    }
-
-    *p++ = (unsigned char) n;
-
-    memcpy(p, body, n);
-
-    return p + n - der;
-}
-
-
-/* The shortest form, which is the only one in DER; number is not zero. */
-
-static unsigned char *
-k8s_sa_key_der_integer(const unsigned char *number, size_t len,
-    unsigned char *dst)
-{
-    while (*number == 0) {
-        number++;
-        len--;
-    }
-
-    *dst++ = 0x02;
-
-    if (*number & 0x80) {
-        *dst++ = (unsigned char) (len + 1);
-        *dst++ = 0;
-
-    } else {
-        *dst++ = (unsigned char) len;
-    }
-
-    memcpy(dst, number, len);
-
-    return dst + len;
+    return k8s_sa_der_head(p, K8S_SA_DER_SEQUENCE, end - p);
 }
 
 

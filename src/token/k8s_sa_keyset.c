@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include "token/k8s_sa_key.h"
+#include "token/k8s_sa_hash.h"
 
 #include <openssl/err.h>
 
@@ -378,21 +379,11 @@ k8s_sa_keyset_chain(const k8s_sa_keyset_t *set, const k8s_sa_str_t *kid)
 }
 
 
-/* FNV-1a: kids are short. */
-
 static size_t
 k8s_sa_keyset_kid_hash(const k8s_sa_str_t *kid)
 {
-    size_t    i;
-    uint32_t  hash;
-
-    hash = 2166136261u;
-
-    for (i = 0; i < kid->len; i++) {
-        hash = (hash ^ kid->data[i]) * 16777619u;
-    }
-
-    return hash ^ (hash >> 16);
+    return k8s_sa_hash_fold(k8s_sa_hash(K8S_SA_HASH_INIT, kid->data,
+                                        kid->len));
 }
 
 

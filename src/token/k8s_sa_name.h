@@ -11,11 +11,6 @@
 #include "token/k8s_sa_base.h"
 
 
-/* Of a service account's user name, which goes on with NAMESPACE:NAME. */
-
-#define K8S_SA_USER_PREFIX  "system:serviceaccount:"
-
-
 /* 1 if s is an RFC 1123 label, or labels with dots between; otherwise 0. */
 
 int k8s_sa_name_is_label(const k8s_sa_str_t *s);

@@ -17,7 +17,7 @@
  */
 
 #include "token/k8s_sa_packed.h"
-#include "token/k8s_sa_name.h"
+#include "token/k8s_sa_userinfo.h"
 #include "token/k8s_sa_uuid.h"
 
 #include <string.h>
@@ -93,8 +93,6 @@ static void k8s_sa_packed_get_uuid(k8s_sa_packed_in_t *in,
 static void k8s_sa_packed_get_list(k8s_sa_packed_in_t *in,
     k8s_sa_packed_out_t *out, const k8s_sa_identity_t *id,
     const k8s_sa_packed_item_t *known, size_t n);
-static void k8s_sa_packed_split(const k8s_sa_str_t *username,
-    k8s_sa_str_t *ns, k8s_sa_str_t *name);
 static const k8s_sa_str_t *k8s_sa_packed_str(const k8s_sa_identity_t *id,
     size_t offset);
 
@@ -122,28 +120,24 @@ static const size_t  k8s_sa_packed_fields[] = {
 };
 
 
-/* authentication/serviceaccount/util.go, MakeGroupNames() and UserInfo() */
-
 static const k8s_sa_packed_item_t  k8s_sa_packed_groups[] = {
-    { k8s_sa_item("system:serviceaccounts"), K8S_SA_NO_FIELD },
-    { k8s_sa_item("system:serviceaccounts:"),
+    { k8s_sa_item(K8S_SA_GROUP_ACCOUNTS), K8S_SA_NO_FIELD },
+    { k8s_sa_item(K8S_SA_GROUP_NAMESPACE),
       offsetof(k8s_sa_identity_t, namespace) },
-    { k8s_sa_item("system:authenticated"), K8S_SA_NO_FIELD }
+    { k8s_sa_item(K8S_SA_GROUP_AUTHENTICATED), K8S_SA_NO_FIELD }
 };
 
 
-#define K8S_SA_EXTRA  "authentication.kubernetes.io/"
-
 static const k8s_sa_packed_item_t  k8s_sa_packed_extra[] = {
-    { k8s_sa_item(K8S_SA_EXTRA "pod-name\t"),
+    { k8s_sa_item(K8S_SA_EXTRA_POD_NAME "\t"),
       offsetof(k8s_sa_identity_t, pod) },
-    { k8s_sa_item(K8S_SA_EXTRA "pod-uid\t"),
+    { k8s_sa_item(K8S_SA_EXTRA_POD_UID "\t"),
       offsetof(k8s_sa_identity_t, pod_uid) },
-    { k8s_sa_item(K8S_SA_EXTRA "credential-id\tJTI="),
+    { k8s_sa_item(K8S_SA_EXTRA_CREDENTIAL_ID "\t" K8S_SA_JTI_PREFIX),
       offsetof(k8s_sa_identity_t, jti) },
-    { k8s_sa_item(K8S_SA_EXTRA "node-name\t"),
+    { k8s_sa_item(K8S_SA_EXTRA_NODE_NAME "\t"),
       offsetof(k8s_sa_identity_t, node) },
-    { k8s_sa_item(K8S_SA_EXTRA "node-uid\t"),
+    { k8s_sa_item(K8S_SA_EXTRA_NODE_UID "\t"),
       offsetof(k8s_sa_identity_t, node_uid) }
 };
 
@@ -281,9 +275,7 @@ k8s_sa_packed_put_field(k8s_sa_packed_out_t *out, const k8s_sa_identity_t *id,
     }
 
     if (s == &id->namespace || s == &id->name) {
-        k8s_sa_packed_split(&id->username, &ns, &name);
-
-        if (ns.data != NULL
+        if (k8s_sa_username_split(&id->username, &ns, &name) == K8S_SA_OK
             && k8s_sa_str_eq(s, s == &id->namespace ? &ns : &name))
         {
             k8s_sa_packed_put_number(out, K8S_SA_RECORD_DERIVED);
@@ -576,9 +568,7 @@ k8s_sa_packed_get_field(k8s_sa_packed_in_t *in, k8s_sa_packed_out_t *out,
                                    k8s_sa_nelts(k8s_sa_packed_extra));
 
         } else {
-            k8s_sa_packed_split(&id->username, &ns, &name);
-
-            if (ns.data == NULL) {
+            if (k8s_sa_username_split(&id->username, &ns, &name) != K8S_SA_OK) {
                 in->failed = 1;
                 return;
             }
@@ -667,40 +657,4 @@ k8s_sa_packed_get_list(k8s_sa_packed_in_t *in, k8s_sa_packed_out_t *out,
 
         k8s_sa_packed_put(out, "\n", 1);
     }
-}
-
-
-/* system:serviceaccount:NAMESPACE:NAME; both are absent if it is not that. */
-
-static void
-k8s_sa_packed_split(const k8s_sa_str_t *username, k8s_sa_str_t *ns,
-    k8s_sa_str_t *name)
-{
-    unsigned char  *colon;
-
-    const size_t    len = sizeof(K8S_SA_USER_PREFIX) - 1;
-
-    ns->len = 0;
-    ns->data = NULL;
-
-    name->len = 0;
-    name->data = NULL;
-
-    if (username->len < len
-        || memcmp(username->data, K8S_SA_USER_PREFIX, len) != 0)
-    {
-        return;
-    }
-
-    colon = memchr(username->data + len, ':', username->len - len);
-
-    if (colon == NULL) {
-        return;
-    }
-
-    ns->data = username->data + len;
-    ns->len = (size_t) (colon - ns->data);
-
-    name->data = colon + 1;
-    name->len = (size_t) (username->data + username->len - name->data);
 }

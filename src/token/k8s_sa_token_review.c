@@ -4,6 +4,7 @@
 #include "token/k8s_sa_discovery.h"
 #include "token/k8s_sa_document.h"
 #include "token/k8s_sa_name.h"
+#include "token/k8s_sa_userinfo.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,9 +12,6 @@
 
 #define K8S_SA_REVIEW_VERSION  "authentication.k8s.io/v1"
 #define K8S_SA_REVIEW_KIND     "TokenReview"
-
-#define K8S_SA_JTI_PREFIX      "JTI="
-
 
 /* What owns the strings of a review. */
 
@@ -26,7 +24,7 @@ typedef struct {
 /* Single values of user.extra: authentication/serviceaccount/util.go */
 
 typedef struct {
-    const char         *key;
+    const char         *name;
     const char         *prefix;
     size_t              offset;    /* of the identity's field */
 } k8s_sa_token_review_extra_t;
@@ -59,15 +57,15 @@ static json_t *k8s_sa_token_review_member(const json_t *object, const char *name
 
 
 static const k8s_sa_token_review_extra_t  k8s_sa_token_review_extras[] = {
-    { "authentication.kubernetes.io/pod-name", "",
+    { K8S_SA_EXTRA_POD_NAME, "",
       offsetof(k8s_sa_identity_t, pod) },
-    { "authentication.kubernetes.io/pod-uid", "",
+    { K8S_SA_EXTRA_POD_UID, "",
       offsetof(k8s_sa_identity_t, pod_uid) },
-    { "authentication.kubernetes.io/node-name", "",
+    { K8S_SA_EXTRA_NODE_NAME, "",
       offsetof(k8s_sa_identity_t, node) },
-    { "authentication.kubernetes.io/node-uid", "",
+    { K8S_SA_EXTRA_NODE_UID, "",
       offsetof(k8s_sa_identity_t, node_uid) },
-    { "authentication.kubernetes.io/credential-id", K8S_SA_JTI_PREFIX,
+    { K8S_SA_EXTRA_CREDENTIAL_ID, K8S_SA_JTI_PREFIX,
       offsetof(k8s_sa_identity_t, jti) }
 };
 
@@ -485,7 +483,7 @@ k8s_sa_token_review_extra(k8s_sa_identity_t *id, const json_t *extra)
     for (i = 0; i < K8S_SA_REVIEW_EXTRAS; i++) {
         known = &k8s_sa_token_review_extras[i];
 
-        values = json_object_get(extra, known->key);
+        values = json_object_get(extra, known->name);
 
         if (json_array_size(values) != 1) {
             continue;
@@ -506,36 +504,15 @@ k8s_sa_token_review_extra(k8s_sa_identity_t *id, const json_t *extra)
 }
 
 
-/* authentication/serviceaccount/util.go, SplitUsername() */
-
 static void
 k8s_sa_token_review_account(k8s_sa_identity_t *id)
 {
-    size_t          n;
-    k8s_sa_str_t    namespace, name;
-    unsigned char  *colon;
+    k8s_sa_str_t  namespace, name;
 
-    n = sizeof(K8S_SA_USER_PREFIX) - 1;
-
-    if (id->username.len < n
-        || memcmp(id->username.data, K8S_SA_USER_PREFIX, n) != 0)
+    if (k8s_sa_username_split(&id->username, &namespace, &name) == K8S_SA_OK
+        && k8s_sa_name_is_label(&namespace)
+        && k8s_sa_name_is_subdomain(&name))
     {
-        return;
-    }
-
-    namespace.data = id->username.data + n;
-    namespace.len = id->username.len - n;
-
-    colon = memchr(namespace.data, ':', namespace.len);
-    if (colon == NULL) {
-        return;
-    }
-
-    name.data = colon + 1;
-    name.len = id->username.data + id->username.len - name.data;
-    namespace.len = colon - namespace.data;
-
-    if (k8s_sa_name_is_label(&namespace) && k8s_sa_name_is_subdomain(&name)) {
         id->namespace = namespace;
         id->name = name;
     }

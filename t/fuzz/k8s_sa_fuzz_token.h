@@ -15,6 +15,7 @@
 #include "token/k8s_sa_name.h"
 #include "token/k8s_sa_packed.h"
 #include "token/k8s_sa_token.h"
+#include "token/k8s_sa_userinfo.h"
 
 #include <jansson.h>
 
@@ -210,11 +211,11 @@ fuzz_check_account(const json_t *root, const k8s_sa_policy_t *policy,
     fuzz_check(k8s_sa_name_is_label(&id->namespace));
     fuzz_check(k8s_sa_name_is_subdomain(&id->name));
 
-    n = sizeof(K8S_SA_USER_PREFIX) - 1;
+    n = sizeof(K8S_SA_USERNAME_PREFIX) - 1;
     sub = id->username;
 
     fuzz_check(sub.len == n + id->namespace.len + 1 + id->name.len);
-    fuzz_check(memcmp(sub.data, K8S_SA_USER_PREFIX, n) == 0);
+    fuzz_check(memcmp(sub.data, K8S_SA_USERNAME_PREFIX, n) == 0);
     fuzz_check(memcmp(sub.data + n, id->namespace.data, id->namespace.len)
                == 0);
     fuzz_check(sub.data[n + id->namespace.len] == ':');

@@ -90,10 +90,11 @@ mutate base64url "unused bits" token/k8s_sa_base64url.c \
 mutate bearer "one space only" token/k8s_sa_bearer.c \
     's/while (\(i < value->len && )/if $1/'
 mutate bearer "length" token/k8s_sa_bearer.c \
-    's/value->len < i\n\s+\|\| //'
+    's/value->len < sizeof\(scheme\)/0/'
 
 mutate allow "kind of a pattern" token/k8s_sa_allow.c \
-    's/ && slot->data\[0\] == kind\n/\n/; s/\^ kind\)/^ 0)/'
+    's/ && slot->data\[0\] == kind\n/\n/;
+     s/(k8s_sa_hash\(K8S_SA_HASH_INIT, &kind, )1\)/${1}0)/'
 mutate allow "what moves to a larger table" token/k8s_sa_allow.c \
     's/i < allow->size; i\+\+/i + 1 < allow->size; i++/'
 mutate allow "length of an account" token/k8s_sa_allow.c \
@@ -110,14 +111,14 @@ mutate json "end inside UTF-8" token/k8s_sa_json.c \
 mutate json "duplicate names" token/k8s_sa_json.c \
     's/return level->suspect \? [^;]*;/return K8S_SA_OK;/'
 
-mutate claims "control characters" token/k8s_sa_claims.c \
+mutate claims "control characters" token/k8s_sa_claim.c \
     's/!k8s_sa_str_is_clean\(&node->value\)/0/'
 mutate claims "exp" token/k8s_sa_claims.c \
     's/now > c->exp\n/now < c->exp\n/'
 mutate claims "any audience" token/k8s_sa_claims.c \
     's/(?<!return )k8s_sa_str_eq\(&node->value, name\)/node->value.len/'
 mutate claims "name of the namespace" token/k8s_sa_claims_kubernetes.c \
-    's/memcmp\(sub.data \+ prefix, namespace->data, namespace->len\) != 0/0/'
+    's/!k8s_sa_str_eq\(&sub_namespace, namespace\)/0/'
 mutate claims "crit" token/k8s_sa_jws.c 's/"crit"\) != NULL/"crit") == root/'
 mutate claims "room for extra" token/k8s_sa_claims_kubernetes.c \
     's/b->pos == NULL \|\| \(size_t\) \(b->end - b->pos\) < len/b->pos == NULL/'

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * DER (ITU-T X.690), written from the end to the beginning, so that the length
+ * of an element is known when its header is written.
+ *
+ * Each function writes in front of p, where the caller has made sure that
+ * there is room, and returns the beginning of what it wrote.
+ */
+
+#ifndef K8S_SA_DER_H
+#define K8S_SA_DER_H
+
+
+#include "token/k8s_sa_base.h"
+
+
+#define K8S_SA_DER_INTEGER     0x02
+#define K8S_SA_DER_BIT_STRING  0x03
+#define K8S_SA_DER_SEQUENCE    0x30
+
+
+/* Writes len bytes as they are. */
+
+unsigned char *k8s_sa_der_bytes(unsigned char *p, const void *data,
+    size_t len);
+
+/* Writes the tag and the length of len bytes, at most 0xffff. */
+
+unsigned char *k8s_sa_der_head(unsigned char *p, unsigned char tag,
+    size_t len);
+
+/* Writes a positive INTEGER, big-endian in len bytes, in its shortest form. */
+
+unsigned char *k8s_sa_der_integer(unsigned char *p,
+    const unsigned char *number, size_t len);
+
+
+#endif /* K8S_SA_DER_H */
