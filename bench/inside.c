@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Preloaded into a plain nginx: it makes the bare verification of one of the
- * tokens in VERIFY_DIR for each answer that it sends, and nothing else.  A check
- * cannot cost less than that inside nginx, where the CPU's caches and branch
- * predictors are never its own, as they are in a loop.
+ * Preloaded into a plain nginx: for each response sent, verifies the signature
+ * of one of the tokens in VERIFY_DIR and does nothing else with it.  No check
+ * in nginx can cost less: unlike in a loop, the verification has to share the
+ * CPU's caches and branch predictors with the rest of the server.
  */
 
 #define _GNU_SOURCE
@@ -19,7 +19,7 @@ static int      count, next;
 static ssize_t  (*send_parts)(int, const struct iovec *, int);
 
 
-/* in the master, so that workers have it */
+/* runs in the master, so that the workers inherit it */
 
 __attribute__((constructor))
 static void

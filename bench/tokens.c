@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Makes what the benchmark sends: a signing key, other keys for the JWK set,
- * and tokens as a 1.36 API server issues them to a pod, each with a jti of its
- * own.
+ * Makes the input of the benchmark: a signing key, other keys for the JWK set,
+ * and tokens as a 1.36 API server issues them to a pod, each with its own jti.
  *
  *     tokens rs256|es256 COUNT KEYS DIR
  *
@@ -28,7 +27,7 @@
 #define ALIVE    3600
 #define EXPIRED  (-3600)
 
-/* longer than any token may be */
+/* more than the size limit for a token */
 
 #define TOO_LARGE  17000
 
@@ -150,7 +149,7 @@ sign(const char *text, size_t len, unsigned char *sig)
 }
 
 
-/* Of one that is not signed, the signature is random. */
+/* An unsigned token gets a random signature. */
 
 static void
 print_token(FILE *f, unsigned number, const char *kid, const char *iss,
@@ -196,7 +195,7 @@ print_token(FILE *f, unsigned number, const char *kid, const char *iss,
         sig_len = rsa ? 256 : 64;
         RAND_bytes(sig, sig_len);
 
-        /* numbers as they can be: below the modulus, or the curve's order */
+        /* possible numbers: below the modulus, or the curve's order */
 
         sig[0] &= 0x7f;
         sig[32] &= 0x7f;
@@ -223,7 +222,7 @@ generate(void)
 }
 
 
-/* Another key, with which nothing is verified: any odd number will do. */
+/* No token is verified with this key: any odd number will do as a modulus. */
 
 static void
 print_other_jwk(FILE *f, const char *kid)

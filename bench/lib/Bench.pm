@@ -2,8 +2,8 @@
 
 package Bench;
 
-# What bench.pl measures with: servers on core 0, wrk on core 1, CPU time of
-# the workers from the kernel.  Everything listens on loopback.
+# The tools of bench.pl: servers on core 0, wrk on core 1, and the CPU time of
+# the workers as the kernel counts it.  Everything listens on loopback.
 
 use strict;
 use warnings;
@@ -40,9 +40,9 @@ END {
 $SIG{$_} = sub { exit 1 } for qw(HUP INT TERM);
 
 
-# Something that runs on core 1 whenever nothing else does there.  An idle core
-# is expensive to wake up, in a virtual machine above all: the kernel would
-# charge that to the server, and the more of it the slower a server is.
+# Starts a process that keeps core 1 busy whenever nothing else runs there.  An
+# idle core is expensive to wake up, especially in a virtual machine, and the
+# kernel would charge that to the server: the more, the slower the server is.
 
 sub keep_awake {
     $pid{awake} = fork;
@@ -54,7 +54,7 @@ sub keep_awake {
 }
 
 
-# BENCH_ROUNDS, of another measurement's usual number
+# Returns BENCH_ROUNDS, or else a measurement's usual number of rounds.
 
 sub rounds {
     my ($usual) = @_;
@@ -66,7 +66,7 @@ sub median {
     return ($s[$#s / 2] + $s[@s / 2]) / 2;
 }
 
-# the lower one: what disturbs a measurement only adds to it
+# Returns the lower quartile, because disturbances only make a value larger.
 
 sub quartile {
     my @s = sort { $a <=> $b } @_;
@@ -76,7 +76,8 @@ sub quartile {
 sub port { return $port{$_[0]} ||= free_port() }
 
 
-# start(NAME, CPUS, COMMAND...): until it listens on port(NAME)
+# start(NAME, CPUS, COMMAND...): starts a server and waits until it listens on
+# port(NAME).
 
 sub start {
     my ($name, $cpus, @command) = @_;
@@ -119,11 +120,11 @@ sub stop {
 }
 
 
-# nginx(NAME, ...): the same configuration for all, and what is given.
+# nginx(NAME, ...): starts nginx with the common configuration and these parts:
 #
 #     main, http, locations    text at these levels
 #     auth                     text in /local and /proxy
-#     workers, cpus, listen    how many, where, listen's parameters
+#     workers, cpus, listen    number of workers, cores, parameters of listen
 #     preload                  spin.so or inside.so, see bench/*.c
 
 sub nginx {
@@ -174,8 +175,9 @@ sub workers {
 }
 
 
-# fresh(NAME...): new workers by a reload, which keeps shared memory.  Where in
-# memory a worker happens to lie can make a difference of a tenth.
+# fresh(NAME...): replaces the workers by a reload, which keeps shared memory.
+# The memory addresses that a worker happens to get can make a difference of a
+# tenth.
 
 sub fresh {
     for my $name (@_) {
@@ -192,7 +194,7 @@ sub fresh {
 }
 
 
-# CPU time of each worker so far, ns
+# Returns the CPU time of each worker so far, in ns.
 
 sub cpu {
     my ($name) = @_;
@@ -200,7 +202,8 @@ sub cpu {
 }
 
 
-# Memory of its own, not the shared zone, kB; when connections are closed
+# Returns the workers' private memory in kB, without the shared zone, after
+# connections have been closed.
 
 sub rss {
     my ($name) = @_;
@@ -218,14 +221,14 @@ sub zone {
 }
 
 
-# run(NAME, PATH, FILE, ...): one run of the load generator with FILE's tokens.
-# CPU of the workers a request in ns, p99 in us, requests, and the share of the
-# worker that did least.
+# run(NAME, PATH, FILE, ...): runs the load generator once with FILE's tokens.
+# Returns CPU time of the workers per request in ns, p99 in us, the number of
+# requests, and the share of the worker that did least.
 #
 #     seconds, connections, cpus
-#     once     each token once, instead of for some time; seconds are the most
-#     refused  all have to be, instead of none
-#     sleeps   wrk does while it has nothing to do, for others on its core
+#     once     send each token once; "seconds" is the time limit then
+#     refused  all requests must be refused, instead of none
+#     sleeps   wrk sleeps when it has nothing to do, for others on its core
 
 sub run {
     my ($name, $path, $file, %o) = @_;
@@ -256,11 +259,11 @@ sub run {
 }
 
 
-# compare(ROUNDS, NAME => CODE...): all by turns, about 30 ms each, so that whatever
-# else the machine does is the same for each; in ROUNDS rounds.
-# Of each the medians of what CODE returned, and "ratio", of CPU time, to the
-# first one of the same round.  What a worker does on its own core in a second
-# is the inverse of it.
+# compare(ROUNDS, NAME => CODE...): runs all of them in turns of about 30 ms, so
+# that other load on the machine affects each of them alike; ROUNDS times.
+# Returns for each name the medians of what CODE returned, and "ratio": CPU time
+# relative to the first one in the same round.  Its inverse is the number of
+# requests that a worker with a core of its own answers, relative to the first.
 
 sub compare {
     my ($rounds, @runs) = @_;
@@ -286,9 +289,9 @@ sub compare {
 }
 
 
-# Turns are of random length: what else runs on the machine may have a rhythm.
+# Turns have random lengths, because other load on the machine may be periodic.
 # The load generators are stopped and continued, each in a process group of its
-# own with the code that waits for it; servers have nothing to do meanwhile.
+# own together with the code that waits for it; meanwhile servers are idle.
 
 sub by_turns {
     my @code = @_;
