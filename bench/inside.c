@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Preloaded into a plain nginx: it makes the bare verification of one of the
- * tokens in VERIFY_DIR for each answer that it sends, and nothing else.  A check
- * cannot cost less than that inside nginx, where the CPU's caches and branch
- * predictors are never its own, as they are in a loop.
+ * Preloaded into a plain nginx: verifies the signature of one of the tokens in
+ * VERIFY_DIR for each answer sent, and nothing else.  No check inside nginx can
+ * cost less: there, unlike in a loop, the CPU's caches and branch predictors are
+ * shared with the rest of the server.
  */
 
 #define _GNU_SOURCE

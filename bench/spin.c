@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Preloaded into wrk and the upstream: they look for events again and again, by
- * turns, instead of sleeping.  To wake them up is work for the server's core, in
- * a virtual machine above all, and the more of it the slower a server is.
+ * Preloaded into wrk and the upstream: both poll for events by turns instead of
+ * sleeping.  Waking a process is work for the server's core, especially in a
+ * virtual machine, and more of it the slower the server is.
  */
 
 #define _GNU_SOURCE

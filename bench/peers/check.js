@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
 // What njs needs to do the module's main job: RS256 with one key, exp, aud.
 
 import fs from 'fs';
