@@ -19,7 +19,7 @@ MANDIR     ?= $(PREFIX)/share/man
 
 CC         ?= gcc
 CFLAGS     ?= -O2 -g
-WARNINGS    = -Wall -Wextra -Werror
+WARNINGS    = -Wall -Wextra -Wdeclaration-after-statement -Werror
 PKG_CONFIG ?= pkg-config
 
 LIBS        = -ljansson -lssl -lcrypto

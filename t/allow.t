@@ -24,17 +24,6 @@ k8s_sa_issuer other { public_key @{[ key_file('ec', 'other') ]};
     kubernetes off; issuer https://other.example; audience service2; }
 _
 
-sub account {
-    my ($namespace, $name) = @_;
-
-    return sign_token(claims => claims(
-        sub => "system:serviceaccount:$namespace:$name",
-        'kubernetes.io' => {
-            namespace => $namespace,
-            serviceaccount => { name => $name, uid => 'u' },
-        }));
-}
-
 sub user {
     return sign_token(key => [ 'ec', 'other' ], claims => claims(
         iss => 'https://other.example', sub => $_[0],
@@ -330,27 +319,12 @@ my $reload = K8sSa::Nginx->new(http => $text =~ s/PATTERN/mytest\/*/gr,
                                workers => 2);
 $reload->start;
 
-# Workers of a master
-
-sub workers {
-    my ($nginx) = @_;
-    return map { /^(\d+) \(.*?\) \S $nginx->{pid} / ? $1 : () }
-           map { eval { slurp($_) } || '' } glob '/proc/[0-9]*/stat';
-}
-
-# The first answer when the old workers have gone
+# Returns the first answer after a reload.
 
 sub reloaded {
     my ($pattern, $who) = @_;
-    my @old = workers($reload);
 
-    $reload->configure($text =~ s/PATTERN/$pattern/gr);
-    $reload->signal('HUP');
-
-    for (1 .. 500) {
-        last unless grep { -e "/proc/$_" } @old;
-        select undef, undef, undef, 0.02;
-    }
+    $reload->reload($text =~ s/PATTERN/$pattern/gr);
 
     return status($reload_port, '/', $who);
 }
@@ -414,7 +388,7 @@ is(passes('/none', 'one', 'GET', $many_port), 204, '10,000 others');
 
 sub cost {
     my ($path) = @_;
-    my ($worker) = workers($big);
+    my ($worker) = $big->workers;
     my $ticks = sub {
         my @f = split ' ', slurp("/proc/$worker/schedstat");
         return $f[0] / 1e9;

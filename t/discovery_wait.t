@@ -60,19 +60,6 @@ sub signed {
 
 sub fetches { return scalar $mock->requests($_[0], 'doc') }
 
-sub workers {
-    my ($nginx) = @_;
-    my %child;
-
-    for my $file (glob '/proc/[0-9]*/stat') {
-        my ($pid, $parent) = (eval { slurp($file) } || '')
-                             =~ /^(\d+) \(.*\) \S (\d+)/ or next;
-        $child{$pid} = 1 if $parent == $nginx->{pid};
-    }
-
-    return sort keys %child;
-}
-
 # The worker that fetches: it has a socket more than the others, as long as
 # there are no clients.
 
@@ -80,7 +67,7 @@ sub fetcher {
     my ($nginx) = @_;
     my %sockets;
 
-    for my $pid (workers($nginx)) {
+    for my $pid ($nginx->workers) {
         $sockets{$pid} = grep { (readlink || '') =~ /^socket/ }
                          glob "/proc/$pid/fd/*";
     }
@@ -222,7 +209,7 @@ my ($lost, $lost_port) = setup('lost', 'timeout 10s;',
 
 sub sockets {
     return scalar grep { (readlink || '') =~ /^socket/ }
-                  map { glob "/proc/$_/fd/*" } workers($lost);
+                  map { glob "/proc/$_/fd/*" } $lost->workers;
 }
 
 sub active {
@@ -261,7 +248,7 @@ is(settled(1), 1, 'leave nothing either');
 
 # nobody waits, but the fetch still hangs
 
-my @old = workers($lost);
+my @old = $lost->workers;
 $lost->signal('HUP');
 cmp_ok(gone(5, @old), '<', 1,
        'a reload: old workers do not wait for an issuer that hangs');
@@ -278,7 +265,7 @@ $mock->set('reload', doc => { delay => 1 });
 $reload->start;
 $flood = flood($reload_port, (signed('reload')) x 40);
 sleep 0.2;
-@old = workers($reload);
+@old = $reload->workers;
 $reload->signal('HUP');
 sleep 0.2;
 my $second = flood($reload_port, (signed('reload')) x 40);

@@ -94,12 +94,7 @@ $nginx->start;
 sub account {
     my ($name) = @_;
 
-    return bearer(sign_token(claims => claims(
-        sub => "system:serviceaccount:mytest:$name",
-        'kubernetes.io' => {
-            namespace => 'mytest',
-            serviceaccount => { name => $name, uid => 'u' },
-        })));
+    return bearer(account_token('mytest', $name));
 }
 
 my $one = account('service1');

@@ -18,7 +18,7 @@ use K8sSa;
 use K8sSa::Http;
 use K8sSa::Load;
 use K8sSa::MockApi;
-use K8sSa::Nginx;
+use K8sSa::Nginx qw(gone);
 
 
 my $api = K8sSa::MockApi->new;
@@ -57,18 +57,6 @@ server {
 }
 limit_req_zone \$k8s_sa_username zone=z:1m rate=1000r/s;
 _
-}
-
-sub gone {
-    my ($limit, @pids) = @_;
-    my $until = time() + $limit;
-    sleep 0.02 while time() < $until && grep { -e "/proc/$_" } @pids;
-    return !grep { -e "/proc/$_" } @pids;
-}
-
-sub workers {
-    my ($nginx) = @_;
-    return split ' ', slurp("/proc/$nginx->{pid}/task/$nginx->{pid}/children");
 }
 
 
@@ -123,7 +111,7 @@ is(get($port, '/action', bearer(opaque()))->{status}, 200,
 
 my $flood = flood($port, map { with_token('/a', opaque()) } 1 .. 30);
 sleep 0.2;
-my @old = workers($nginx);
+my @old = $nginx->workers;
 $nginx->signal('HUP');
 is(tally(answers($flood, 10)), '200: 30', 'a reload: all are answered');
 ok(gone(5, @old), 'and the old worker ends');
@@ -131,9 +119,7 @@ ok(gone(5, @old), 'and the old worker ends');
 my $kept = opaque();
 is(get($port, '/a', bearer($kept))->{status}, 200, 'a token');
 my $n = $api->reviews('away');
-@old = workers($nginx);
-$nginx->signal('HUP');
-gone(5, @old);
+$nginx->reload;
 is(get($port, '/a', bearer($kept))->{status}, 200, 'after a reload');
 is(scalar $api->reviews('away'), $n, 'needs no new review');
 
@@ -159,7 +145,7 @@ my $killed = $nginx;
 
 $flood = flood($port, map { with_token('/a', opaque()) } 1 .. 20);
 sleep 0.2;
-kill 'KILL', workers($nginx);
+kill 'KILL', $nginx->workers;
 answers($flood, 5);
 $api->set('away', review => {});
 sleep 0.3;

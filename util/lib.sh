@@ -43,6 +43,7 @@ TEST_PACKAGES=(
     procps                  # what a test has left running
     prometheus              # its promtool checks the metrics
     valgrind                # counts instructions: t/bench
+    shellcheck              # checks scripts: util/check-style.sh
 )
 
 FUZZ_PACKAGES=(

@@ -1,13 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Shows that the unit tests can fail: takes one check of src/token/ out at a
-# time, in a copy of the tree, and expects a test to notice.  Prints a table;
-# the exit status is not 0 if a mutation survives, does not build, or no
-# longer applies (then the code has changed, and its line below must follow).
+# Shows that the unit tests can fail: removes one check of src/token/ at a
+# time, in a copy of the tree, and expects a test to notice.  Prints a table.
+# The exit status is not 0 if a mutation survives, does not build, or no longer
+# applies because the code has changed.
 #
-# util/mutate.sh [PATTERN]   only the mutations whose name matches
+#     util/mutate.sh [PATTERN]    only the mutations whose name matches
 
+# "$1" in a mutation is perl's
+# shellcheck disable=SC2016
 set -u
 
 cd "$(dirname "$0")/.." || exit 1
@@ -15,13 +17,13 @@ cd "$(dirname "$0")/.." || exit 1
 TOP=$PWD
 ONLY=${1:-.}
 CC=${CC:-gcc}
-CFLAGS="-std=gnu11 -O0 -fPIC -Isrc"
-LIBS="-lcmocka -ljansson -lssl -lcrypto"
-SECONDS_A_TEST=60
+CFLAGS=(-std=gnu11 -O0 -fPIC -Isrc)
+LIBS=(-lcmocka -ljansson -lssl -lcrypto)
+TEST_TIMEOUT=60
 
-# the quick ones and those that see the most first
-TESTS="base base64url verdict attack_claims attack attack_keys jwks keyset json
-       claim_text token attack_signature jws json_jansson"
+# fast tests, and those that catch most, come first
+TESTS="base base64url fingerprint verdict attack_claims attack attack_keys jwks
+       keyset json claim_text token attack_signature jws json_jansson"
 
 WORK=$(mktemp -d) || exit 1
 trap 'rm -rf "$WORK"' EXIT
@@ -37,33 +39,36 @@ fail() {
 }
 
 
-# compile FILE.c, or for a header all that may include it
+# compile FILE: a .c file, or every file for a header
+
 compile() {
-    local f files=$1
+    local f files=("$1")
 
     case $1 in
-    *.h) files=$(echo src/token/*.c) ;;
+    *.h) files=(src/token/*.c) ;;
     esac
 
-    for f in $files; do
-        $CC $CFLAGS -c -o "o/$(basename "$f" .c).o" "$f" 2>"$WORK/log" \
+    for f in "${files[@]}"; do
+        $CC "${CFLAGS[@]}" -c -o "o/$(basename "$f" .c).o" "$f" 2>"$WORK/log" \
             || return
     done
 }
 
 
-# the tests load it, so that they need not be linked again
+# a shared library: the tests need not be linked again
+
 link_library() {
-    $CC -shared -o libtoken.so o/k8s_sa_*.o $LIBS 2>"$WORK/log"
+    $CC -shared -o libtoken.so o/k8s_sa_*.o "${LIBS[@]}" 2>"$WORK/log"
 }
 
 
-# Runs the tests until one fails; prints the name of what failed.
+# first_failure: runs the tests until one fails, and prints its name
+
 first_failure() {
     local t rc
 
     for t in $TESTS; do
-        timeout $SECONDS_A_TEST "./${t}_test" >"$WORK/out" 2>&1 </dev/null
+        timeout $TEST_TIMEOUT "./${t}_test" >"$WORK/out" 2>&1 </dev/null
         rc=$?
 
         if [ $rc -ne 0 ]; then
@@ -81,7 +86,8 @@ row() {
 }
 
 
-# mutate NAME FILE PERL: PERL is one s///, over the whole file, once
+# mutate NAME FILE PERL: PERL has s/// for the whole file
+
 mutate() {
     local name=$1 file=src/token/$2 perl=$3 found
 
@@ -134,23 +140,30 @@ done
 link_library || { cat "$WORK/log"; fail "cannot link src/token/"; }
 
 for t in $TESTS; do
-    $CC $CFLAGS -o "${t}_test" "t/unit/${t}_test.c" -L. -ltoken \
-        -Wl,-rpath,"$PWD" $LIBS 2>"$WORK/log" \
+    $CC "${CFLAGS[@]}" -o "${t}_test" "t/unit/${t}_test.c" -L. -ltoken \
+        -Wl,-rpath,"$PWD" "${LIBS[@]}" 2>"$WORK/log" \
         || { cat "$WORK/log"; fail "cannot build ${t}_test"; }
 done
 
 found=$(first_failure)
-[ -z "$found" ] || fail "the tests fail without any mutation: $found"
+[ -z "$found" ] || fail "a test fails without a mutation: $found"
 
-echo "the tests pass as they are; now without one check at a time"
+echo "all tests pass; now with one check removed at a time"
 echo
 
 
-# spelling
+# fingerprints
 
-mutate "stray bits behind one byte" k8s_sa_base64url.c \
+mutate "last bytes of a token" k8s_sa_fingerprint.c 's/memcpy\(rest, p, n\);//'
+mutate "length of a token" k8s_sa_fingerprint.c \
+    's/words\[4\] = token->len/words[4] = 0/'
+mutate "carry of a product" k8s_sa_fingerprint.c 's/ \+ \(sum->lo < lo\)//'
+
+# base64url
+
+mutate "stray bits after one byte" k8s_sa_base64url.c \
     's/bad \|= bits \| \(bits & 0x00ffffff\) >> 16;/bad |= bits;/'
-mutate "stray bits behind two bytes" k8s_sa_base64url.c \
+mutate "stray bits after two bytes" k8s_sa_base64url.c \
     's/bad \|= bits \| \(bits & 0x0000ffff\) >> 8;/bad |= bits;/'
 mutate "length 4n + 1" k8s_sa_base64url.c \
     's/(default: [^\n]*\n\s+)return K8S_SA_ERROR;/$1break;/'
@@ -163,7 +176,7 @@ mutate "\"+\" is a character" k8s_sa_base64url.c \
 
 mutate "duplicate names" k8s_sa_json.c \
     's/return level->suspect \? [^;]*;/return K8S_SA_OK;/'
-mutate "text behind the document" k8s_sa_json.c \
+mutate "text after the document" k8s_sa_json.c \
     's/return (\w+\(&ps\)) == -1 \? K8S_SA_OK : K8S_SA_ERROR;/return K8S_SA_OK;/'
 mutate "overlong UTF-8" k8s_sa_json.c 's/low = 0xa0;/low = 0x80;/'
 mutate "surrogates in UTF-8" k8s_sa_json.c 's/high = 0x9f;/high = 0xbf;/'
@@ -174,15 +187,15 @@ mutate "\\u0000" k8s_sa_json.c 's/if \(ch <= 0 \|\|/if (ch < 0 ||/'
 mutate "depth" k8s_sa_json.h \
     's/(#define K8S_SA_JSON_DEPTH  )16/${1}17/'
 
-# header and shape
+# the header and the three parts
 
 mutate "crit" k8s_sa_jws.c 's/"crit"\) != NULL/"crit") == root/'
 mutate "b64" k8s_sa_jws.c 's/"b64"\) != NULL/"b64") == root/'
-mutate "largest size" k8s_sa_jws.c 's/len > K8S_SA_TOKEN_MAX/len > K8S_SA_TOKEN_MAX + 1/'
+mutate "maximum size" k8s_sa_jws.c 's/len > K8S_SA_TOKEN_MAX/len > K8S_SA_TOKEN_MAX + 1/'
 mutate "empty signature" k8s_sa_jws.c 's/ \|\| signature == 0//'
-mutate "alg without regard to case" k8s_sa_alg.c \
+mutate "alg in another case" k8s_sa_alg.c \
     's/memcmp\((k8s_sa_algs[^)]*)\)/strncasecmp($1, (char *) name, K8S_SA_ALG_NAME)/; s/strncasecmp\(([^,]*), name, K8S_SA_ALG_NAME, /strncasecmp($1, /'
-mutate "alg not in the policy" k8s_sa_jws.c \
+mutate "alg that is not allowed" k8s_sa_jws.c \
     's/t->alg->bit & policy->algorithms/t->alg->bit/'
 
 # keys and signatures
@@ -210,14 +223,14 @@ mutate "use of a JWK" k8s_sa_jwk.c \
 mutate "key_ops of a JWK" k8s_sa_jwk.c \
     's/return verify \? K8S_SA_OK : K8S_SA_REFUSED;/return (void) verify, K8S_SA_OK;/'
 mutate "alg of a JWK" k8s_sa_jwk.c 's/key->algorithms &= algorithms;/(void) algorithms;/'
-mutate "bytes behind the DER" k8s_sa_pem.c 's/\|\| len != 0\)/|| 0)/'
+mutate "bytes after the DER" k8s_sa_pem.c 's/\|\| len != 0\)/|| 0)/'
 
 # claims
 
 mutate "exp" k8s_sa_claims.c \
     's/\(uint64_t\) now - \(uint64_t\) c->exp > leeway/0/'
 mutate "exp missing" k8s_sa_claims.c 's/"exp", !c->flat,/"exp", 0,/'
-mutate "exp 0 is not never" k8s_sa_claims.c 's/if \(c->exp == 0\s*\|\| \(/if ((/'
+mutate "exp 0" k8s_sa_claims.c 's/if \(c->exp == 0\s*\|\| \(/if ((/'
 mutate "exp negative" k8s_sa_claim.c 's/ \|\| \*value < 0\)/)/'
 mutate "nbf" k8s_sa_claims.c 's/if \(c->nbf > now && /if (0 && /'
 mutate "iat" k8s_sa_claims.c 's/if \(c->iat > now && /if (0 && /'
@@ -228,7 +241,7 @@ mutate "iss" k8s_sa_claims.c \
     's/k8s_sa_str_eq\([^,]*iss, &policy->issuers\[i\]\)/1/'
 mutate "legacy tokens off" k8s_sa_claims.c \
     's/&& !\(c->policy->legacy_tokens && k8s_sa_is_legacy_issuer\(iss\)\)/\&\& !k8s_sa_is_legacy_issuer(iss)/'
-mutate "legacy claims of another issuer" k8s_sa_claims.c \
+mutate "legacy claims from another issuer" k8s_sa_claims.c \
     's/&& !\(c->policy->legacy_tokens && k8s_sa_is_legacy_issuer\(iss\)\)/\&\& !c->policy->legacy_tokens/'
 mutate "nested and flat claims" k8s_sa_claims_kubernetes.c \
     's/if \(c->flat && object != NULL\)/if (0)/'
@@ -236,11 +249,11 @@ mutate "name in sub" k8s_sa_claims_kubernetes.c \
     's/\|\| !k8s_sa_str_eq\(&sub_name, name\)//'
 mutate "namespace in sub" k8s_sa_claims_kubernetes.c \
     's/\|\| !k8s_sa_str_eq\(&sub_namespace, namespace\)//'
-mutate "names of Kubernetes" k8s_sa_name.c \
+mutate "syntax of Kubernetes names" k8s_sa_name.c \
     's/\} else \{\s*return 0;/} else { last = ch;/'
 mutate "control characters" k8s_sa_base.c \
     's/return \(bad & K8S_SA_BYTES\(0x80\)\) == 0;/return 1;/; s/if \(\*p < 0x20 \|\| \*p == 0x7f\)/if (0)/'
-mutate "system: of another issuer" k8s_sa_claims.c \
+mutate "system: from another issuer" k8s_sa_claims.c \
     's/if \(sub\.len >= sizeof\(K8S_SA_SYSTEM_PREFIX\) - 1/if (0/'
 
 # claims as text
@@ -248,12 +261,12 @@ mutate "system: of another issuer" k8s_sa_claims.c \
 mutate "claim with a control character" k8s_sa_claim_text.c \
     's/if \(!k8s_sa_str_is_clean\(s\)\)/if (0)/'
 mutate "DEL in a claim's JSON" k8s_sa_claim_text.c 's/if \(ch == 0x7f\)/if (0)/'
-mutate "\",\" in a list's part" k8s_sa_claim_text.c \
+mutate "\",\" in an element of a list" k8s_sa_claim_text.c \
     's/if \(memchr\(node->value\.data, \x27,\x27, node->value\.len\) != NULL\)/if (0)/'
 
-# what the caller is told
+# the answer
 
-mutate "a bad signature is told" k8s_sa_verdict.c \
+mutate "reason \"bad signature\" in the answer" k8s_sa_verdict.c \
     's/"bad_signature", 401, NULL/"bad_signature", 401, "bad"/'
 
 

@@ -92,16 +92,16 @@ build() {
     cp -r "$NGINX_SRC" "$BUILD/server"
     rm -rf "$BUILD/server/objs" "$BUILD/server/Makefile"
 
-    cat >"$BUILD/server/conf_flags" <<-'END'
-	NGX_CONF_FLAGS=(--with-compat --with-debug --with-threads --with-pcre-jit
-	    --with-http_ssl_module --with-http_v2_module
-	    --with-http_auth_request_module --with-http_realip_module
-	    --with-http_stub_status_module --with-http_sub_module
-	    --with-http_addition_module --with-http_slice_module
-	    --with-http_dav_module --with-http_gunzip_module
-	    --with-http_gzip_static_module --with-http_random_index_module
-	    --with-http_secure_link_module)
-	END
+    cat >"$BUILD/server/conf_flags" <<'END'
+NGX_CONF_FLAGS=(--with-compat --with-debug --with-threads --with-pcre-jit
+    --with-http_ssl_module --with-http_v2_module
+    --with-http_auth_request_module --with-http_realip_module
+    --with-http_stub_status_module --with-http_sub_module
+    --with-http_addition_module --with-http_slice_module
+    --with-http_dav_module --with-http_gunzip_module
+    --with-http_gzip_static_module --with-http_random_index_module
+    --with-http_secure_link_module)
+END
 
     export CC CFLAGS LDFLAGS
     CFLAGS="-O1 -g -DNGX_DEBUG_PALLOC=1 ${SANITIZE//$'\n'/ }"

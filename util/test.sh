@@ -259,7 +259,8 @@ for part in "$@"; do
     before=$((PASSED + FAILED + SKIPPED))
 
     case $part in
-    layers) suite util/check-layers.sh util/check-layers.sh ;;
+    layers) suite util/check-layers.sh util/check-layers.sh
+            suite util/check-style.sh util/check-style.sh ;;
     unit)   unit_suites ;;
     net)    net_suites ;;
     fuzz)   fuzz_suites ;;

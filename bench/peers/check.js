@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
 // The module's main job in njs: RS256 with one key, exp, aud.
 
 import fs from 'fs';

@@ -596,11 +596,8 @@ ngx_k8s_sa_exchange_answer(ngx_k8s_sa_exchange_t *ex, ngx_uint_t keep)
 {
     ngx_uint_t                i;
     ngx_k8s_sa_conn_t        *conn;
-    ngx_k8s_sa_result_t      *res;
-    ngx_k8s_sa_http_parse_t  *p;
-
-    p = ex->parse;
-    res = &ex->result;
+    ngx_k8s_sa_result_t      *res = &ex->result;
+    ngx_k8s_sa_http_parse_t  *p = ex->parse;
 
     const ngx_k8s_sa_http_str_t  *from[] = { &p->content_type,
                                              &p->cache_control,

@@ -1,12 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Shows that the fuzzers can fail: takes one check out at a time, in a copy of
-# the tree, and gives the fuzzer a minute to notice.  The exit status is not 0
-# if it does not, or if a line below no longer applies to the code.
+# Shows that the fuzzers can fail: removes one check at a time, in a copy of the
+# tree, and gives the fuzzer a minute to notice.  The exit status is not 0 if it
+# does not, or if a mutation no longer applies because the code has changed.
 #
-# t/fuzz/mutate.sh [PATTERN]   only the mutations whose name matches
+#     t/fuzz/mutate.sh [PATTERN]    only the mutations whose name matches
 
+# "$1" in a mutation is perl's
+# shellcheck disable=SC2016
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -29,7 +31,7 @@ row() {
     esac
 }
 
-# mutate FUZZER NAME FILE PERL: PERL is one s///, over the whole file, once
+# mutate FUZZER NAME FILE PERL: PERL has s/// for the whole file
 
 mutate() {
     local fuzzer=$1 name=$2 file=src/$3 perl=$4 rc=0 dict=json
@@ -95,7 +97,7 @@ mutate bearer "length" token/k8s_sa_bearer.c \
 mutate allow "kind of a pattern" token/k8s_sa_allow.c \
     's/ && slot->data\[0\] == kind\n/\n/;
      s/(k8s_sa_hash\(K8S_SA_HASH_INIT, &kind, )1\)/${1}0)/'
-mutate allow "what moves to a larger table" token/k8s_sa_allow.c \
+mutate allow "entries that move to a larger table" token/k8s_sa_allow.c \
     's/i < allow->size; i\+\+/i + 1 < allow->size; i++/'
 mutate allow "length of an account" token/k8s_sa_allow.c \
     's/account.len > sizeof\(text\)/0/'
@@ -104,7 +106,7 @@ mutate json "depth" token/k8s_sa_json.c \
     's/ps->depth == K8S_SA_JSON_DEPTH/ps->depth > 99999/'
 mutate json "number of values" token/k8s_sa_json.c \
     's/ps->doc->n == K8S_SA_JSON_NODES/ps->doc->n > 99999/'
-mutate json "end behind an escape" token/k8s_sa_json.c \
+mutate json "end after an escape" token/k8s_sa_json.c \
     's/if \(ps->end - ps->pos < 4\)/if (ps->end < ps->pos)/'
 mutate json "end inside UTF-8" token/k8s_sa_json.c \
     's/\(size_t\) \(end - p\) < n \|\| //'
@@ -120,7 +122,7 @@ mutate claims "any audience" token/k8s_sa_claims.c \
 mutate claims "name of the namespace" token/k8s_sa_claims_kubernetes.c \
     's/!k8s_sa_str_eq\(&sub_namespace, namespace\)/0/'
 mutate claims "crit" token/k8s_sa_jws.c 's/"crit"\) != NULL/"crit") == root/'
-mutate claims "room for extra" token/k8s_sa_claims_kubernetes.c \
+mutate claims "space for extra" token/k8s_sa_claims_kubernetes.c \
     's/b->pos == NULL \|\| \(size_t\) \(b->end - b->pos\) < len/b->pos == NULL/'
 
 mutate token "signature" token/k8s_sa_jws.c \
@@ -129,7 +131,7 @@ mutate token "size" token/k8s_sa_jws.c 's/len > K8S_SA_TOKEN_MAX/len > 99999/'
 
 mutate packed "end of the record" token/k8s_sa_packed.c \
     's/\(uint64_t\) \(in->end - in->p\) < len/0/'
-mutate packed "room" token/k8s_sa_packed.c \
+mutate packed "space" token/k8s_sa_packed.c \
     's/out->failed \|\| \(size_t\) \(out->end - out->p\) < len/out->failed/'
 
 mutate jwks "small keys" token/k8s_sa_key.c \
@@ -151,9 +153,9 @@ mutate path "dot segments" token/k8s_sa_path.c \
 mutate path "escaped slashes" token/k8s_sa_path.c \
     's/strchr\("\/\\\\%/strchr("\\\\%/'
 
-mutate http "largest chunk" net/ngx_k8s_sa_http_parse.c \
+mutate http "maximum chunk" net/ngx_k8s_sa_http_parse.c \
     's/\|\| \(p->rest << 4\) \+ digit > p->max_body - p->received//'
-mutate http "largest header section" net/ngx_k8s_sa_http_parse.c \
+mutate http "maximum header section" net/ngx_k8s_sa_http_parse.c \
     's/p->head_len == NGX_K8S_SA_HTTP_HEAD_MAX/p->head_len == 99999/'
 mutate http "length and chunked" net/ngx_k8s_sa_http_parse.c \
     's/p->chunked && p->has_length/0/'

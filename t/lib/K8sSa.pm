@@ -19,15 +19,17 @@ use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
 use IO::Socket::INET;
 use JSON::PP;
+use Time::HiRes ();
 
-our @EXPORT = qw(bearer claims dir fixture free_port jwks key key_file leaks
-                 private_key_file remember sign_token slurp spew spoil token
-                 write_file);
+our @EXPORT = qw(account_token bearer claims dir fixture free_port issuer_token
+                 jwks key key_file leaks opaque_token private_key_file remember
+                 sign_token slurp spew spoil token until_true write_file);
 
 my $root;
 my $dir;
 my %keys;
 my %secrets;
+my $opaque = 0;
 
 BEGIN {
     $root = abs_path(dirname(__FILE__) . '/../..');

@@ -35,6 +35,7 @@ cd "$tree"
 
 NGX_CONF_FLAGS=(--with-compat --with-http_ssl_module)
 if [ -f conf_flags ]; then
+    # shellcheck disable=SC1091
     . ./conf_flags
 fi
 
@@ -43,6 +44,7 @@ if [ ! -f $configure ]; then
     configure=auto/configure
 fi
 
+# shellcheck disable=SC2086
 {
     $configure "${NGX_CONF_FLAGS[@]}" --with-cc="${CC:-gcc}" \
         --with-cc-opt="${CFLAGS:--O2 -g} -Wall -Wextra -Werror \

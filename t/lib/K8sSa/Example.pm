@@ -83,15 +83,7 @@ sub put {
 # A header with a token of a service account.
 
 sub account {
-    my ($namespace, $name, %over) = @_;
-
-    return bearer(sign_token(claims => claims(
-        sub => "system:serviceaccount:$namespace:$name", %over,
-        'kubernetes.io' => {
-            namespace => $namespace,
-            serviceaccount => { name => $name, uid => 'u' },
-            %{$over{'kubernetes.io'} || {}},
-        })));
+    return bearer(account_token(@_));
 }
 
 

@@ -9,12 +9,15 @@ package K8sSa::Nginx;
 use strict;
 use warnings;
 
+use Exporter qw(import);
 use IO::Socket::INET;
 use POSIX qw(WNOHANG);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
 use K8sSa;
+
+our @EXPORT_OK = qw(gone);
 
 my @running;
 my $count = 0;
@@ -138,16 +141,33 @@ sub start {
 }
 
 
-# With another http block.  The one worker that did not know it has gone then.
+# Reloads, with another http block if there is one, and waits until the old
+# workers have ended.
 
 sub reload {
     my ($self, $http) = @_;
-    my $from = length $self->log;
+    my @old = $self->workers;
 
-    $self->configure($http);
+    $self->configure($http) if defined $http;
     $self->signal('HUP');
-    $self->wait_log(qr/worker process \d+ exited/, 10, $from)
-        or BAIL_OUT('the old worker does not end');
+    gone(20, @old) or BAIL_OUT('the old workers do not end');
+}
+
+
+# Returns the pids of the workers.
+
+sub workers {
+    my ($self) = @_;
+    return split ' ', slurp("/proc/$self->{pid}/task/$self->{pid}/children");
+}
+
+
+# Waits until no process with these pids exists any more.  Returns false after
+# $limit seconds.
+
+sub gone {
+    my ($limit, @pids) = @_;
+    return until_true($limit, sub { !grep { -e "/proc/$_" } @pids });
 }
 
 
@@ -162,14 +182,9 @@ sub signal {
 
 sub wait_log {
     my ($self, $pattern, $limit, $from) = @_;
-    my $until = time() + ($limit || 5);
 
-    while (time() < $until) {
-        return 1 if substr($self->log, $from || 0) =~ $pattern;
-        sleep 0.05;
-    }
-
-    return 0;
+    return until_true($limit || 5,
+                      sub { substr($self->log, $from || 0) =~ $pattern });
 }
 
 
