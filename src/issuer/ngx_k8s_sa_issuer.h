@@ -114,15 +114,6 @@ struct ngx_k8s_sa_issuer_s {
 
 
 /*
- * Starts the timers of an issuer in a worker; from init_process.  stop() is
- * for exit_process.
- */
-
-void ngx_k8s_sa_issuer_start(ngx_k8s_sa_issuer_t *issuer, ngx_cycle_t *cycle);
-void ngx_k8s_sa_issuer_stop(ngx_k8s_sa_issuer_t *issuer);
-
-
-/*
  * ngx_k8s_sa_keys.c
  *
  * Brings this process up to date with the key store; when nothing has
@@ -156,10 +147,24 @@ ngx_uint_t ngx_k8s_sa_issuer_has_kid(ngx_k8s_sa_issuer_t *issuer,
 
 ngx_uint_t ngx_k8s_sa_issuer_version(ngx_k8s_sa_issuer_t *issuer);
 
+/* 1 if there are no fetched keys, or they are older than "stale". */
+
+ngx_uint_t ngx_k8s_sa_issuer_is_stale(ngx_k8s_sa_issuer_t *issuer);
+
 /* The key with this id, if tokens may be accepted by it now, or NULL. */
 
 k8s_sa_key_t *ngx_k8s_sa_issuer_key(ngx_k8s_sa_issuer_t *issuer,
     const u_char *id);
+
+/*
+ * ngx_k8s_sa_run.c: an issuer at work in a worker.
+ *
+ * start() arms the issuer's timers and is called from init_process, stop()
+ * from exit_process.
+ */
+
+void ngx_k8s_sa_issuer_start(ngx_k8s_sa_issuer_t *issuer, ngx_cycle_t *cycle);
+void ngx_k8s_sa_issuer_stop(ngx_k8s_sa_issuer_t *issuer);
 
 /*
  * When the issuer has no keys now, or does not know the token's: NGX_AGAIN, a
