@@ -157,6 +157,17 @@ k8s_sa_key_t *ngx_k8s_sa_issuer_key(ngx_k8s_sa_issuer_t *issuer,
     const u_char *id);
 
 /*
+ * Calls visit for each key that the issuer has in this worker: those from
+ * files first, then the fetched ones, even if they are stale.
+ */
+
+typedef void (*ngx_k8s_sa_key_pt)(const k8s_sa_key_t *key, void *data);
+
+void ngx_k8s_sa_issuer_each_key(ngx_k8s_sa_issuer_t *issuer,
+    ngx_k8s_sa_key_pt visit, void *data);
+
+
+/*
  * ngx_k8s_sa_run.c: an issuer at work in a worker.
  *
  * start() arms the issuer's timers and is called from init_process, stop()

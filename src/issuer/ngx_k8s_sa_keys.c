@@ -204,3 +204,25 @@ ngx_k8s_sa_issuer_key(ngx_k8s_sa_issuer_t *issuer, const u_char *id)
 
     return k8s_sa_keyset_by_id(issuer->fetched_keys, id);
 }
+
+
+void
+ngx_k8s_sa_issuer_each_key(ngx_k8s_sa_issuer_t *issuer,
+    ngx_k8s_sa_key_pt visit, void *data)
+{
+    size_t  i;
+
+    ngx_k8s_sa_issuer_sync(issuer);
+
+    for (i = 0; i < k8s_sa_keyset_count(issuer->file_keys); i++) {
+        visit(k8s_sa_keyset_key(issuer->file_keys, i), data);
+    }
+
+    if (issuer->fetched_keys == NULL) {
+        return;
+    }
+
+    for (i = 0; i < k8s_sa_keyset_count(issuer->fetched_keys); i++) {
+        visit(k8s_sa_keyset_key(issuer->fetched_keys, i), data);
+    }
+}

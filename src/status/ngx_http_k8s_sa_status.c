@@ -186,7 +186,7 @@ ngx_http_k8s_sa_status_issuer(ngx_k8s_sa_issuer_t *issuer)
     (void) json_object_set_new(obj, "issuer", list);
 
     list = json_array();
-    ngx_http_k8s_sa_status_keys(issuer, ngx_http_k8s_sa_status_key, list);
+    ngx_k8s_sa_issuer_each_key(issuer, ngx_http_k8s_sa_status_key, list);
     (void) json_object_set_new(obj, "kids", list);
 
     (void) json_object_set_new(obj, "key_files",
@@ -223,28 +223,6 @@ ngx_http_k8s_sa_status_issuer(ngx_k8s_sa_issuer_t *issuer)
                                 ngx_k8s_sa_keystore_counters(&issuer->ref)));
 
     return obj;
-}
-
-
-void
-ngx_http_k8s_sa_status_keys(ngx_k8s_sa_issuer_t *issuer,
-    ngx_http_k8s_sa_key_pt visit, void *data)
-{
-    size_t  i;
-
-    ngx_k8s_sa_issuer_sync(issuer);
-
-    for (i = 0; i < k8s_sa_keyset_count(issuer->file_keys); i++) {
-        visit(k8s_sa_keyset_key(issuer->file_keys, i), data);
-    }
-
-    if (issuer->fetched_keys == NULL) {
-        return;
-    }
-
-    for (i = 0; i < k8s_sa_keyset_count(issuer->fetched_keys); i++) {
-        visit(k8s_sa_keyset_key(issuer->fetched_keys, i), data);
-    }
 }
 
 
