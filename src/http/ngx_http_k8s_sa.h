@@ -122,7 +122,7 @@ typedef struct {
     ngx_uint_t                 waits;      /* so many so far */
 
     ngx_k8s_sa_review_request_t  question; /* valid if review_due */
-    ngx_k8s_sa_review_waiter_t   review;
+    ngx_k8s_sa_waiter_t          review;
     ngx_http_k8s_sa_reviewed_t  *reviewed; /* answers so far */
 } ngx_http_k8s_sa_pause_t;
 

@@ -18,6 +18,7 @@
 #include "net/ngx_k8s_sa_client.h"
 #include "shared/ngx_k8s_sa_keystore.h"
 #include "issuer/ngx_k8s_sa_token_file.h"
+#include "issuer/ngx_k8s_sa_waiter.h"
 #include "issuer/ngx_k8s_sa_watch.h"
 
 
@@ -26,9 +27,7 @@
 #define NGX_K8S_SA_FORCED_INTERVAL  10000
 
 
-typedef struct ngx_k8s_sa_issuer_s  ngx_k8s_sa_issuer_t;
 typedef struct ngx_k8s_sa_fetch_s   ngx_k8s_sa_fetch_t;
-typedef struct ngx_k8s_sa_waiter_s  ngx_k8s_sa_waiter_t;
 typedef struct ngx_k8s_sa_reviews_s ngx_k8s_sa_reviews_t;
 
 
@@ -36,21 +35,6 @@ typedef struct {
     ngx_k8s_sa_watch_t       watch;      /* data: the issuer */
     unsigned                 jwks:1;     /* a JWK set, otherwise PEM */
 } ngx_k8s_sa_key_file_t;
-
-
-/*
- * Somebody who waits for a fetch.  Owned by whoever waits; handler is called
- * once, from the event loop: keys may have come, or the wait was in vain.
- */
-
-struct ngx_k8s_sa_waiter_s {
-    ngx_queue_t              queue;
-    ngx_k8s_sa_issuer_t     *issuer;     /* while waiting */
-    void                   (*handler)(ngx_k8s_sa_waiter_t *waiter);
-    void                    *data;
-    ngx_msec_t               deadline;   /* ngx_current_msec */
-    unsigned                 waiting:1;
-};
 
 
 struct ngx_k8s_sa_issuer_s {

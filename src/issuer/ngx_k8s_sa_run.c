@@ -131,7 +131,9 @@ ngx_k8s_sa_issuer_unwait(ngx_k8s_sa_waiter_t *waiter)
         ngx_queue_remove(&waiter->queue);
         waiter->waiting = 0;
 
-        ngx_k8s_sa_fetch_hold(waiter->issuer);
+        if (waiter->issuer) {
+            ngx_k8s_sa_fetch_hold(waiter->issuer);
+        }
     }
 }
 
@@ -140,7 +142,7 @@ static void
 ngx_k8s_sa_issuer_wait_timer(ngx_event_t *ev)
 {
     ngx_uint_t               all;
-    ngx_queue_t              woken, *q;
+    ngx_queue_t              woken, *q, *next;
     ngx_connection_t        *dummy;
     ngx_k8s_sa_issuer_t     *issuer;
     ngx_k8s_sa_waiter_t     *waiter;
@@ -169,29 +171,24 @@ ngx_k8s_sa_issuer_wait_timer(ngx_event_t *ev)
         all = state.lease_owner == 0 && ngx_k8s_sa_fetch(issuer) != NGX_OK;
     }
 
-    /* a handler may wait again, or end another one's wait */
-
     ngx_queue_init(&woken);
-    ngx_queue_add(&woken, &issuer->waiters);
-    ngx_queue_init(&issuer->waiters);
 
-    while (!ngx_queue_empty(&woken)) {
-
-        q = ngx_queue_head(&woken);
-        ngx_queue_remove(q);
-
+    for (q = ngx_queue_head(&issuer->waiters);
+         q != ngx_queue_sentinel(&issuer->waiters);
+         q = next)
+    {
+        next = ngx_queue_next(q);
         waiter = ngx_queue_data(q, ngx_k8s_sa_waiter_t, queue);
 
-        if (!all
-            && (ngx_msec_int_t) (waiter->deadline - ngx_current_msec) > 0)
+        if (all
+            || (ngx_msec_int_t) (waiter->deadline - ngx_current_msec) <= 0)
         {
-            ngx_queue_insert_tail(&issuer->waiters, q);
-            continue;
+            ngx_queue_remove(q);
+            ngx_queue_insert_tail(&woken, q);
         }
-
-        waiter->waiting = 0;
-        waiter->handler(waiter);
     }
+
+    ngx_k8s_sa_wake(&woken, NULL);
 
     if (!ngx_queue_empty(&issuer->waiters) && !issuer->wait_timer.timer_set) {
         ngx_add_timer(&issuer->wait_timer, NGX_K8S_SA_POLL);
