@@ -406,20 +406,20 @@ is(scalar $api->reviews('fail-404'), 1, '404 is not');
 is(scalar $api->reviews('fail-html'), 1, 'nonsense is not');
 
 # a failure's line comes once a second and issuer
-like($failing{403}{log}, qr/\[error\].*"fail-403".*answer is 403.*token_file/,
+like($failing{403}{log}, qr/\[error\].*"fail-403".*answered 403.*token_file/,
      '403: what to do');
-like($failing{404}{log}, qr/\[error\].*"fail-404".*answer is 404/, 'which is 404');
+like($failing{404}{log}, qr/\[error\].*"fail-404".*answered 404/, 'which is 404');
 like($failing{hang}{log}, qr/\[error\].*"fail-hang".*timed out/, 'a time-out');
 like($failing{html}{log}, qr/\[error\].*"fail-html"/, 'no JSON');
 
 $tls->set('private', review => { status => 403 });
 is(answer('private', remember("4$opaque"))->{status}, 503, '403 over TLS');
-like($nginx->log, qr/answer is 403.*ClusterRoleBinding.*system:auth-delegator/,
+like($nginx->log, qr/answered 403.*ClusterRoleBinding.*system:auth-delegator/,
      'says what is missing');
 $tls->set('private', review => { status => 401 });
 sleep 1;
 is(answer('private', remember("5$opaque"))->{status}, 503, '401 over TLS');
-like($nginx->log, qr/answer is 401.*token_file/, 'names the token');
+like($nginx->log, qr/answered 401.*token_file/, 'names the token');
 
 for my $kind (qw(later-429 later-503 starting restarted)) {
     is(answer($kind, $opaque)->{status}, 200, "$kind: good after all");

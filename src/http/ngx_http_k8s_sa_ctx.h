@@ -44,7 +44,7 @@ typedef struct {
     ngx_uint_t                    waits;     /* for keys, until now */
 
     ngx_k8s_sa_review_request_t   question;  /* valid if review_due */
-    ngx_k8s_sa_review_waiter_t    review;
+    ngx_k8s_sa_waiter_t    review;
     ngx_http_k8s_sa_reviewed_t   *reviewed;  /* also before a wait for keys */
 } ngx_http_k8s_sa_pause_t;
 

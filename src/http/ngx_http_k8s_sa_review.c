@@ -13,8 +13,7 @@ static void ngx_http_k8s_sa_review_merge(k8s_sa_identity_t *id,
     const k8s_sa_identity_t *reviewed);
 static int64_t ngx_http_k8s_sa_review_expires(ngx_str_t *token);
 static ngx_uint_t ngx_http_k8s_sa_review_possible(ngx_str_t *token);
-static void ngx_http_k8s_sa_review_handler(ngx_k8s_sa_review_waiter_t *waiter,
-    ngx_k8s_sa_review_result_t *result);
+static void ngx_http_k8s_sa_review_handler(ngx_k8s_sa_waiter_t *waiter);
 static void ngx_http_k8s_sa_review_keep(ngx_http_request_t *r,
     ngx_k8s_sa_review_result_t *kept, ngx_k8s_sa_review_result_t *result);
 
@@ -350,8 +349,7 @@ ngx_http_k8s_sa_review_wait(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
 
 
 static void
-ngx_http_k8s_sa_review_handler(ngx_k8s_sa_review_waiter_t *waiter,
-    ngx_k8s_sa_review_result_t *result)
+ngx_http_k8s_sa_review_handler(ngx_k8s_sa_waiter_t *waiter)
 {
     ngx_http_request_t     *r;
     ngx_http_k8s_sa_ctx_t  *ctx;
@@ -359,7 +357,8 @@ ngx_http_k8s_sa_review_handler(ngx_k8s_sa_review_waiter_t *waiter,
     r = waiter->data;
     ctx = ngx_http_get_module_ctx(r, ngx_http_k8s_sa_module);
 
-    ngx_http_k8s_sa_review_keep(r, &ctx->pause->reviewed->result, result);
+    ngx_http_k8s_sa_review_keep(r, &ctx->pause->reviewed->result,
+                                waiter->result);
 
     ctx->pause->waiter.handler(&ctx->pause->waiter);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
+#include "issuer/ngx_k8s_sa_call.h"
 #include "issuer/ngx_k8s_sa_issuer.h"
 #include "token/k8s_sa_discovery.h"
 
@@ -21,6 +22,8 @@ struct ngx_k8s_sa_fetch_s {
     ngx_k8s_sa_url_t        jwks_uri;     /* of the document */
     ngx_str_t               learned;      /* the document's issuer */
     ngx_msec_t              refresh;      /* shortened by Cache-Control */
+
+    unsigned                private:1;    /* our own token may go to url */
 };
 
 
@@ -244,24 +247,10 @@ ngx_k8s_sa_fetch_get(ngx_k8s_sa_fetch_t *fetch, ngx_uint_t private,
     req.data = fetch;
     req.hold = !ngx_queue_empty(&issuer->waiters);
 
-    if (private && issuer->token_file && issuer->token_file->token.len) {
-        req.authorization.len = sizeof("Bearer ") - 1
-                                + issuer->token_file->token.len;
-        req.authorization.data = ngx_pnalloc(fetch->pool,
-                                             req.authorization.len);
-        if (req.authorization.data == NULL) {
-            return NGX_ERROR;
-        }
-
-        ngx_sprintf(req.authorization.data, "Bearer %V",
-                    &issuer->token_file->token);
-    }
-
-    fetch->exchange = ngx_k8s_sa_client_start(issuer->client, &req);
-
-    if (req.authorization.len) {
-        ngx_explicit_memzero(req.authorization.data, req.authorization.len);
-    }
+    fetch->private = private;
+    fetch->exchange = ngx_k8s_sa_call(issuer->client, &req,
+                                      private ? issuer->token_file : NULL,
+                                      issuer->log);
 
     return fetch->exchange ? NGX_OK : NGX_ERROR;
 }
@@ -533,35 +522,19 @@ static ngx_int_t
 ngx_k8s_sa_fetch_status(ngx_k8s_sa_fetch_t *fetch,
     const ngx_k8s_sa_result_t *res, k8s_sa_error_t *err)
 {
-    const char  *hint;
+    static const ngx_k8s_sa_call_hints_t  hints = {
+        " (our own token may not read it: bind the ClusterRole "
+        "system:service-account-issuer-discovery)",
+        ""
+    };
 
-    if (res->error) {
-        k8s_sa_error_set(err, "%.*s", (int) res->reason.len,
-                         res->reason.data);
-        return NGX_ERROR;
-    }
-
-    if (res->status == 200) {
+    if (res->error == NGX_K8S_SA_NET_OK && res->status == 200) {
         ngx_k8s_sa_fetch_max_age(fetch, &res->cache_control);
         return NGX_OK;
     }
 
-    switch (res->status) {
-
-    case 401:
-        hint = " (our own token is refused: see \"token_file\")";
-        break;
-
-    case 403:
-        hint = " (our own token is missing or may not read it: bind the "
-               "ClusterRole system:service-account-issuer-discovery)";
-        break;
-
-    default:
-        hint = res->status / 100 == 3 ? " (redirects are not followed)" : "";
-    }
-
-    k8s_sa_error_set(err, "answered %u%s", (unsigned) res->status, hint);
+    ngx_k8s_sa_call_explain(res, fetch->issuer->token_file, fetch->private,
+                            &hints, err);
 
     return NGX_ERROR;
 }

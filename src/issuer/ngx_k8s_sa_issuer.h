@@ -18,6 +18,7 @@
 #include "net/ngx_k8s_sa_client.h"
 #include "shared/ngx_k8s_sa_keystore.h"
 #include "issuer/ngx_k8s_sa_token_file.h"
+#include "issuer/ngx_k8s_sa_waiter.h"
 #include "issuer/ngx_k8s_sa_watch.h"
 
 
@@ -26,9 +27,7 @@
 #define NGX_K8S_SA_FORCED_INTERVAL  10000
 
 
-typedef struct ngx_k8s_sa_issuer_s  ngx_k8s_sa_issuer_t;
 typedef struct ngx_k8s_sa_fetch_s   ngx_k8s_sa_fetch_t;
-typedef struct ngx_k8s_sa_waiter_s  ngx_k8s_sa_waiter_t;
 typedef struct ngx_k8s_sa_reviews_s ngx_k8s_sa_reviews_t;
 
 
@@ -36,21 +35,6 @@ typedef struct {
     ngx_k8s_sa_watch_t       watch;      /* data: the issuer */
     unsigned                 jwks:1;     /* a JWK set, otherwise PEM */
 } ngx_k8s_sa_key_file_t;
-
-
-/*
- * Somebody who waits for a fetch.  Owned by whoever waits; handler is called
- * once, from the event loop: keys may have come, or the wait was in vain.
- */
-
-struct ngx_k8s_sa_waiter_s {
-    ngx_queue_t              queue;
-    ngx_k8s_sa_issuer_t     *issuer;     /* while waiting */
-    void                   (*handler)(ngx_k8s_sa_waiter_t *waiter);
-    void                    *data;
-    ngx_msec_t               deadline;   /* ngx_current_msec */
-    unsigned                 waiting:1;
-};
 
 
 struct ngx_k8s_sa_issuer_s {
@@ -114,15 +98,6 @@ struct ngx_k8s_sa_issuer_s {
 
 
 /*
- * Starts the timers of an issuer in a worker; from init_process.  stop() is
- * for exit_process.
- */
-
-void ngx_k8s_sa_issuer_start(ngx_k8s_sa_issuer_t *issuer, ngx_cycle_t *cycle);
-void ngx_k8s_sa_issuer_stop(ngx_k8s_sa_issuer_t *issuer);
-
-
-/*
  * ngx_k8s_sa_keys.c
  *
  * Brings this process up to date with the key store; when nothing has
@@ -156,10 +131,35 @@ ngx_uint_t ngx_k8s_sa_issuer_has_kid(ngx_k8s_sa_issuer_t *issuer,
 
 ngx_uint_t ngx_k8s_sa_issuer_version(ngx_k8s_sa_issuer_t *issuer);
 
+/* 1 if there are no fetched keys, or they are older than "stale". */
+
+ngx_uint_t ngx_k8s_sa_issuer_is_stale(ngx_k8s_sa_issuer_t *issuer);
+
 /* The key with this id, if tokens may be accepted by it now, or NULL. */
 
 k8s_sa_key_t *ngx_k8s_sa_issuer_key(ngx_k8s_sa_issuer_t *issuer,
     const u_char *id);
+
+/*
+ * Calls visit for each key that the issuer has in this worker: those from
+ * files first, then the fetched ones, even if they are stale.
+ */
+
+typedef void (*ngx_k8s_sa_key_pt)(const k8s_sa_key_t *key, void *data);
+
+void ngx_k8s_sa_issuer_each_key(ngx_k8s_sa_issuer_t *issuer,
+    ngx_k8s_sa_key_pt visit, void *data);
+
+
+/*
+ * ngx_k8s_sa_run.c: an issuer at work in a worker.
+ *
+ * start() arms the issuer's timers and is called from init_process, stop()
+ * from exit_process.
+ */
+
+void ngx_k8s_sa_issuer_start(ngx_k8s_sa_issuer_t *issuer, ngx_cycle_t *cycle);
+void ngx_k8s_sa_issuer_stop(ngx_k8s_sa_issuer_t *issuer);
 
 /*
  * When the issuer has no keys now, or does not know the token's: NGX_AGAIN, a

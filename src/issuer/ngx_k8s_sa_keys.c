@@ -1,69 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include "issuer/ngx_k8s_sa_issuer.h"
-#include "issuer/ngx_k8s_sa_review.h"
-
-
-#define NGX_K8S_SA_POLL  20       /* ms between looks, while somebody waits */
 
 
 static void ngx_k8s_sa_issuer_load(ngx_k8s_sa_issuer_t *issuer);
 static ngx_int_t ngx_k8s_sa_issuer_learn(ngx_k8s_sa_issuer_t *issuer,
     ngx_str_t *learned);
-static ngx_uint_t ngx_k8s_sa_issuer_is_stale(ngx_k8s_sa_issuer_t *issuer);
-static void ngx_k8s_sa_issuer_wait_timer(ngx_event_t *ev);
-
-
-void
-ngx_k8s_sa_issuer_start(ngx_k8s_sa_issuer_t *issuer, ngx_cycle_t *cycle)
-{
-    issuer->log = cycle->log;
-
-    ngx_queue_init(&issuer->waiters);
-
-    /* ngx_event_ident() of debugging logs wants a connection */
-
-    issuer->dummy.fd = (ngx_socket_t) -1;
-    issuer->dummy.data = issuer;
-
-    issuer->timer.data = &issuer->dummy;
-    issuer->timer.handler = ngx_k8s_sa_fetch_timer;
-    issuer->timer.log = cycle->log;
-    issuer->timer.cancelable = 1;
-
-    /* who waits keeps a worker alive that is shutting down */
-
-    issuer->wait_timer.data = &issuer->dummy;
-    issuer->wait_timer.handler = ngx_k8s_sa_issuer_wait_timer;
-    issuer->wait_timer.log = cycle->log;
-
-    if (issuer->client) {
-        ngx_k8s_sa_client_init_process(issuer->client);
-    }
-
-    if (ngx_k8s_sa_issuer_fetches(issuer)) {
-        ngx_add_timer(&issuer->timer, 1);
-    }
-
-    if (issuer->reviews) {
-        ngx_k8s_sa_review_init(issuer);
-    }
-}
-
-
-void
-ngx_k8s_sa_issuer_stop(ngx_k8s_sa_issuer_t *issuer)
-{
-    ngx_k8s_sa_fetch_cancel(issuer);
-
-    if (issuer->client) {
-        ngx_k8s_sa_client_shutdown(issuer->client);
-    }
-
-    if (issuer->reviews) {
-        ngx_k8s_sa_review_stop(issuer);
-    }
-}
 
 
 void
@@ -162,12 +104,12 @@ ngx_k8s_sa_issuer_unlearned(ngx_k8s_sa_issuer_t *issuer)
 }
 
 
-/* asks the key store only when what is known here would be too old */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_k8s_sa_issuer_is_stale(ngx_k8s_sa_issuer_t *issuer)
 {
     ngx_k8s_sa_key_state_t  state;
+
+    /* the common case needs no lock: the keys known here are young enough */
 
     if (ngx_current_msec - issuer->fetched_msec < issuer->stale
         && issuer->fetched_msec)
@@ -264,138 +206,23 @@ ngx_k8s_sa_issuer_key(ngx_k8s_sa_issuer_t *issuer, const u_char *id)
 }
 
 
-ngx_int_t
-ngx_k8s_sa_issuer_wait(ngx_k8s_sa_issuer_t *issuer,
-    ngx_k8s_sa_waiter_t *waiter)
-{
-    ngx_k8s_sa_key_state_t  state;
-
-    if (!ngx_k8s_sa_issuer_fetches(issuer)
-        || ngx_k8s_sa_keystore_state(issuer->zone, &issuer->ref, &state)
-           != NGX_OK)
-    {
-        return NGX_DECLINED;
-    }
-
-    if (state.generation != issuer->generation) {
-
-        /* another worker has just fetched: look again, at once */
-
-        state.events = 0;
-
-    } else if (state.lease_owner == 0) {
-
-        if (issuer->fetched_keys && !ngx_k8s_sa_issuer_is_stale(issuer)) {
-
-            if (ngx_k8s_sa_keystore_force(issuer->zone, &issuer->ref,
-                                          NGX_K8S_SA_FORCED_INTERVAL, NULL)
-                != NGX_OK)
-            {
-                return NGX_DECLINED;
-            }
-
-        } else if (state.refresh_set
-                   && (ngx_msec_int_t) (state.refresh_msec - ngx_current_msec)
-                      > 0)
-        {
-            return NGX_DECLINED;
-        }
-
-        if (ngx_k8s_sa_fetch(issuer) != NGX_OK) {
-            return NGX_DECLINED;
-        }
-    }
-
-    if (ngx_queue_empty(&issuer->waiters) || state.events == 0) {
-        issuer->events = state.events;
-
-        ngx_add_timer(&issuer->wait_timer, NGX_K8S_SA_POLL);
-    }
-
-    /* two exchanges, discovery document and keys */
-
-    waiter->deadline = ngx_current_msec + 2 * issuer->timeout + 1000;
-    waiter->issuer = issuer;
-    waiter->waiting = 1;
-
-    ngx_queue_insert_tail(&issuer->waiters, &waiter->queue);
-
-    ngx_k8s_sa_fetch_hold(issuer);
-
-    return NGX_AGAIN;
-}
-
-
 void
-ngx_k8s_sa_issuer_unwait(ngx_k8s_sa_waiter_t *waiter)
+ngx_k8s_sa_issuer_each_key(ngx_k8s_sa_issuer_t *issuer,
+    ngx_k8s_sa_key_pt visit, void *data)
 {
-    if (waiter->waiting) {
-        ngx_queue_remove(&waiter->queue);
-        waiter->waiting = 0;
+    size_t  i;
 
-        ngx_k8s_sa_fetch_hold(waiter->issuer);
+    ngx_k8s_sa_issuer_sync(issuer);
+
+    for (i = 0; i < k8s_sa_keyset_count(issuer->file_keys); i++) {
+        visit(k8s_sa_keyset_key(issuer->file_keys, i), data);
     }
-}
 
-
-static void
-ngx_k8s_sa_issuer_wait_timer(ngx_event_t *ev)
-{
-    ngx_uint_t               all;
-    ngx_queue_t              woken, *q;
-    ngx_connection_t        *dummy;
-    ngx_k8s_sa_issuer_t     *issuer;
-    ngx_k8s_sa_waiter_t     *waiter;
-    ngx_k8s_sa_key_state_t   state;
-
-    dummy = ev->data;
-    issuer = dummy->data;
-
-    if (ngx_queue_empty(&issuer->waiters)) {
+    if (issuer->fetched_keys == NULL) {
         return;
     }
 
-    if (ngx_k8s_sa_keystore_state(issuer->zone, &issuer->ref, &state)
-        != NGX_OK)
-    {
-        all = 1;
-
-    } else if (state.events != issuer->events) {
-        issuer->events = state.events;
-        all = 1;
-
-    } else {
-
-        /* whoever fetched has died, or ended without a result: our turn */
-
-        all = state.lease_owner == 0 && ngx_k8s_sa_fetch(issuer) != NGX_OK;
-    }
-
-    /* a handler may wait again, or end another one's wait */
-
-    ngx_queue_init(&woken);
-    ngx_queue_add(&woken, &issuer->waiters);
-    ngx_queue_init(&issuer->waiters);
-
-    while (!ngx_queue_empty(&woken)) {
-
-        q = ngx_queue_head(&woken);
-        ngx_queue_remove(q);
-
-        waiter = ngx_queue_data(q, ngx_k8s_sa_waiter_t, queue);
-
-        if (!all
-            && (ngx_msec_int_t) (waiter->deadline - ngx_current_msec) > 0)
-        {
-            ngx_queue_insert_tail(&issuer->waiters, q);
-            continue;
-        }
-
-        waiter->waiting = 0;
-        waiter->handler(waiter);
-    }
-
-    if (!ngx_queue_empty(&issuer->waiters) && !issuer->wait_timer.timer_set) {
-        ngx_add_timer(&issuer->wait_timer, NGX_K8S_SA_POLL);
+    for (i = 0; i < k8s_sa_keyset_count(issuer->fetched_keys); i++) {
+        visit(k8s_sa_keyset_key(issuer->fetched_keys, i), data);
     }
 }

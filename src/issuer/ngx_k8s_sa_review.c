@@ -54,11 +54,11 @@ ngx_k8s_sa_review_init(ngx_k8s_sa_issuer_t *issuer)
 void
 ngx_k8s_sa_review_stop(ngx_k8s_sa_issuer_t *issuer)
 {
-    ngx_queue_t                 *q;
-    ngx_rbtree_t                *tree;
-    ngx_k8s_sa_review_t         *review;
-    ngx_k8s_sa_reviews_t        *reviews;
-    ngx_k8s_sa_review_waiter_t  *waiter;
+    ngx_queue_t           *q;
+    ngx_rbtree_t          *tree;
+    ngx_k8s_sa_review_t   *review;
+    ngx_k8s_sa_waiter_t   *waiter;
+    ngx_k8s_sa_reviews_t  *reviews;
 
     reviews = issuer->reviews;
     tree = &reviews->tree;
@@ -70,7 +70,7 @@ ngx_k8s_sa_review_stop(ngx_k8s_sa_issuer_t *issuer)
             q = ngx_queue_head(&review->waiters);
             ngx_queue_remove(q);
 
-            waiter = ngx_queue_data(q, ngx_k8s_sa_review_waiter_t, queue);
+            waiter = ngx_queue_data(q, ngx_k8s_sa_waiter_t, queue);
             waiter->waiting = 0;
         }
 
@@ -220,7 +220,7 @@ ngx_k8s_sa_review_unpack(ngx_k8s_sa_cache_entry_t *e, ngx_pool_t *pool,
 ngx_int_t
 ngx_k8s_sa_review_start(ngx_k8s_sa_issuer_t *issuer,
     const ngx_k8s_sa_review_request_t *request,
-    ngx_k8s_sa_review_waiter_t *waiter)
+    ngx_k8s_sa_waiter_t *waiter)
 {
     uint32_t               hash;
     ngx_str_t              key;
@@ -406,7 +406,7 @@ ngx_k8s_sa_review_look(ngx_k8s_sa_review_t *review)
 
 
 void
-ngx_k8s_sa_review_cancel(ngx_k8s_sa_review_waiter_t *waiter)
+ngx_k8s_sa_review_cancel(ngx_k8s_sa_waiter_t *waiter)
 {
     ngx_k8s_sa_review_t  *review;
 
@@ -418,6 +418,10 @@ ngx_k8s_sa_review_cancel(ngx_k8s_sa_review_waiter_t *waiter)
     waiter->waiting = 0;
 
     review = waiter->review;
+
+    if (review == NULL) {
+        return;
+    }
 
     /*
      * What has been sent goes on: the API server works on it anyway, and its
@@ -622,23 +626,8 @@ void
 ngx_k8s_sa_review_done(ngx_k8s_sa_review_t *review,
     ngx_k8s_sa_review_result_t *result)
 {
-    ngx_queue_t                 *q;
-    ngx_k8s_sa_review_waiter_t  *waiter;
-
-    /* a handler may ask again, or end the wait of another one */
-
     ngx_k8s_sa_review_unlink(review);
-
-    while (!ngx_queue_empty(&review->waiters)) {
-        q = ngx_queue_head(&review->waiters);
-        ngx_queue_remove(q);
-
-        waiter = ngx_queue_data(q, ngx_k8s_sa_review_waiter_t, queue);
-
-        waiter->waiting = 0;
-        waiter->handler(waiter, result);
-    }
-
+    ngx_k8s_sa_wake(&review->waiters, result);
     ngx_k8s_sa_review_free(review);
 }
 

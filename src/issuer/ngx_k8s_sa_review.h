@@ -16,10 +16,6 @@
 #include "shared/ngx_k8s_sa_cache.h"
 
 
-typedef struct ngx_k8s_sa_review_s         ngx_k8s_sa_review_t;
-typedef struct ngx_k8s_sa_review_waiter_s  ngx_k8s_sa_review_waiter_t;
-
-
 /* How many reviews a worker asks for at once. */
 
 #define NGX_K8S_SA_REVIEW_RUNNING  8
@@ -66,29 +62,13 @@ typedef struct {
 } ngx_k8s_sa_review_request_t;
 
 
-typedef struct {
+struct ngx_k8s_sa_review_result_s {
     k8s_sa_verdict_e         verdict;
     k8s_sa_identity_t       *identity;   /* with K8S_SA_VERDICT_OK, else NULL */
     ngx_str_t                reason;     /* with a refusal, printable, maybe
                                             empty */
     ngx_msec_t               fresh;      /* holds before this ngx_current_msec
                                             and the request's not_after */
-} ngx_k8s_sa_review_result_t;
-
-
-/*
- * Somebody who waits for a review.  Owned by whoever waits; handler is called
- * once, from the event loop and never from inside start(), with the result,
- * whose memory is valid during the call only.
- */
-
-struct ngx_k8s_sa_review_waiter_s {
-    ngx_queue_t              queue;
-    ngx_k8s_sa_review_t     *review;     /* while waiting */
-    void                   (*handler)(ngx_k8s_sa_review_waiter_t *waiter,
-                                      ngx_k8s_sa_review_result_t *result);
-    void                    *data;
-    unsigned                 waiting:1;
 };
 
 
@@ -115,11 +95,11 @@ ngx_int_t ngx_k8s_sa_review_lookup(ngx_k8s_sa_issuer_t *issuer,
 
 ngx_int_t ngx_k8s_sa_review_start(ngx_k8s_sa_issuer_t *issuer,
     const ngx_k8s_sa_review_request_t *request,
-    ngx_k8s_sa_review_waiter_t *waiter);
+    ngx_k8s_sa_waiter_t *waiter);
 
 /* Ends a wait; nothing if there is none. */
 
-void ngx_k8s_sa_review_cancel(ngx_k8s_sa_review_waiter_t *waiter);
+void ngx_k8s_sa_review_cancel(ngx_k8s_sa_waiter_t *waiter);
 
 
 #endif /* NGX_K8S_SA_REVIEW_H */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
+#include "issuer/ngx_k8s_sa_call.h"
 #include "issuer/ngx_k8s_sa_review_ask.h"
 #include "token/k8s_sa_packed.h"
 #include "token/k8s_sa_token_review.h"
@@ -69,15 +70,14 @@ ngx_k8s_sa_review_send(ngx_k8s_sa_review_t *review)
 static ngx_int_t
 ngx_k8s_sa_review_post(ngx_k8s_sa_review_t *review, ngx_str_t *body)
 {
-    ngx_keyval_t              headers[2];
-    ngx_k8s_sa_issuer_t      *issuer;
-    ngx_k8s_sa_reviews_t     *reviews;
-    ngx_k8s_sa_request_t      req;
-    ngx_k8s_sa_token_file_t  *own;
+    ngx_uint_t             private;
+    ngx_keyval_t           headers[2];
+    ngx_k8s_sa_issuer_t   *issuer;
+    ngx_k8s_sa_reviews_t  *reviews;
+    ngx_k8s_sa_request_t   req;
 
     issuer = review->issuer;
     reviews = issuer->reviews;
-    own = issuer->token_file;
 
     ngx_str_set(&headers[0].key, "Content-Type");
     ngx_str_set(&headers[0].value, "application/json");
@@ -96,25 +96,11 @@ ngx_k8s_sa_review_post(ngx_k8s_sa_review_t *review, ngx_str_t *body)
     req.idempotent = 1;
     req.hold = 1;
 
-    if (own && own->token.len
-        && ngx_k8s_sa_client_is_private(reviews->client, &reviews->url))
-    {
-        req.authorization.len = sizeof("Bearer ") - 1 + own->token.len;
-        req.authorization.data = ngx_alloc(req.authorization.len,
-                                           issuer->log);
-        if (req.authorization.data == NULL) {
-            return NGX_ERROR;
-        }
+    private = ngx_k8s_sa_client_is_private(reviews->client, &reviews->url);
 
-        ngx_sprintf(req.authorization.data, "Bearer %V", &own->token);
-    }
-
-    review->exchange = ngx_k8s_sa_client_start(reviews->client, &req);
-
-    if (req.authorization.data) {
-        ngx_explicit_memzero(req.authorization.data, req.authorization.len);
-        ngx_free(req.authorization.data);
-    }
+    review->exchange = ngx_k8s_sa_call(reviews->client, &req,
+                                       private ? issuer->token_file : NULL,
+                                       issuer->log);
 
     return review->exchange ? NGX_OK : NGX_ERROR;
 }
@@ -440,51 +426,23 @@ ngx_k8s_sa_review_failed(ngx_k8s_sa_review_t *review, const char *reason,
 }
 
 
-/* what went wrong, and what to do about it */
-
 static void
 ngx_k8s_sa_review_explain(ngx_k8s_sa_review_t *review,
     const ngx_k8s_sa_result_t *res, k8s_sa_error_t *err)
 {
-    const char            *hint;
-    ngx_k8s_sa_issuer_t   *issuer;
+    ngx_uint_t             private;
     ngx_k8s_sa_reviews_t  *reviews;
 
-    issuer = review->issuer;
-    reviews = issuer->reviews;
+    static const ngx_k8s_sa_call_hints_t  hints = {
+        " (our own token must not ask: a ClusterRoleBinding of its service "
+        "account to system:auth-delegator is missing)",
+        " (is that an API server?)"
+    };
 
-    if (res->error) {
-        k8s_sa_error_set(err, "%.*s", (int) res->reason.len,
-                         res->reason.data);
-        return;
-    }
+    reviews = review->issuer->reviews;
 
-    hint = "";
+    private = ngx_k8s_sa_client_is_private(reviews->client, &reviews->url);
 
-    if (res->status == 401 || res->status == 403) {
-
-        if (issuer->token_file == NULL) {
-            hint = " (there is no credential of our own: set \"token_file\")";
-
-        } else if (!ngx_k8s_sa_client_is_private(reviews->client,
-                                                 &reviews->url))
-        {
-            hint = " (our own token is not sent: that needs verified TLS)";
-
-        } else if (res->status == 401) {
-            hint = " (our own token is refused: see \"token_file\")";
-
-        } else {
-            hint = " (our own token must not ask: a ClusterRoleBinding of its "
-                   "service account to system:auth-delegator is missing)";
-        }
-
-    } else if (res->status == 404) {
-        hint = " (is that an API server?)";
-
-    } else if (res->status / 100 == 3) {
-        hint = " (redirects are not followed)";
-    }
-
-    k8s_sa_error_set(err, "the answer is %u%s", (unsigned) res->status, hint);
+    ngx_k8s_sa_call_explain(res, review->issuer->token_file, private, &hints,
+                            err);
 }

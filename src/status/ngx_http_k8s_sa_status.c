@@ -109,25 +109,3 @@ ngx_http_k8s_sa_status_handler(ngx_http_request_t *r)
 
     return ngx_http_output_filter(r, &out);
 }
-
-
-void
-ngx_http_k8s_sa_status_keys(ngx_k8s_sa_issuer_t *issuer,
-    ngx_http_k8s_sa_key_pt visit, void *data)
-{
-    size_t  i;
-
-    ngx_k8s_sa_issuer_sync(issuer);
-
-    for (i = 0; i < k8s_sa_keyset_count(issuer->file_keys); i++) {
-        visit(k8s_sa_keyset_key(issuer->file_keys, i), data);
-    }
-
-    if (issuer->fetched_keys == NULL) {
-        return;
-    }
-
-    for (i = 0; i < k8s_sa_keyset_count(issuer->fetched_keys); i++) {
-        visit(k8s_sa_keyset_key(issuer->fetched_keys, i), data);
-    }
-}

@@ -27,12 +27,4 @@ ngx_int_t ngx_http_k8s_sa_status_prometheus(ngx_http_request_t *r,
     ngx_http_k8s_sa_main_conf_t *mcf, ngx_str_t *body);
 
 
-/* Calls visit for each key that the issuer has in this worker. */
-
-typedef void (*ngx_http_k8s_sa_key_pt)(const k8s_sa_key_t *key, void *data);
-
-void ngx_http_k8s_sa_status_keys(ngx_k8s_sa_issuer_t *issuer,
-    ngx_http_k8s_sa_key_pt visit, void *data);
-
-
 #endif /* NGX_HTTP_K8S_SA_STATUS_H */

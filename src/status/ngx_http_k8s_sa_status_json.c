@@ -81,7 +81,7 @@ ngx_http_k8s_sa_status_issuer(ngx_k8s_sa_issuer_t *issuer)
     (void) json_object_set_new(obj, "issuer", list);
 
     list = json_array();
-    ngx_http_k8s_sa_status_keys(issuer, ngx_http_k8s_sa_status_key, list);
+    ngx_k8s_sa_issuer_each_key(issuer, ngx_http_k8s_sa_status_key, list);
     (void) json_object_set_new(obj, "kids", list);
 
     (void) json_object_set_new(obj, "key_files",

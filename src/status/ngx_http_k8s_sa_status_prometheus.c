@@ -269,7 +269,7 @@ ngx_http_k8s_sa_print_keys(ngx_http_k8s_sa_text_t *t,
         t->issuer = ref[i]->issuer;
         t->keys = 0;
 
-        ngx_http_k8s_sa_status_keys(ref[i]->issuer, ngx_http_k8s_sa_print_key,
+        ngx_k8s_sa_issuer_each_key(ref[i]->issuer, ngx_http_k8s_sa_print_key,
                                     t);
     }
 }

@@ -88,8 +88,7 @@ is(status('named', $token{service1}), 200, 'own token: the issuer compared');
 is(status('keys', $token{service1}), 200, 'own token: keys only');
 
 ok($nginx->wait_log(fetch_failed('anonymous', qr/\S+: answered 403 \((?#
-   )our own token is missing or may not read it: bind the ClusterRole (?#
-   )system:service-account-issuer-discovery\)/)),
+   )our own token is missing: set "token_file"\)/)),
    'no token: 403, with a hint');
 ok($nginx->wait_log(fetch_failed($_, qr/\S+: answered 401 \(our own token/)),
    "$_ token: 401, with a hint") for qw(bad late);

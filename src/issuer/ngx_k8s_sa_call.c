@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include "issuer/ngx_k8s_sa_call.h"
+
+
+ngx_k8s_sa_exchange_t *
+ngx_k8s_sa_call(ngx_k8s_sa_client_t *client, ngx_k8s_sa_request_t *req,
+    const ngx_k8s_sa_token_file_t *credential, ngx_log_t *log)
+{
+    u_char                 *p;
+    size_t                  len;
+    ngx_k8s_sa_exchange_t  *exchange;
+
+    if (credential == NULL || credential->token.len == 0) {
+        return ngx_k8s_sa_client_start(client, req);
+    }
+
+    len = sizeof("Bearer ") - 1 + credential->token.len;
+
+    p = ngx_alloc(len, log);
+    if (p == NULL) {
+        return NULL;
+    }
+
+    ngx_sprintf(p, "Bearer %V", &credential->token);
+
+    req->authorization.data = p;
+    req->authorization.len = len;
+
+    exchange = ngx_k8s_sa_client_start(client, req);
+
+    ngx_str_null(&req->authorization);
+
+    ngx_explicit_memzero(p, len);
+    ngx_free(p);
+
+    return exchange;
+}
+
+
+void
+ngx_k8s_sa_call_explain(const ngx_k8s_sa_result_t *res,
+    const ngx_k8s_sa_token_file_t *credential, ngx_uint_t sent,
+    const ngx_k8s_sa_call_hints_t *hints, k8s_sa_error_t *err)
+{
+    const char  *hint;
+
+    if (res->error) {
+        k8s_sa_error_set(err, "%.*s", (int) res->reason.len,
+                         res->reason.data);
+        return;
+    }
+
+    switch (res->status) {
+
+    case 401:
+    case 403:
+
+        if (credential == NULL) {
+            hint = " (our own token is missing: set \"token_file\")";
+
+        } else if (!sent) {
+            hint = " (our own token is not sent there: see \"token_file\")";
+
+        } else if (res->status == 401) {
+            hint = " (our own token is refused: see \"token_file\")";
+
+        } else {
+            hint = hints->forbidden;
+        }
+
+        break;
+
+    case 404:
+        hint = hints->not_found;
+        break;
+
+    default:
+        hint = res->status / 100 == 3 ? " (redirects are not followed)" : "";
+    }
+
+    k8s_sa_error_set(err, "answered %u%s", (unsigned) res->status, hint);
+}
