@@ -9,6 +9,8 @@
 static void ngx_k8s_sa_zone_recover(ngx_k8s_sa_zone_t *zone);
 static ngx_int_t ngx_k8s_sa_zone_mark(ngx_k8s_sa_zone_t *zone,
     uint32_t first);
+static u_char *ngx_k8s_sa_blocks_part(ngx_k8s_sa_zone_t *zone,
+    ngx_k8s_sa_place_t *place, size_t len, size_t *n);
 
 
 void
@@ -192,22 +194,14 @@ void
 ngx_k8s_sa_blocks_write(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_place_t *place,
     const u_char *data, size_t len)
 {
-    size_t  n;
+    size_t   n;
+    u_char  *part;
 
-    while (len) {
+    for ( /* void */ ; len; len -= n) {
+        part = ngx_k8s_sa_blocks_part(zone, place, len, &n);
 
-        if (place->offset == NGX_K8S_SA_BLOCK_SIZE) {
-            place->block = zone->blocks[place->block].chain;
-            place->offset = NGX_K8S_SA_PART_DATA;
-        }
-
-        n = ngx_min(len, NGX_K8S_SA_BLOCK_SIZE - place->offset);
-
-        ngx_memcpy(zone->blocks[place->block].bytes + place->offset, data, n);
-
-        place->offset += n;
+        ngx_memcpy(part, data, n);
         data += n;
-        len -= n;
     }
 }
 
@@ -216,22 +210,14 @@ void
 ngx_k8s_sa_blocks_read(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_place_t *place,
     u_char *data, size_t len)
 {
-    size_t  n;
+    size_t   n;
+    u_char  *part;
 
-    while (len) {
+    for ( /* void */ ; len; len -= n) {
+        part = ngx_k8s_sa_blocks_part(zone, place, len, &n);
 
-        if (place->offset == NGX_K8S_SA_BLOCK_SIZE) {
-            place->block = zone->blocks[place->block].chain;
-            place->offset = NGX_K8S_SA_PART_DATA;
-        }
-
-        n = ngx_min(len, NGX_K8S_SA_BLOCK_SIZE - place->offset);
-
-        ngx_memcpy(data, zone->blocks[place->block].bytes + place->offset, n);
-
-        place->offset += n;
+        ngx_memcpy(data, part, n);
         data += n;
-        len -= n;
     }
 }
 
@@ -240,28 +226,43 @@ ngx_uint_t
 ngx_k8s_sa_blocks_equal(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_place_t *place,
     const u_char *data, size_t len)
 {
-    size_t  n;
+    size_t   n;
+    u_char  *part;
 
-    while (len) {
+    for ( /* void */ ; len; len -= n) {
+        part = ngx_k8s_sa_blocks_part(zone, place, len, &n);
 
-        if (place->offset == NGX_K8S_SA_BLOCK_SIZE) {
-            place->block = zone->blocks[place->block].chain;
-            place->offset = NGX_K8S_SA_PART_DATA;
-        }
-
-        n = ngx_min(len, NGX_K8S_SA_BLOCK_SIZE - place->offset);
-
-        if (ngx_memcmp(zone->blocks[place->block].bytes + place->offset, data,
-                       n)
-            != 0)
-        {
+        if (ngx_memcmp(part, data, n) != 0) {
             return 0;
         }
 
-        place->offset += n;
         data += n;
-        len -= n;
     }
 
     return 1;
+}
+
+
+/*
+ * Returns the bytes at place that are in one block, at most len, *n of them;
+ * moves place past them.
+ */
+
+static u_char *
+ngx_k8s_sa_blocks_part(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_place_t *place,
+    size_t len, size_t *n)
+{
+    u_char  *part;
+
+    if (place->offset == NGX_K8S_SA_BLOCK_SIZE) {
+        place->block = zone->blocks[place->block].chain;
+        place->offset = NGX_K8S_SA_PART_DATA;
+    }
+
+    part = zone->blocks[place->block].bytes + place->offset;
+
+    *n = ngx_min(len, NGX_K8S_SA_BLOCK_SIZE - place->offset);
+    place->offset += *n;
+
+    return part;
 }

@@ -15,6 +15,10 @@
 #define NGX_K8S_SA_AHEAD       60000
 
 
+static ngx_int_t ngx_k8s_sa_keystore_lock_leased(ngx_k8s_sa_zone_t *zone,
+    ngx_k8s_sa_record_ref_t *ref, ngx_k8s_sa_record_t **rec);
+static void ngx_k8s_sa_keystore_finish(ngx_k8s_sa_zone_t *zone,
+    ngx_k8s_sa_record_t *rec, ngx_msec_t next);
 static ngx_uint_t ngx_k8s_sa_keystore_same(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_record_t *rec, const ngx_k8s_sa_keys_t *keys);
 static ngx_int_t ngx_k8s_sa_keystore_replace(ngx_k8s_sa_zone_t *zone,
@@ -238,22 +242,16 @@ ngx_k8s_sa_keystore_store(ngx_k8s_sa_zone_t *zone,
         return NGX_ERROR;
     }
 
-    rec = ngx_k8s_sa_record_lock(zone, ref);
-    if (rec == NULL) {
+    rc = ngx_k8s_sa_keystore_lock_leased(zone, ref, &rec);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (!ngx_k8s_sa_keystore_same(zone, rec, keys)
+        && ngx_k8s_sa_keystore_replace(zone, ref, rec, keys) != NGX_OK)
+    {
+        ngx_k8s_sa_zone_unlock(zone);
         return NGX_ERROR;
-    }
-
-    if (rec->lease_owner != ngx_pid) {
-        rc = NGX_DECLINED;
-        goto done;
-    }
-
-    if (!ngx_k8s_sa_keystore_same(zone, rec, keys)) {
-
-        rc = ngx_k8s_sa_keystore_replace(zone, ref, rec, keys);
-        if (rc != NGX_OK) {
-            goto done;
-        }
     }
 
     now = ngx_time();
@@ -262,22 +260,56 @@ ngx_k8s_sa_keystore_store(ngx_k8s_sa_zone_t *zone,
                                                           : now;
     rec->fetched_msec = ngx_current_msec
                         - (ngx_msec_t) (now - rec->fetched) * 1000;
-    rec->refresh_msec = ngx_current_msec + refresh;
-    rec->refresh_set = 1;
     rec->failures = 0;
 
     ngx_k8s_sa_count(rec->public.counters.fetches);
 
+    ngx_k8s_sa_keystore_finish(zone, rec, refresh);
+
+    return NGX_OK;
+}
+
+
+/*
+ * Locks the zone and the record if this worker holds its lease.  Returns
+ * NGX_OK; or with nothing locked NGX_DECLINED: it does not; NGX_ERROR: no
+ * memory.
+ */
+
+static ngx_int_t
+ngx_k8s_sa_keystore_lock_leased(ngx_k8s_sa_zone_t *zone,
+    ngx_k8s_sa_record_ref_t *ref, ngx_k8s_sa_record_t **rec)
+{
+    *rec = ngx_k8s_sa_record_lock(zone, ref);
+    if (*rec == NULL) {
+        return NGX_ERROR;
+    }
+
+    if ((*rec)->lease_owner != ngx_pid) {
+        ngx_k8s_sa_zone_unlock(zone);
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Ends a fetch: the next one is due in next msec, the result becomes an event,
+ * the lease is given back, the zone unlocked.
+ */
+
+static void
+ngx_k8s_sa_keystore_finish(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_t *rec,
+    ngx_msec_t next)
+{
+    rec->refresh_msec = ngx_current_msec + next;
+    rec->refresh_set = 1;
+
     rec->public.events = ++zone->sh->sequence;
     rec->lease_owner = 0;
 
-    rc = NGX_OK;
-
-done:
-
     ngx_k8s_sa_zone_unlock(zone);
-
-    return rc;
 }
 
 
@@ -379,17 +411,10 @@ ngx_k8s_sa_keystore_fail(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_ref_t *ref,
     const u_char *text, size_t len, ngx_msec_t retry)
 {
     size_t                i;
-    ngx_int_t             rc;
     ngx_k8s_sa_record_t  *rec;
 
-    rec = ngx_k8s_sa_record_lock(zone, ref);
-    if (rec == NULL) {
+    if (ngx_k8s_sa_keystore_lock_leased(zone, ref, &rec) != NGX_OK) {
         return NGX_DECLINED;
-    }
-
-    if (rec->lease_owner != ngx_pid) {
-        rc = NGX_DECLINED;
-        goto done;
     }
 
     len = ngx_min(len, NGX_K8S_SA_ERROR_MAX);
@@ -402,21 +427,11 @@ ngx_k8s_sa_keystore_fail(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_ref_t *ref,
     rec->failed = ngx_time();
     rec->failures++;
 
-    rec->refresh_msec = ngx_current_msec + retry;
-    rec->refresh_set = 1;
-
     ngx_k8s_sa_count(rec->public.counters.fetch_errors);
 
-    rec->public.events = ++zone->sh->sequence;
-    rec->lease_owner = 0;
+    ngx_k8s_sa_keystore_finish(zone, rec, retry);
 
-    rc = NGX_OK;
-
-done:
-
-    ngx_k8s_sa_zone_unlock(zone);
-
-    return rc;
+    return NGX_OK;
 }
 
 
