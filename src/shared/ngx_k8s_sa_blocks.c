@@ -47,8 +47,8 @@ ngx_k8s_sa_lease_held(ngx_pid_t owner, ngx_msec_t msec)
 
 
 /*
- * The last one to hold the lock died while it changed chains or lists.  What
- * can be trusted are the records' key sets; all other blocks become free.
+ * The last owner of the lock died while it was changing chains or lists.  Only
+ * the records' key sets can be trusted; all other blocks become free.
  */
 
 static void
@@ -102,6 +102,8 @@ static ngx_int_t
 ngx_k8s_sa_zone_mark(ngx_k8s_sa_zone_t *zone, uint32_t first)
 {
     uint32_t          i;
+/* Marks the blocks of a chain.  Returns NGX_ERROR if it is broken. */
+
     ngx_k8s_sa_sh_t  *sh;
 
     sh = zone->sh;

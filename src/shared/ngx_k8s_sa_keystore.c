@@ -6,11 +6,14 @@
 #include "shared/ngx_k8s_sa_sh.h"
 
 
-/* A set may be replaced between measuring and copying it; not every time. */
+/*
+ * The set may be replaced between measuring and copying it: retry, but not
+ * forever.
+ */
 
 #define NGX_K8S_SA_LOAD_TRIES  10
 
-/* How far another worker's idea of now may be ahead of ours, msec. */
+/* How far another worker's cached time may be ahead of ours, msec. */
 
 #define NGX_K8S_SA_AHEAD       60000
 
@@ -61,7 +64,10 @@ ngx_k8s_sa_keystore_state(ngx_k8s_sa_zone_t *zone,
     state->fetched = rec->fetched;
     state->fetched_msec = rec->fetched_msec;
 
-    /* what another worker has just fetched is not in our future, and stale */
+    /*
+     * Another worker's cached time may be ahead of ours: without this the keys
+     * that it has just fetched would look stale.
+     */
 
     if (rec->fetched_msec - ngx_current_msec < NGX_K8S_SA_AHEAD) {
         state->fetched_msec = ngx_current_msec;
@@ -150,7 +156,7 @@ ngx_k8s_sa_keystore_load(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_ref_t *ref,
         keys_len = set->keys_len;
         issuer_len = set->issuer_len;
 
-        /* malloc() may take its time: not with the lock held */
+        /* malloc() can be slow: not with the lock held */
 
         ngx_k8s_sa_zone_unlock(zone);
 
@@ -385,8 +391,9 @@ ngx_k8s_sa_keystore_replace(ngx_k8s_sa_zone_t *zone,
                             keys->issuer.len);
 
     /*
-     * The generation first: if we die between the two, workers read the old
-     * keys once more.  In the other order they would never see the new ones.
+     * The generation first: if this process dies between the two, workers read
+     * the old keys once more.  In the other order they would never see the new
+     * ones.
      */
 
     rec->public.generation = ++zone->sh->sequence;
@@ -453,7 +460,7 @@ ngx_k8s_sa_keystore_force(ngx_k8s_sa_zone_t *zone,
     if (rec->forced_set) {
         passed = (ngx_msec_int_t) (ngx_current_msec - rec->forced_msec);
 
-        /* another worker's idea of now may be a little ahead of ours */
+        /* another worker's cached time may be slightly ahead of ours */
 
         passed = ngx_max(passed, 0);
 
