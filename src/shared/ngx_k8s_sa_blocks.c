@@ -95,15 +95,19 @@ ngx_k8s_sa_zone_recover(ngx_k8s_sa_zone_t *zone)
     ngx_memory_barrier();
 
     sh->dirty = 0;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_CORE, ngx_cycle->log, 0,
+                   "k8s_sa: zone repaired, %ui of %ui blocks are free",
+                   sh->nfree, sh->nblocks);
 }
 
+
+/* Marks the blocks of a chain.  Returns NGX_ERROR if it is broken. */
 
 static ngx_int_t
 ngx_k8s_sa_zone_mark(ngx_k8s_sa_zone_t *zone, uint32_t first)
 {
     uint32_t          i;
-/* Marks the blocks of a chain.  Returns NGX_ERROR if it is broken. */
-
     ngx_k8s_sa_sh_t  *sh;
 
     sh = zone->sh;

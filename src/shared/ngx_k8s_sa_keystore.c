@@ -209,6 +209,10 @@ ngx_k8s_sa_keystore_lease(ngx_k8s_sa_zone_t *zone,
 
     ngx_k8s_sa_zone_unlock(zone);
 
+    ngx_log_debug3(NGX_LOG_DEBUG_CORE, ngx_cycle->log, 0,
+                   "k8s_sa: record %p, lease of %M ms to fetch: %s", rec,
+                   duration, rc == NGX_OK ? "taken" : "busy");
+
     return rc;
 }
 
@@ -257,6 +261,11 @@ ngx_k8s_sa_keystore_store(ngx_k8s_sa_zone_t *zone,
         && ngx_k8s_sa_keystore_replace(zone, ref, rec, keys) != NGX_OK)
     {
         ngx_k8s_sa_zone_unlock(zone);
+
+        ngx_log_debug2(NGX_LOG_DEBUG_CORE, ngx_cycle->log, 0,
+                       "k8s_sa: record %p, no room for %uz bytes of keys",
+                       rec, keys->keys.len);
+
         return NGX_ERROR;
     }
 
@@ -271,6 +280,11 @@ ngx_k8s_sa_keystore_store(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_count(rec->public.counters.fetches);
 
     ngx_k8s_sa_keystore_finish(zone, rec, refresh);
+
+    ngx_log_debug4(NGX_LOG_DEBUG_CORE, ngx_cycle->log, 0,
+                   "k8s_sa: record %p, %uz bytes of keys, generation %uA, "
+                   "next fetch in %M ms",
+                   rec, keys->keys.len, rec->public.generation, refresh);
 
     return NGX_OK;
 }
@@ -438,6 +452,10 @@ ngx_k8s_sa_keystore_fail(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_ref_t *ref,
 
     ngx_k8s_sa_keystore_finish(zone, rec, retry);
 
+    ngx_log_debug2(NGX_LOG_DEBUG_CORE, ngx_cycle->log, 0,
+                   "k8s_sa: record %p, fetch failed, retry in %M ms", rec,
+                   retry);
+
     return NGX_OK;
 }
 
@@ -480,6 +498,10 @@ ngx_k8s_sa_keystore_force(ngx_k8s_sa_zone_t *zone,
     }
 
     ngx_k8s_sa_zone_unlock(zone);
+
+    ngx_log_debug2(NGX_LOG_DEBUG_CORE, ngx_cycle->log, 0,
+                   "k8s_sa: record %p, fetch out of turn: %s", rec,
+                   rc == NGX_OK ? "allowed" : "too early");
 
     return rc;
 }

@@ -137,6 +137,10 @@ ngx_k8s_sa_zone_init(ngx_shm_zone_t *shm_zone, void *data)
                       &shm_zone->shm.name, zone->issuers.nelts);
     }
 
+    ngx_log_debug3(NGX_LOG_DEBUG_CORE, shm_zone->shm.log, 0,
+                   "k8s_sa: zone \"%V\", configuration %uA, %ui issuers",
+                   &shm_zone->shm.name, sh->cycle, zone->issuers.nelts);
+
     return rc;
 }
 
