@@ -9,6 +9,8 @@
 static void ngx_k8s_sa_zone_recover(ngx_k8s_sa_zone_t *zone);
 static ngx_int_t ngx_k8s_sa_zone_mark(ngx_k8s_sa_zone_t *zone,
     uint32_t first);
+static u_char *ngx_k8s_sa_blocks_part(ngx_k8s_sa_zone_t *zone,
+    ngx_k8s_sa_place_t *place, size_t len, size_t *n);
 
 
 void
@@ -45,8 +47,8 @@ ngx_k8s_sa_lease_held(ngx_pid_t owner, ngx_msec_t msec)
 
 
 /*
- * The last one to hold the lock died while it changed chains or lists.  What
- * can be trusted are the records' key sets; all other blocks become free.
+ * The last owner of the lock died while it was changing chains or lists.  Only
+ * the records' key sets can be trusted; all other blocks become free.
  */
 
 static void
@@ -93,8 +95,14 @@ ngx_k8s_sa_zone_recover(ngx_k8s_sa_zone_t *zone)
     ngx_memory_barrier();
 
     sh->dirty = 0;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_CORE, ngx_cycle->log, 0,
+                   "k8s_sa: zone repaired, %ui of %ui blocks are free",
+                   sh->nfree, sh->nblocks);
 }
 
+
+/* Marks the blocks of a chain.  Returns NGX_ERROR if it is broken. */
 
 static ngx_int_t
 ngx_k8s_sa_zone_mark(ngx_k8s_sa_zone_t *zone, uint32_t first)
@@ -192,22 +200,14 @@ void
 ngx_k8s_sa_blocks_write(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_place_t *place,
     const u_char *data, size_t len)
 {
-    size_t  n;
+    size_t   n;
+    u_char  *part;
 
-    while (len) {
+    for ( /* void */ ; len; len -= n) {
+        part = ngx_k8s_sa_blocks_part(zone, place, len, &n);
 
-        if (place->offset == NGX_K8S_SA_BLOCK_SIZE) {
-            place->block = zone->blocks[place->block].chain;
-            place->offset = NGX_K8S_SA_PART_DATA;
-        }
-
-        n = ngx_min(len, NGX_K8S_SA_BLOCK_SIZE - place->offset);
-
-        ngx_memcpy(zone->blocks[place->block].bytes + place->offset, data, n);
-
-        place->offset += n;
+        ngx_memcpy(part, data, n);
         data += n;
-        len -= n;
     }
 }
 
@@ -216,22 +216,14 @@ void
 ngx_k8s_sa_blocks_read(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_place_t *place,
     u_char *data, size_t len)
 {
-    size_t  n;
+    size_t   n;
+    u_char  *part;
 
-    while (len) {
+    for ( /* void */ ; len; len -= n) {
+        part = ngx_k8s_sa_blocks_part(zone, place, len, &n);
 
-        if (place->offset == NGX_K8S_SA_BLOCK_SIZE) {
-            place->block = zone->blocks[place->block].chain;
-            place->offset = NGX_K8S_SA_PART_DATA;
-        }
-
-        n = ngx_min(len, NGX_K8S_SA_BLOCK_SIZE - place->offset);
-
-        ngx_memcpy(data, zone->blocks[place->block].bytes + place->offset, n);
-
-        place->offset += n;
+        ngx_memcpy(data, part, n);
         data += n;
-        len -= n;
     }
 }
 
@@ -240,28 +232,43 @@ ngx_uint_t
 ngx_k8s_sa_blocks_equal(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_place_t *place,
     const u_char *data, size_t len)
 {
-    size_t  n;
+    size_t   n;
+    u_char  *part;
 
-    while (len) {
+    for ( /* void */ ; len; len -= n) {
+        part = ngx_k8s_sa_blocks_part(zone, place, len, &n);
 
-        if (place->offset == NGX_K8S_SA_BLOCK_SIZE) {
-            place->block = zone->blocks[place->block].chain;
-            place->offset = NGX_K8S_SA_PART_DATA;
-        }
-
-        n = ngx_min(len, NGX_K8S_SA_BLOCK_SIZE - place->offset);
-
-        if (ngx_memcmp(zone->blocks[place->block].bytes + place->offset, data,
-                       n)
-            != 0)
-        {
+        if (ngx_memcmp(part, data, n) != 0) {
             return 0;
         }
 
-        place->offset += n;
         data += n;
-        len -= n;
     }
 
     return 1;
+}
+
+
+/*
+ * Returns the bytes at place that are in one block, at most len, *n of them;
+ * moves place past them.
+ */
+
+static u_char *
+ngx_k8s_sa_blocks_part(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_place_t *place,
+    size_t len, size_t *n)
+{
+    u_char  *part;
+
+    if (place->offset == NGX_K8S_SA_BLOCK_SIZE) {
+        place->block = zone->blocks[place->block].chain;
+        place->offset = NGX_K8S_SA_PART_DATA;
+    }
+
+    part = zone->blocks[place->block].bytes + place->offset;
+
+    *n = ngx_min(len, NGX_K8S_SA_BLOCK_SIZE - place->offset);
+    place->offset += *n;
+
+    return part;
 }

@@ -6,11 +6,11 @@
 #include "shared/ngx_k8s_sa_sh.h"
 
 
-/* Refused tokens, and one entry of any kind, have at most this share. */
+/* All refused tokens, and any single entry, get at most 1/8 of the blocks. */
 
 #define NGX_K8S_SA_CACHE_SHARE    8
 
-/* Expired entries that an insertion clears away. */
+/* The most expired entries of each list that an insertion removes. */
 
 #define NGX_K8S_SA_CACHE_EXPIRE   2
 
@@ -89,7 +89,7 @@ ngx_k8s_sa_cache_lookup(ngx_k8s_sa_zone_t *zone, const u_char *fingerprint,
 
     ngx_k8s_sa_blocks_read(zone, &place, buf, node->len);
 
-    /* once a second is enough, and keeps the list out of most hits */
+    /* once a second is enough, so that most hits do not change the list */
 
     if (node->seen != (uint32_t) now) {
         list = ngx_k8s_sa_cache_list(zone, node->kind);
@@ -219,7 +219,7 @@ ngx_k8s_sa_cache_delete(ngx_k8s_sa_zone_t *zone, const u_char *fingerprint)
 }
 
 
-/* nobody who chooses a token knows its bucket: none becomes a long list */
+/* clients cannot predict a token's bucket: none becomes a long list */
 
 static uint32_t *
 ngx_k8s_sa_cache_bucket(ngx_k8s_sa_zone_t *zone, const u_char *fingerprint)
@@ -358,8 +358,6 @@ ngx_k8s_sa_cache_expire(ngx_k8s_sa_zone_t *zone, time_t now)
     }
 }
 
-
-/* Makes n blocks free, if that many there are at all in the cache. */
 
 void
 ngx_k8s_sa_cache_evict(ngx_k8s_sa_zone_t *zone, ngx_uint_t n, time_t now)

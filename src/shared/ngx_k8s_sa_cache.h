@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Verified tokens, and verdicts of the TokenReview API, in the shared zone.
+ * The zone's token cache: verified tokens, and verdicts of the TokenReview
+ * API.
  *
- * The key is a fingerprint of the token and of everything that the verdict
- * depends on (the issuer's configuration, audiences), under a secret of the
- * zone: tokens themselves are not stored, and no caller can make two that are
- * one here.  An entry holds facts, not decisions: who uses it looks at times,
- * key and rules at each hit.
+ * An entry is found by a fingerprint, under a secret of the zone, of the token
+ * and of all that the verdict depends on (the issuer's configuration,
+ * audiences): tokens themselves are not stored, and clients cannot craft two
+ * with the same fingerprint.  An entry holds facts, not decisions: its user
+ * checks times, signing key and rules at each hit.
  *
- * The least recently used entries go first, expired ones before them.  Refused
- * tokens have at most an eighth of the room, so that garbage displaces only
- * garbage.  A full cache costs speed, nothing else.
+ * The least recently used entries are evicted first, and before them those
+ * that have expired.  Refused tokens get at most an eighth of the room, so
+ * that a flood of them displaces no more than that.  A full cache only costs
+ * speed.
  */
 
 #ifndef NGX_K8S_SA_CACHE_H
@@ -30,7 +32,7 @@
 
 
 typedef enum {
-    NGX_K8S_SA_CACHE_LOCAL = 0,        /* accepted by our own check */
+    NGX_K8S_SA_CACHE_LOCAL = 0,        /* accepted by the local check */
     NGX_K8S_SA_CACHE_REVIEWED,         /* accepted by the API server */
     NGX_K8S_SA_CACHE_REFUSED           /* refused by the API server */
 } ngx_k8s_sa_cache_kind_e;
@@ -39,32 +41,33 @@ typedef enum {
 typedef struct {
     ngx_k8s_sa_cache_kind_e  kind;
     ngx_uint_t               verdict;  /* k8s_sa_verdict_e */
-    int64_t                  fresh;    /* the caller's own, e.g. until when a
-                                          review need not be repeated; in
-                                          ngx_current_msec if the clock must
-                                          not prolong it by jumping back */
-    int64_t                  expires;  /* seconds since the epoch: never
-                                          returned at or after this */
-    u_char                   key_id[K8S_SA_KEY_ID_LEN];   /* that verified,
-                                          or zeroes */
+    int64_t                  fresh;    /* for the caller, e.g. until when a
+                                          review is not repeated; in
+                                          ngx_current_msec if a clock that
+                                          jumps back must not extend it */
+    int64_t                  expires;  /* seconds since the epoch: the entry is
+                                          not returned from then on */
+    u_char                   key_id[K8S_SA_KEY_ID_LEN];   /* the key that
+                                          verified the token, or zeroes */
     size_t                   len;
-    u_char                  *data;     /* k8s_sa_identity_pack()ed identity; for
-                                          refused ones any text or nothing */
+    u_char                  *data;     /* from k8s_sa_identity_pack(); for
+                                          refused tokens any text or nothing */
 } ngx_k8s_sa_cache_entry_t;
 
 
 /*
- * Writes the key of a token of at most K8S_SA_TOKEN_MAX bytes; digest, of
- * NGX_K8S_SA_DIGEST_LEN bytes, is of what the verdict depends on.
+ * Writes the K8S_SA_FINGERPRINT_LEN bytes of the fingerprint of a token, which
+ * has at most K8S_SA_TOKEN_MAX bytes, and of digest, which has
+ * NGX_K8S_SA_DIGEST_LEN bytes and covers all that the verdict depends on.
  */
 
 void ngx_k8s_sa_cache_fingerprint(ngx_k8s_sa_zone_t *zone,
     const u_char *digest, ngx_str_t *token, u_char *fingerprint);
 
 /*
- * now is ngx_time().  NGX_OK: e is filled, its data copied to buf;
- * NGX_DECLINED: not there, expired, or its data is larger than size (those of
- * NGX_K8S_SA_CACHE_DATA_MAX bytes always suffice).
+ * Looks an entry up; now is ngx_time().  Returns NGX_OK: *e is set, its data
+ * copied to buf; NGX_DECLINED: not found, expired, or its data is larger than
+ * size (NGX_K8S_SA_CACHE_DATA_MAX bytes always suffice).
  */
 
 ngx_int_t ngx_k8s_sa_cache_lookup(ngx_k8s_sa_zone_t *zone,
@@ -72,14 +75,16 @@ ngx_int_t ngx_k8s_sa_cache_lookup(ngx_k8s_sa_zone_t *zone,
     u_char *buf, size_t size);
 
 /*
- * Puts a copy of e in, in place of what was there under this key.  NGX_OK;
- * NGX_DECLINED: expired already, too large (over NGX_K8S_SA_CACHE_DATA_MAX or
- * an eighth of the zone), or the room is taken by key sets.  What was there is
- * gone in any case.
+ * Inserts a copy of e, in place of an entry with the same fingerprint.
+ * Returns NGX_OK; NGX_DECLINED: expired already, too large (over
+ * NGX_K8S_SA_CACHE_DATA_MAX or an eighth of the zone), or the room is taken by
+ * key sets.  The former entry is gone in any case.
  */
 
 ngx_int_t ngx_k8s_sa_cache_insert(ngx_k8s_sa_zone_t *zone,
     const u_char *fingerprint, time_t now, const ngx_k8s_sa_cache_entry_t *e);
+
+/* Deletes the entry, if there is one. */
 
 void ngx_k8s_sa_cache_delete(ngx_k8s_sa_zone_t *zone,
     const u_char *fingerprint);

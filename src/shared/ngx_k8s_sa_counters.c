@@ -91,7 +91,7 @@ ngx_k8s_sa_caller_find(ngx_k8s_sa_zone_t *zone, uint32_t hash,
 
     n = zone->sh->ncallers;
 
-    /* what was counted in is complete */
+    /* entries below ncallers are complete */
 
     ngx_memory_barrier();
 
@@ -130,7 +130,7 @@ ngx_k8s_sa_caller_add(ngx_k8s_sa_zone_t *zone, uint32_t hash,
 
     ngx_k8s_sa_zone_lock(zone);
 
-    /* another worker may have been quicker */
+    /* another worker may have added it meanwhile */
 
     caller = ngx_k8s_sa_caller_find(zone, hash, ns, name);
 

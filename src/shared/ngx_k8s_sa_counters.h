@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Counters in the shared zone: added to and read without a lock, never reset
- * while the zone lives.
+ * Counters in the shared zone: incremented and read without a lock, never
+ * reset while the zone exists.
  *
  * Each event is counted once: in the record of the issuer that it belongs to
- * (ngx_k8s_sa_keystore_counters()), or, where no issuer is known, e.g. without
- * a token, in the zone's own (ngx_k8s_sa_zone_counters()).  Totals are sums.
+ * (ngx_k8s_sa_keystore_counters()), or, if no issuer is known, e.g. without a
+ * token, in the zone's own (ngx_k8s_sa_zone_counters()).  Totals are sums.
  */
 
 #ifndef NGX_K8S_SA_COUNTERS_H
@@ -27,12 +27,12 @@
 typedef struct {
     ngx_atomic_t          verdicts[K8S_SA_VERDICTS];   /* decisions */
 
-    ngx_atomic_t          cache_hits;      /* any cache, also the worker's */
+    ngx_atomic_t          cache_hits;      /* in the zone or the worker */
     ngx_atomic_t          cache_misses;
 
     ngx_atomic_t          reviews;         /* answered, whatever the verdict */
-    ngx_atomic_t          review_errors;   /* not, or not usably, answered */
-    ngx_atomic_t          review_msec;     /* time of both together */
+    ngx_atomic_t          review_errors;   /* no answer, or an unusable one */
+    ngx_atomic_t          review_msec;     /* total time of both */
     ngx_atomic_t          review_latency[NGX_K8S_SA_LATENCIES];
 
     ngx_atomic_t          fetches;         /* by ngx_k8s_sa_keystore_store() */
@@ -49,8 +49,8 @@ typedef struct {
 ngx_k8s_sa_counters_t *ngx_k8s_sa_zone_counters(ngx_k8s_sa_zone_t *zone);
 
 /*
- * Counts one review (failed: in review_errors) that took so long.
- * review_latency[i] holds those of at most ngx_k8s_sa_latencies[i] ms that
+ * Counts a review that took this many msec, in review_errors if it failed.
+ * review_latency[i] counts those of at most ngx_k8s_sa_latencies[i] msec that
  * are in no bucket before it (not cumulative); the last one has no bound.
  */
 
@@ -61,10 +61,10 @@ void ngx_k8s_sa_count_review(ngx_k8s_sa_counters_t *counters, ngx_msec_t took,
 
 
 /*
- * Callers that do not read their token again, by service account.  The table
- * only grows and has a fixed size (128 entries from 4m on, at least 4); who
- * comes later, or is no service account, is counted in entry 0, whose names
- * are empty.
+ * Callers that do not read their token file again, by service account.  The
+ * table has a fixed size (128 entries from 4m on, at least 4) and loses no
+ * entry; callers that do not fit, or are not service accounts, are counted in
+ * entry 0, whose names are empty.
  */
 
 typedef enum {
@@ -83,13 +83,13 @@ typedef struct {
 } ngx_k8s_sa_caller_t;
 
 
-/* Also counts in counters, which may be any. */
+/* Counts a request of this caller, in the table and in counters. */
 
 void ngx_k8s_sa_count_caller(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_counters_t *counters, const k8s_sa_str_t *ns,
     const k8s_sa_str_t *name, ngx_k8s_sa_caller_e kind);
 
-/* The table; *n entries, the first of them for all others. */
+/* Returns the table, *n entries, of which the first is for all others. */
 
 ngx_k8s_sa_caller_t *ngx_k8s_sa_callers(ngx_k8s_sa_zone_t *zone,
     ngx_uint_t *n);

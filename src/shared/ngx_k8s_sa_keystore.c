@@ -6,15 +6,22 @@
 #include "shared/ngx_k8s_sa_sh.h"
 
 
-/* A set may be replaced between measuring and copying it; not every time. */
+/*
+ * The set may be replaced between measuring and copying it: retry, but not
+ * forever.
+ */
 
 #define NGX_K8S_SA_LOAD_TRIES  10
 
-/* How far another worker's idea of now may be ahead of ours, msec. */
+/* How far another worker's cached time may be ahead of ours, msec. */
 
 #define NGX_K8S_SA_AHEAD       60000
 
 
+static ngx_int_t ngx_k8s_sa_keystore_lock_leased(ngx_k8s_sa_zone_t *zone,
+    ngx_k8s_sa_record_ref_t *ref, ngx_k8s_sa_record_t **rec);
+static void ngx_k8s_sa_keystore_finish(ngx_k8s_sa_zone_t *zone,
+    ngx_k8s_sa_record_t *rec, ngx_msec_t next);
 static ngx_uint_t ngx_k8s_sa_keystore_same(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_record_t *rec, const ngx_k8s_sa_keys_t *keys);
 static ngx_int_t ngx_k8s_sa_keystore_replace(ngx_k8s_sa_zone_t *zone,
@@ -57,7 +64,10 @@ ngx_k8s_sa_keystore_state(ngx_k8s_sa_zone_t *zone,
     state->fetched = rec->fetched;
     state->fetched_msec = rec->fetched_msec;
 
-    /* what another worker has just fetched is not in our future, and stale */
+    /*
+     * Another worker's cached time may be ahead of ours: without this the keys
+     * that it has just fetched would look stale.
+     */
 
     if (rec->fetched_msec - ngx_current_msec < NGX_K8S_SA_AHEAD) {
         state->fetched_msec = ngx_current_msec;
@@ -146,7 +156,7 @@ ngx_k8s_sa_keystore_load(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_ref_t *ref,
         keys_len = set->keys_len;
         issuer_len = set->issuer_len;
 
-        /* malloc() may take its time: not with the lock held */
+        /* malloc() can be slow: not with the lock held */
 
         ngx_k8s_sa_zone_unlock(zone);
 
@@ -199,6 +209,10 @@ ngx_k8s_sa_keystore_lease(ngx_k8s_sa_zone_t *zone,
 
     ngx_k8s_sa_zone_unlock(zone);
 
+    ngx_log_debug3(NGX_LOG_DEBUG_CORE, ngx_cycle->log, 0,
+                   "k8s_sa: record %p, lease of %M ms to fetch: %s", rec,
+                   duration, rc == NGX_OK ? "taken" : "busy");
+
     return rc;
 }
 
@@ -238,22 +252,21 @@ ngx_k8s_sa_keystore_store(ngx_k8s_sa_zone_t *zone,
         return NGX_ERROR;
     }
 
-    rec = ngx_k8s_sa_record_lock(zone, ref);
-    if (rec == NULL) {
+    rc = ngx_k8s_sa_keystore_lock_leased(zone, ref, &rec);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (!ngx_k8s_sa_keystore_same(zone, rec, keys)
+        && ngx_k8s_sa_keystore_replace(zone, ref, rec, keys) != NGX_OK)
+    {
+        ngx_k8s_sa_zone_unlock(zone);
+
+        ngx_log_debug2(NGX_LOG_DEBUG_CORE, ngx_cycle->log, 0,
+                       "k8s_sa: record %p, no room for %uz bytes of keys",
+                       rec, keys->keys.len);
+
         return NGX_ERROR;
-    }
-
-    if (rec->lease_owner != ngx_pid) {
-        rc = NGX_DECLINED;
-        goto done;
-    }
-
-    if (!ngx_k8s_sa_keystore_same(zone, rec, keys)) {
-
-        rc = ngx_k8s_sa_keystore_replace(zone, ref, rec, keys);
-        if (rc != NGX_OK) {
-            goto done;
-        }
     }
 
     now = ngx_time();
@@ -262,22 +275,61 @@ ngx_k8s_sa_keystore_store(ngx_k8s_sa_zone_t *zone,
                                                           : now;
     rec->fetched_msec = ngx_current_msec
                         - (ngx_msec_t) (now - rec->fetched) * 1000;
-    rec->refresh_msec = ngx_current_msec + refresh;
-    rec->refresh_set = 1;
     rec->failures = 0;
 
     ngx_k8s_sa_count(rec->public.counters.fetches);
 
+    ngx_k8s_sa_keystore_finish(zone, rec, refresh);
+
+    ngx_log_debug4(NGX_LOG_DEBUG_CORE, ngx_cycle->log, 0,
+                   "k8s_sa: record %p, %uz bytes of keys, generation %uA, "
+                   "next fetch in %M ms",
+                   rec, keys->keys.len, rec->public.generation, refresh);
+
+    return NGX_OK;
+}
+
+
+/*
+ * Locks the zone and the record if this worker holds its lease.  Returns
+ * NGX_OK; or with nothing locked NGX_DECLINED: it does not; NGX_ERROR: no
+ * memory.
+ */
+
+static ngx_int_t
+ngx_k8s_sa_keystore_lock_leased(ngx_k8s_sa_zone_t *zone,
+    ngx_k8s_sa_record_ref_t *ref, ngx_k8s_sa_record_t **rec)
+{
+    *rec = ngx_k8s_sa_record_lock(zone, ref);
+    if (*rec == NULL) {
+        return NGX_ERROR;
+    }
+
+    if ((*rec)->lease_owner != ngx_pid) {
+        ngx_k8s_sa_zone_unlock(zone);
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Ends a fetch: the next one is due in next msec, the result becomes an event,
+ * the lease is given back, the zone unlocked.
+ */
+
+static void
+ngx_k8s_sa_keystore_finish(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_t *rec,
+    ngx_msec_t next)
+{
+    rec->refresh_msec = ngx_current_msec + next;
+    rec->refresh_set = 1;
+
     rec->public.events = ++zone->sh->sequence;
     rec->lease_owner = 0;
 
-    rc = NGX_OK;
-
-done:
-
     ngx_k8s_sa_zone_unlock(zone);
-
-    return rc;
 }
 
 
@@ -353,8 +405,9 @@ ngx_k8s_sa_keystore_replace(ngx_k8s_sa_zone_t *zone,
                             keys->issuer.len);
 
     /*
-     * The generation first: if we die between the two, workers read the old
-     * keys once more.  In the other order they would never see the new ones.
+     * The generation first: if this process dies between the two, workers read
+     * the old keys once more.  In the other order they would never see the new
+     * ones.
      */
 
     rec->public.generation = ++zone->sh->sequence;
@@ -379,17 +432,10 @@ ngx_k8s_sa_keystore_fail(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_ref_t *ref,
     const u_char *text, size_t len, ngx_msec_t retry)
 {
     size_t                i;
-    ngx_int_t             rc;
     ngx_k8s_sa_record_t  *rec;
 
-    rec = ngx_k8s_sa_record_lock(zone, ref);
-    if (rec == NULL) {
+    if (ngx_k8s_sa_keystore_lock_leased(zone, ref, &rec) != NGX_OK) {
         return NGX_DECLINED;
-    }
-
-    if (rec->lease_owner != ngx_pid) {
-        rc = NGX_DECLINED;
-        goto done;
     }
 
     len = ngx_min(len, NGX_K8S_SA_ERROR_MAX);
@@ -402,21 +448,15 @@ ngx_k8s_sa_keystore_fail(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_ref_t *ref,
     rec->failed = ngx_time();
     rec->failures++;
 
-    rec->refresh_msec = ngx_current_msec + retry;
-    rec->refresh_set = 1;
-
     ngx_k8s_sa_count(rec->public.counters.fetch_errors);
 
-    rec->public.events = ++zone->sh->sequence;
-    rec->lease_owner = 0;
+    ngx_k8s_sa_keystore_finish(zone, rec, retry);
 
-    rc = NGX_OK;
+    ngx_log_debug2(NGX_LOG_DEBUG_CORE, ngx_cycle->log, 0,
+                   "k8s_sa: record %p, fetch failed, retry in %M ms", rec,
+                   retry);
 
-done:
-
-    ngx_k8s_sa_zone_unlock(zone);
-
-    return rc;
+    return NGX_OK;
 }
 
 
@@ -438,7 +478,7 @@ ngx_k8s_sa_keystore_force(ngx_k8s_sa_zone_t *zone,
     if (rec->forced_set) {
         passed = (ngx_msec_int_t) (ngx_current_msec - rec->forced_msec);
 
-        /* another worker's idea of now may be a little ahead of ours */
+        /* another worker's cached time may be slightly ahead of ours */
 
         passed = ngx_max(passed, 0);
 
@@ -458,6 +498,10 @@ ngx_k8s_sa_keystore_force(ngx_k8s_sa_zone_t *zone,
     }
 
     ngx_k8s_sa_zone_unlock(zone);
+
+    ngx_log_debug2(NGX_LOG_DEBUG_CORE, ngx_cycle->log, 0,
+                   "k8s_sa: record %p, fetch out of turn: %s", rec,
+                   rc == NGX_OK ? "allowed" : "too early");
 
     return rc;
 }

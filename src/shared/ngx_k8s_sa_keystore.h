@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Issuers' records in the shared zone: key sets as they were fetched, and who
+ * Issuers' records in the shared zone: key sets as fetched, and which worker
  * fetches next.
  *
- * A record belongs to the digest of an issuer's configuration: a reload that
- * leaves it as it is finds its keys, one that changes it starts without.
- * Records of issuers that are no longer configured go after an hour, or when
- * memory is short.
+ * A record is identified by the digest of an issuer's configuration: a reload
+ * that leaves the digest unchanged keeps the keys, one that changes it starts
+ * without keys.  A record of an issuer that is no longer configured is dropped
+ * when memory is short, or by a reload after an hour without use.
  *
- * Times called msec are ngx_current_msec, which is the same clock in all
- * workers and does not jump; the others are seconds since the epoch, for
- * people.
+ * Times named msec are in ngx_current_msec, a clock that all workers share and
+ * that does not jump; the others are seconds since the epoch, for display.
  */
 
 #ifndef NGX_K8S_SA_KEYSTORE_H
@@ -40,9 +39,9 @@ typedef struct {
 
 
 /*
- * A worker's grip on a record.  Allocated and zeroed by the caller with the
- * configuration, which also sets digest; the rest is the key store's.  If the
- * record is taken away (see above), the next call makes a new one.
+ * A process' reference to a record.  The caller allocates and zeroes it with
+ * the configuration, and sets digest; the rest belongs to the key store.  If
+ * the record was dropped (see above), the next call attaches a new one.
  */
 
 typedef struct {
@@ -55,9 +54,10 @@ typedef struct {
 
 
 /*
- * While the configuration is read, until init_main_conf has returned: asks
- * for a record for ref, which must live as long as the configuration.  The
- * digest must be set when nginx initialises the zones.
+ * Requests a record for ref, which must live as long as the configuration.  To
+ * be called while the configuration is read, until init_main_conf returns; the
+ * digest must be set when nginx initialises the zones.  Returns NGX_OK, or
+ * NGX_ERROR: no memory.
  */
 
 ngx_int_t ngx_k8s_sa_keystore_register(ngx_k8s_sa_zone_t *zone,
@@ -65,11 +65,11 @@ ngx_int_t ngx_k8s_sa_keystore_register(ngx_k8s_sa_zone_t *zone,
 
 
 /*
- * One load each, for every request.  The generation differs from any earlier
- * one whenever the record's keys or learned issuer may have changed: load
- * them then.  Events moves with each result, be it keys, new or the same, or
- * a failure: look at the state then, and wake who waits.  Neither is ever 0
- * in a record in use, so that 0 serves as "not looked at yet".
+ * Read without a lock, e.g. on every request.  The generation changes whenever
+ * the record's keys or learned issuer may have changed: load them then.
+ * Events changes with each result of a fetch, which is new keys, the same keys
+ * or a failure: look at the state then, and wake waiting requests.  Neither is
+ * ever 0 in a record in use, so 0 can mean "not looked at yet".
  */
 
 #define ngx_k8s_sa_keystore_generation(ref)  ((ref)->public->generation)
@@ -77,35 +77,38 @@ ngx_int_t ngx_k8s_sa_keystore_register(ngx_k8s_sa_zone_t *zone,
 
 
 /*
- * The issuer's counters.  A worker whose record was taken away counts for its
- * successor until it next calls any of the functions below.
+ * The issuer's counters.  A worker whose record was given to another issuer
+ * counts for that one until its next call of a function below.
  */
 
 #define ngx_k8s_sa_keystore_counters(ref)    (&(ref)->public->counters)
 
 
-/* A record without its keys, copied out. */
+/* A copy of a record, without its keys. */
 
 typedef struct {
     ngx_uint_t            generation;
     ngx_uint_t            events;
-    size_t                keys_len;        /* 0: there are none */
-    time_t                fetched;         /* last success, 0: never; what */
-    ngx_msec_t            fetched_msec;    /* age and "stale" count from;
-                                              never after ngx_current_msec */
-    ngx_uint_t            refresh_set;     /* 0: nobody has tried yet */
+    size_t                keys_len;        /* 0: no keys */
+    time_t                fetched;         /* last success, 0: never */
+    ngx_msec_t            fetched_msec;    /* the same, from which the age of
+                                              keys counts; never later than
+                                              ngx_current_msec */
+    ngx_uint_t            refresh_set;     /* 0: no fetch was tried yet */
     ngx_msec_t            refresh_msec;    /* when the next fetch is due */
-    time_t                refresh;         /* the same in seconds, 0: not set */
-    ngx_pid_t             lease_owner;     /* who is fetching, 0: nobody */
+    time_t                refresh;         /* the same, 0: not set */
+    ngx_pid_t             lease_owner;     /* the fetching worker, 0: none */
     ngx_uint_t            failures;        /* since the last success */
-    time_t                failed;          /* last failure, 0: never; stays
+    time_t                failed;          /* last failure, 0: never; kept
                                               after a success */
     size_t                error_len;
-    u_char                error[NGX_K8S_SA_ERROR_MAX];   /* of the last
-                                              failure, printable ASCII */
+    u_char                error[NGX_K8S_SA_ERROR_MAX];   /* the last failure's,
+                                              printable ASCII */
 } ngx_k8s_sa_key_state_t;
 
-/* NGX_OK, or NGX_ERROR: no memory for the record. */
+/*
+ * Copies the state.  Returns NGX_OK, or NGX_ERROR: no memory for the record.
+ */
 
 ngx_int_t ngx_k8s_sa_keystore_state(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_record_ref_t *ref, ngx_k8s_sa_key_state_t *state);
@@ -119,11 +122,11 @@ typedef struct {
 } ngx_k8s_sa_keys_t;
 
 /*
- * Copies the keys out.  keys->keys.data and keys->issuer.data are one block
- * from ngx_alloc() at keys->keys.data: the caller frees it with ngx_free()
- * once it has parsed the keys.
- * NGX_OK; NGX_DECLINED: there are none (whoever has parsed some before may go
- * on with them), keys->generation is set; NGX_ERROR: no memory.
+ * Copies the keys.  keys->keys.data and keys->issuer.data are in one block
+ * from ngx_alloc() that begins at keys->keys.data: the caller frees it with
+ * ngx_free().  Returns NGX_OK; NGX_DECLINED: the record has no keys (those
+ * that a worker has parsed before may stay in use), keys->generation is set;
+ * NGX_ERROR: no memory, or the keys are replaced again and again.
  */
 
 ngx_int_t ngx_k8s_sa_keystore_load(ngx_k8s_sa_zone_t *zone,
@@ -131,28 +134,28 @@ ngx_int_t ngx_k8s_sa_keystore_load(ngx_k8s_sa_zone_t *zone,
 
 
 /*
- * The right to fetch, for so many msec from now; whoever holds it may prolong
- * it.  It ends with store, fail or release, and by itself if its owner dies
- * or hangs.  NGX_OK; NGX_BUSY: another worker has it, *wait (may be NULL)
- * tells until when at most, msec from now; NGX_ERROR: no memory.
+ * Takes the lease, i.e. the right to fetch, for duration msec, or extends it
+ * if this worker holds it.  It ends with store, fail or release, when it
+ * expires, and when its owner dies.  Returns NGX_OK; NGX_BUSY: another worker
+ * holds it for at most *wait msec (wait may be NULL); NGX_ERROR: no memory.
  */
 
 ngx_int_t ngx_k8s_sa_keystore_lease(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_record_ref_t *ref, ngx_msec_t duration, ngx_msec_t *wait);
 
-/* Gives the lease back without a result; nothing if it is not ours. */
+/* Gives the lease back without a result, if this worker holds it. */
 
 void ngx_k8s_sa_keystore_release(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_record_ref_t *ref);
 
 /*
- * For whom the lease is held: puts a set that was checked in place of the old
- * one; the next fetch is due refresh msec from now.  keys->fetched: 0 for now,
- * or earlier (a set from disk).  The same bytes again leave the generation.
- * NGX_OK: stored, lease given back; NGX_DECLINED: the lease had run out and
- * is another worker's, nothing stored; NGX_ERROR: too large, or the zone has
- * no room even without any cached token: nothing stored, lease still held
- * (say so with fail).
+ * Requires the lease.  Replaces the key set by a checked one; the next fetch
+ * is due in refresh msec.  keys->fetched is 0 for now, or an earlier time (a
+ * set from disk).  The same bytes again leave the generation as it is.
+ * Returns NGX_OK: stored, lease given back; NGX_DECLINED: the lease expired
+ * and was taken by another worker, nothing stored; NGX_ERROR: too large, or
+ * the zone has no room even without cached tokens: nothing stored, lease still
+ * held (end it with fail).
  */
 
 ngx_int_t ngx_k8s_sa_keystore_store(ngx_k8s_sa_zone_t *zone,
@@ -160,10 +163,10 @@ ngx_int_t ngx_k8s_sa_keystore_store(ngx_k8s_sa_zone_t *zone,
     ngx_msec_t refresh);
 
 /*
- * For whom the lease is held: the fetch failed for this reason (cut to
- * NGX_K8S_SA_ERROR_MAX, what is not printable ASCII becomes "?"); the next
- * one is due retry msec from now.  The keys stay.  NGX_OK, or NGX_DECLINED as
- * above.
+ * Requires the lease.  Records that the fetch failed for this reason, cut to
+ * NGX_K8S_SA_ERROR_MAX bytes, with "?" for all but printable ASCII; the next
+ * one is due in retry msec.  The keys stay.  Returns NGX_OK, or NGX_DECLINED
+ * as above or without memory.
  */
 
 ngx_int_t ngx_k8s_sa_keystore_fail(ngx_k8s_sa_zone_t *zone,
@@ -171,10 +174,9 @@ ngx_int_t ngx_k8s_sa_keystore_fail(ngx_k8s_sa_zone_t *zone,
     ngx_msec_t retry);
 
 /*
- * A fetch out of turn, for an unknown "kid": NGX_OK, at most once per
- * interval over all workers, then take the lease; otherwise NGX_BUSY and in
- * *wait (may be NULL) how many msec the interval still lasts; NGX_ERROR: no
- * memory.
+ * Allows a fetch out of turn, for an unknown "kid", once per interval msec
+ * over all workers.  Returns NGX_OK: take the lease; NGX_BUSY: not for *wait
+ * msec (wait may be NULL); NGX_ERROR: no memory.
  */
 
 ngx_int_t ngx_k8s_sa_keystore_force(ngx_k8s_sa_zone_t *zone,

@@ -30,7 +30,7 @@ ngx_k8s_sa_records_attach(ngx_k8s_sa_zone_t *zone,
 
     missing = 0;
 
-    /* those that stay first, so that none of theirs goes to another one */
+    /* first issuers that stay, so that none of their records is reused */
 
     for (i = 0; i < n; i++) {
         refs[i]->cycle = cycle;
@@ -90,7 +90,7 @@ ngx_k8s_sa_record_attach(ngx_k8s_sa_zone_t *zone,
 }
 
 
-/* NGX_OK, or NGX_DECLINED: the issuer has no record. */
+/* Returns NGX_OK, or NGX_DECLINED: the issuer has no record. */
 
 static ngx_int_t
 ngx_k8s_sa_record_find(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_ref_t *ref)
@@ -126,8 +126,9 @@ ngx_k8s_sa_record_take(ngx_k8s_sa_record_t *rec,
 
 
 /*
- * NGX_OK: slot() will not fail n times.  A configuration that does not fit
- * must not cost the running one its records.
+ * Returns NGX_OK if the next n calls of ngx_k8s_sa_record_slot() will succeed.
+ * A configuration that does not fit must not take records from the running
+ * one.
  */
 
 static ngx_int_t
@@ -156,8 +157,8 @@ ngx_k8s_sa_record_reserve(ngx_k8s_sa_zone_t *zone, ngx_uint_t n,
 
 
 /*
- * A record's memory is never given to anything else, because workers read its
- * generation without a lock, old ones also after it became another issuer's.
+ * A record's memory is only reused for another record, because workers read
+ * its generation without a lock, old ones even after it was reused.
  */
 
 static ngx_k8s_sa_record_t *
@@ -224,8 +225,6 @@ ngx_k8s_sa_record_alloc(ngx_k8s_sa_zone_t *zone)
 }
 
 
-/* The lock, and the record; or neither if there is no memory for it. */
-
 ngx_k8s_sa_record_t *
 ngx_k8s_sa_record_lock(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_ref_t *ref)
 {
@@ -262,8 +261,6 @@ ngx_k8s_sa_record_drop(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_t *rec)
     }
 }
 
-
-/* Records that were last configured before cycle and idle for so long. */
 
 void
 ngx_k8s_sa_records_reap(ngx_k8s_sa_zone_t *zone, ngx_atomic_uint_t cycle,

@@ -41,6 +41,11 @@ ngx_k8s_sa_review_lease(ngx_k8s_sa_zone_t *zone, const u_char *fingerprint,
 
     ngx_k8s_sa_zone_unlock(zone);
 
+    ngx_log_debug2(NGX_LOG_DEBUG_CORE, ngx_cycle->log, 0,
+                   "k8s_sa: lease of %M ms for a review: %s", duration,
+                   rc == NGX_OK ? "taken"
+                   : rc == NGX_BUSY ? "busy" : "place in use");
+
     return rc;
 }
 

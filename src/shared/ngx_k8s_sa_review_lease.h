@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Which worker asks the API server about a token, so that the others wait for
- * its verdict, in the cache, instead of asking as well.
+ * Decides which worker asks the API server about a token; the others wait for
+ * its verdict, in the cache, instead of asking, too.
  *
- * The table is small, and a token has one place in it: if that is another
- * token's at the moment, workers do not know of each other, which costs a
+ * The table is small, and a token has one place in it.  If that is taken by
+ * another token, several workers may ask about the same one, which costs a
  * review and nothing else.
  */
 
@@ -20,16 +20,17 @@
 
 
 /*
- * The right to ask, for so many msec from now; whoever holds it may prolong
- * it.  It ends with release, and by itself if its owner dies or hangs.  The
- * key is that of the verdict in the cache.  NGX_OK; NGX_BUSY: another worker
- * has it; NGX_DECLINED: the place is another token's.
+ * Takes the lease, i.e. the right to ask, for duration msec, or extends it if
+ * this worker holds it.  It ends with release, when it expires, and when its
+ * owner dies.  fingerprint is that of the verdict in the cache.  Returns
+ * NGX_OK; NGX_BUSY: another worker holds it; NGX_DECLINED: another token has
+ * the place.
  */
 
 ngx_int_t ngx_k8s_sa_review_lease(ngx_k8s_sa_zone_t *zone,
     const u_char *fingerprint, ngx_msec_t duration);
 
-/* Gives it back; nothing if it is not ours. */
+/* Gives the lease back, if this worker holds it. */
 
 void ngx_k8s_sa_review_release(ngx_k8s_sa_zone_t *zone,
     const u_char *fingerprint);

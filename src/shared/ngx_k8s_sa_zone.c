@@ -18,7 +18,7 @@
 #define NGX_K8S_SA_LEASES_MIN    16
 #define NGX_K8S_SA_LEASES_MAX    1024
 
-/* A record that no configuration wants any more is kept for so long. */
+/* Seconds without use after which an unconfigured record is dropped. */
 
 #define NGX_K8S_SA_RECORD_IDLE   3600
 
@@ -98,7 +98,7 @@ ngx_k8s_sa_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
     /*
      * nginx gives a module of another build, whose tag differs, fresh memory,
-     * so that a foreign layout has no way to get here but a bug
+     * so a foreign layout here can only be a bug
      */
 
     if (sh == NULL
@@ -137,13 +137,17 @@ ngx_k8s_sa_zone_init(ngx_shm_zone_t *shm_zone, void *data)
                       &shm_zone->shm.name, zone->issuers.nelts);
     }
 
+    ngx_log_debug3(NGX_LOG_DEBUG_CORE, shm_zone->shm.log, 0,
+                   "k8s_sa: zone \"%V\", configuration %uA, %ui issuers",
+                   &shm_zone->shm.name, sh->cycle, zone->issuers.nelts);
+
     return rc;
 }
 
 
 /*
- * All but a few pages, which stay with the slab allocator for records, become
- * one allocation.  Blocks are not written to before they are needed.
+ * Makes one allocation of all but a few pages, which stay with the slab
+ * allocator for records.  Blocks are not written before they are needed.
  */
 
 static ngx_k8s_sa_sh_t *
@@ -160,7 +164,7 @@ ngx_k8s_sa_zone_create(ngx_shm_zone_t *shm_zone, ngx_slab_pool_t *shpool)
 
     n = size / NGX_K8S_SA_BLOCK_SIZE;
 
-    /* typical tokens take three blocks: up to four of them to three buckets */
+    /* a typical token takes three blocks: at most four in three buckets */
 
     for (bits = 4; ((ngx_uint_t) 1 << bits) < n / 4; bits++) { /* void */ }
 
@@ -198,7 +202,7 @@ ngx_k8s_sa_zone_create(ngx_shm_zone_t *shm_zone, ngx_slab_pool_t *shpool)
     sh->layout = NGX_K8S_SA_LAYOUT;
     sh->size = shm_zone->shm.size;
 
-    /* running out of memory is a matter of course here */
+    /* running out of memory is normal here */
 
     shpool->log_nomem = 0;
 

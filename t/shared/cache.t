@@ -42,7 +42,7 @@ for my $pid (@workers) {
 }
 
 is(stat_of('tokens'), 1, 'one entry');
-is(stat_of('tokens_used'), 3 * 128, 'of three blocks');
+is(stat_of('tokens_used'), 3 * 128, 'in three blocks');
 
 is(rc('op=lookup&token=a&size=237'), 'ok', 'buffer just large enough');
 is(rc('op=lookup&token=a&size=236'), 'declined', 'buffer too small');
@@ -50,7 +50,7 @@ is(rc('op=lookup&token=b'), 'declined', 'another token');
 is(rc('op=lookup&token=a&tail=1'), 'declined', 'one with another last byte');
 is(rc('op=insert&token=a&tail=1&len=5'), 'ok', 'which is an entry of its own');
 is(field(ask('op=lookup&token=a&tail=1'), 'len'), 5, 'found');
-is(field(ask('op=lookup&token=a'), 'len'), 237, 'as is the first');
+is(field(ask('op=lookup&token=a'), 'len'), 237, 'and so is the first');
 is(rc('op=delete&token=a&tail=1'), 'ok', 'deleted alone');
 
 is(rc('op=insert&token=a&len=20&kind=1'), 'ok', 'replaced');
@@ -81,7 +81,7 @@ for my $len (0, 1, 23, 24, 25, 147, 148, 149, 271, 272, 273, 2048, 16384) {
 
 is(rc('op=insert&token=big&len=16384'), 'ok', 'the largest');
 is(rc('op=insert&token=big&len=16385'), 'declined', 'one more byte');
-is(rc('op=lookup&token=big'), 'declined', 'took the older one with it');
+is(rc('op=lookup&token=big'), 'declined', 'removed the older one');
 is(stat_of('used'), 0, 'nothing is in use');
 
 
@@ -90,12 +90,12 @@ is(stat_of('used'), 0, 'nothing is in use');
 is(rc('op=insert&token=t&ttl=10'), 'ok', 'ten seconds');
 is(rc('op=lookup&token=t&later=8'), 'ok', 'before');
 is(rc('op=lookup&token=t&later=12'), 'declined', 'after');
-is(rc('op=lookup&token=t'), 'declined', 'removed on the way');
+is(rc('op=lookup&token=t'), 'declined', 'removed by the lookup');
 is(rc('op=insert&token=t&ttl=0'), 'declined', 'expired when inserted');
 is(stat_of('used'), 0, 'nothing is in use');
 
 
-# eviction: the least recently used go first
+# eviction: the least recently used first
 
 is(rc('op=insert&token=k&to=1000&later=1'), 'ok', 'a thousand');
 is(rc('op=lookup&token=k1&later=10'), 'ok', 'the first one is used again');
@@ -106,8 +106,8 @@ my $capacity = stat_of('tokens');
 note("1m holds $capacity typical tokens");
 cmp_ok($capacity, '>', 2500, 'typical tokens in 1m');
 cmp_ok(1048576 / $capacity, '<', 600, 'bytes a token, all included');
-is(rc('op=lookup&token=k1'), 'ok', 'the one in use stays');
-is(rc('op=lookup&token=k2'), 'declined', 'the oldest one went');
+is(rc('op=lookup&token=k1'), 'ok', 'the one in use stayed');
+is(rc('op=lookup&token=k2'), 'declined', 'the oldest one was evicted');
 is(rc("op=lookup&token=k$n"), 'ok', 'the newest one is there');
 is(stat_of('evictions'), 1, 'one for one');
 sound('when full');
@@ -133,7 +133,7 @@ ask('op=insert&token=bad&to=3000&kind=2&later=50&len=10');
 is(stat_of('tokens'), 1000, 'refusals leave accepted ones alone');
 is(stat_of('tokens_used'), $used, 'all of them');
 cmp_ok(stat_of('refusals_used'), '<=', 1048576 / 8, 'at most an eighth');
-cmp_ok(stat_of('refusals'), '>', 900, 'of which they make use');
+cmp_ok(stat_of('refusals'), '>', 900, 'which they use');
 is(rc('op=lookup&token=bad3000'), 'ok', 'the newest refusal is there');
 is(rc('op=lookup&token=bad1'), 'declined', 'the oldest is not');
 is(rc('op=insert&token=bigbad&kind=2&len=16384'), 'ok', 'large refusal');
@@ -143,7 +143,7 @@ my $refusals = stat_of('refusals');
 $evictions = stat_of('evictions') + 10;
 my $next = field(ask('op=insert&token=more&to=3000&later=100'
                      . "&evictions=$evictions"), 'next');
-is(stat_of('refusals'), $refusals, 'the oldest go first, of whatever kind');
+is(stat_of('refusals'), $refusals, 'the oldest go first, of either kind');
 is(rc('op=lookup&token=good1'), 'declined', 'which were accepted ones');
 
 ask("op=insert&token=more&from=$next&to=3000&later=100");
@@ -165,7 +165,7 @@ ask('op=insert&token=long&ttl=500');
 is(stat_of('tokens') . stat_of('refusals'), '21', 'two and one');
 ask('op=insert&token=new&later=100&ttl=1000');
 is(stat_of('tokens') . stat_of('refusals'), '20',
-   'an insertion clears expired ones away');
+   'an insertion removes expired ones');
 
 ask('op=insert&token=bad&to=400&kind=2&later=200&ttl=100&len=10');
 ask('op=insert&token=k&to=10000&later=200&ttl=5000&evictions=1');
@@ -189,7 +189,7 @@ is(rc('op=lookup&token=k200'), 'ok', '32k: works');
 note('32k holds ' . stat_of('tokens') . ' typical tokens');
 cmp_ok(stat_of('tokens'), '>', 20, '32k: some');
 is(rc('op=insert&token=big&len=16384'), 'declined', '32k: nothing large');
-is(rc('op=lookup&token=k200'), 'ok', '32k: which displaces nothing');
+is(rc('op=lookup&token=k200'), 'ok', '32k: and that displaces nothing');
 
 my ($one) = workers();
 ask_pid($one, 'op=lease&issuer=b');

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Counters: added to by both workers, read without a lock.
+# Counters: incremented by both workers, read without a lock.
 
 use strict;
 use warnings;
@@ -16,9 +16,9 @@ use Test::More;
 start('count:1m', 'a b');
 
 ask_pid($_, 'op=count&n=1000') for workers();
-is(field(ask('op=count'), 'expired'), 2000, 'zone: of both workers');
-is(field(ask('op=count'), 'hits'), 2000, 'zone: another one');
-is(field(ask('op=count'), 'ok'), 0, 'zone: not others');
+is(field(ask('op=count'), 'expired'), 2000, 'zone: from both workers');
+is(field(ask('op=count'), 'hits'), 2000, 'zone: another counter');
+is(field(ask('op=count'), 'ok'), 0, 'zone: no other counter');
 
 ask_pid($_, 'op=count&issuer=a&n=10') for workers();
 is(field(ask('op=count&issuer=a'), 'expired'), 20, 'issuer');
@@ -52,7 +52,7 @@ like(ask('op=caller&ns=' . 'n' x 63 . '&name=' . 's' x 258), qr{ /:2:0 },
 ask("op=caller&ns=many&name=n$_") for 1 .. 300;
 $answer = ask('op=caller&ns=mytest&name=service1');
 cmp_ok(field($answer, 'n'), '<=', 128, 'bounded');
-like($answer, qr{mytest/service1:2:2 }, 'the first ones go on');
+like($answer, qr{mytest/service1:2:2 }, 'the first ones are still counted');
 my ($others) = $answer =~ m{ /:(\d+):0 };
 is($others + field($answer, 'n') - 1, 300 + 2 + 4 - 1,
    'the rest is counted together');

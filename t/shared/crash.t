@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Workers that are killed in the middle of something, and many at once.
+# Workers that are killed in the middle of an operation, and random load.
 
 use strict;
 use warnings;
@@ -18,7 +18,7 @@ sub rc { return field($_[0], 'rc') }
 sub stat_of { return field(ask('op=stat'), $_[0]) }
 sub sound { is(rc(ask('op=check')), 'ok', "zone is sound: $_[0]") }
 
-# Kills a worker and waits for the next one.
+# Makes a worker kill itself, and waits for its successor.
 sub die_in {
     my ($where) = @_;
     my %old = map { $_ => 1 } workers();
@@ -27,7 +27,7 @@ sub die_in {
     ok(wait_for(sub {
         my @now = workers();
         return @now == 2 && grep { !$old{$_} } @now;
-    }), 'there is another one');
+    }), 'it was replaced');
 }
 
 
@@ -46,9 +46,9 @@ sound('died with the lock');
 my $generation = field(ask('op=state&issuer=a'), 'generation');
 
 die_in('in=lists');
-is(rc(ask('op=lookup&token=k1')), 'declined', 'tokens are dropped');
+is(rc(ask('op=lookup&token=k1')), 'declined', 'tokens were dropped');
 is(stat_of('recoveries'), 1, 'repaired once');
-is(field(ask('op=load&issuer=a&seed=5'), 'data'), 'right', 'keys are not');
+is(field(ask('op=load&issuer=a&seed=5'), 'data'), 'right', 'keys were not');
 is(field(ask('op=state&issuer=a'), 'generation'), $generation, 'untouched');
 sound('died with wrecked lists');
 ask('op=insert&token=k&to=50');
@@ -78,7 +78,7 @@ ok(wait_for(sub {
 }), 'does not outlive its owner');
 
 
-# two workers at once, many operations, all answers right
+# random operations in two workers at once: all answers are right
 
 sub storm {
     my ($n, $during) = @_;
@@ -112,7 +112,7 @@ sound('after a storm');
 cmp_ok(stat_of('evictions'), '>', 1000, 'which evicted a lot');
 
 
-# the same with workers killed anywhere
+# the same with workers killed at any moment
 
 my $recoveries = stat_of('recoveries');
 my ($wrong, $died) = (0, 0);
@@ -142,6 +142,6 @@ is(rc(ask('op=lookup&token=end')), 'ok', 'and finding');
 sound('at the end');
 
 like(log_text(), qr/a process died while it changed k8s_sa_zone "crash"/,
-     'the log tells');
+     'logged');
 
 done_testing();

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Key sets, generations, leases; reloads.
+# Key sets, generations, leases and reloads.
 
 use strict;
 use warnings;
@@ -19,7 +19,7 @@ sub rc { return field($_[0], 'rc') }
 
 sub sound { is(rc(ask('op=check')), 'ok', "zone is sound: $_[0]") }
 
-# Fetches as worker $pid: lease and store
+# Takes the lease and stores keys, as worker $pid.
 sub store {
     my ($pid, $issuer, $more) = @_;
     my $lease = rc(ask_pid($pid, "op=lease&issuer=$issuer"));
@@ -33,7 +33,7 @@ start('keys:4m', 'a b');
 my ($one, $two) = workers();
 
 
-# nothing yet
+# a new record
 
 my $s = ask('op=state&issuer=a');
 is(rc($s), 'ok', 'state of a new record');
@@ -55,20 +55,20 @@ is(rc(ask('op=load&issuer=a')), 'declined', 'nothing to load');
 is(rc(ask_pid($one, 'op=lease&issuer=a&msec=3000')), 'ok', 'lease');
 my $answer = ask_pid($two, 'op=lease&issuer=a');
 is(rc($answer), 'busy', 'busy for the other worker');
-cmp_ok(field($answer, 'wait'), '<=', 3000, 'told for how long');
-cmp_ok(field($answer, 'wait'), '>', 500, 'and it is still long');
+cmp_ok(field($answer, 'wait'), '<=', 3000, 'and is told for how long');
+cmp_ok(field($answer, 'wait'), '>', 500, 'which is still long');
 is(state_of('a', 'owner'), $one, 'owner is shown');
 is(rc(ask_pid($two, 'op=lease&issuer=b')), 'ok', 'another issuer is free');
 is(rc(ask_pid($two, 'op=release&issuer=b')), 'ok', 'and released');
 is(rc(ask_pid($one, 'op=lease&issuer=a&msec=3000')), 'ok', 'prolonged');
-is(rc(ask_pid($two, 'op=store&issuer=a')), 'declined', 'not the holder');
-is(rc(ask_pid($two, 'op=fail&issuer=a&text=x')), 'declined', 'nor to fail');
-is(rc(ask_pid($two, 'op=release&issuer=a')), 'ok', 'nor to release');
+is(rc(ask_pid($two, 'op=store&issuer=a')), 'declined', 'no store');
+is(rc(ask_pid($two, 'op=fail&issuer=a&text=x')), 'declined', 'no fail');
+is(rc(ask_pid($two, 'op=release&issuer=a')), 'ok', 'no release, either');
 is(state_of('a', 'owner'), $one, 'it is still held');
 is(rc(ask_pid($one, 'op=release&issuer=a')), 'ok', 'released');
 is(rc(ask_pid($two, 'op=lease&issuer=a&msec=200')), 'ok', 'for the other');
 sleep 0.3;
-is(state_of('a', 'owner'), 0, 'runs out');
+is(state_of('a', 'owner'), 0, 'expires');
 is(rc(ask_pid($one, 'op=lease&issuer=a')), 'ok', 'and is free');
 is(state_of('a', 'events'), $events, 'none of this is an event');
 
@@ -85,7 +85,7 @@ like(field($s, 'fetched'), qr/^[01]$/, 'fetched now');
 cmp_ok(field($s, 'refresh'), '<=', 5000, 'next fetch');
 isnt(field($s, 'generation'), $generation, 'generation moved');
 isnt(field($s, 'events'), $events, 'events moved');
-unlike($s, qr/MOVED/, 'same without the lock');
+unlike($s, qr/MOVED/, 'the same without the lock');
 $generation = field($s, 'generation');
 $events = field($s, 'events');
 
@@ -93,7 +93,7 @@ for my $pid ($one, $two) {
     $answer = ask_pid($pid, 'op=load&issuer=a&seed=1');
     is(rc($answer), 'ok', 'loaded');
     is(field($answer, 'data'), 'right', 'the same bytes');
-    is(field($answer, 'len'), 1000, 'as many');
+    is(field($answer, 'len'), 1000, 'the same length');
     is(field($answer, 'issuer'), '[https://a.example]', 'learned issuer');
     is(field($answer, 'generation'), $generation, 'generation');
 }
@@ -155,7 +155,7 @@ $answer = ask_pid($two, 'op=force&issuer=a&msec=600');
 is(rc($answer), 'busy', 'not twice');
 cmp_ok(field($answer, 'wait'), '<=', 600, 'told how long');
 cmp_ok(field($answer, 'wait'), '>', 0, 'not at once');
-is(rc(ask('op=force&issuer=b&msec=600')), 'ok', 'each issuer for itself');
+is(rc(ask('op=force&issuer=b&msec=600')), 'ok', 'each issuer on its own');
 sleep 0.7;
 is(rc(ask_pid($two, 'op=force&issuer=a&msec=600')), 'ok', 'later');
 
@@ -183,7 +183,7 @@ ask('op=bench&tokens=20000&n=0');
 my $tokens = field(ask('op=stat'), 'tokens');
 cmp_ok($tokens, '>', 5000, 'cache is full');
 is(store($one, 'b', 'len=1048576&seed=7'), 'ok', 'a large set fits');
-cmp_ok(field(ask('op=stat'), 'tokens'), '<', $tokens, 'tokens gave way');
+cmp_ok(field(ask('op=stat'), 'tokens'), '<', $tokens, 'tokens were evicted');
 is(field(ask('op=load&issuer=b&seed=7'), 'data'), 'right', 'it is right');
 sound('full of keys and tokens');
 
@@ -225,7 +225,7 @@ is(field(ask('op=load&issuer=e&seed=13'), 'data'), 'right', 'e is there');
 sound('after records were given up');
 is(store($one, 'd', 'len=1048576&seed=14'), 'error', 'no room left at all');
 is(state_of('d', 'owner'), $one, 'the lease is kept then');
-is(field(ask('op=load&issuer=d&seed=12'), 'data'), 'right', 'as is the set');
+is(field(ask('op=load&issuer=d&seed=12'), 'data'), 'right', 'and the set');
 sound('without room');
 
 ok(reload('keys:8m', 'b c'), 'reload with another size');
@@ -235,7 +235,7 @@ is(rc(ask('op=lookup&token=token')), 'declined', 'no token');
 sound('with another size');
 
 
-# many records come and go over reloads: slots are used again
+# many records come and go over reloads: their memory is reused
 
 restart('keys:32k', 'a');
 ($one, $two) = workers();
@@ -247,7 +247,7 @@ is(field(ask('op=load&issuer=a&seed=1'), 'data'), 'right', 'a has its keys');
 sound('after many reloads');
 
 
-# no record of an issuer that stays is taken for another one
+# no record of an issuer that stays is reused for another one
 
 restart('keys:32k', 'a b c d');
 ($one, $two) = workers();
@@ -259,7 +259,7 @@ is(rc(ask('op=load&issuer=e')), 'declined', 'e has none yet');
 sound('after one issuer took the place of another');
 
 
-# nor any if the new configuration does not fit
+# nor is any reused if the new configuration does not fit
 
 ok(hup_refused(qr/too small for 5 issuers/, 'keys:32k', 'f g h i j'),
    'reload without room for its issuers');
@@ -272,7 +272,7 @@ is(field(ask("op=load&issuer=$_&seed=3"), 'data'), 'right', "$_ has its keys")
 sound('after a reload that failed');
 
 
-# an old worker whose record became another issuer's
+# an old worker whose record was given to another issuer
 
 restart('keys:32k', 'a');
 ($one, $two) = workers();
@@ -289,15 +289,15 @@ for my $issuer (qw(b c d e)) {
 }
 
 $answer = $load->();
-is(rc($answer), 'error', 'its keys are gone, others are not taken for them');
+is(rc($answer), 'error', 'its keys are gone, and no others are loaded');
 unlike($answer, qr/data=/, 'nothing was loaded');
-is(rc($lease->()), 'error', 'nor is another lease in its way');
+is(rc($lease->()), 'error', 'nor does it see another lease');
 is(field(ask("op=load&issuer=$_&seed=2"), 'data'), 'right', "$_ has its own")
     for qw(b c d e);
 sound('after a record was taken over');
 
 
-# an old worker whose clock stands since before the fetch
+# an old worker whose cached time is from before the fetch
 
 restart('keys:4m', 'a');
 ($one) = workers();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * What the files of the test module share.
+ * Declarations shared by the files of the test module.
  */
 
 #ifndef NGX_HTTP_K8S_SA_SHARED_TEST_H
@@ -27,12 +27,12 @@ typedef struct {
 } ngx_http_k8s_sa_shared_test_conf_t;
 
 
-/* One operation: what it works on, and where its answer goes. */
+/* An operation's arguments and output. */
 
 typedef struct {
     ngx_http_request_t       *request;
     ngx_k8s_sa_zone_t        *zone;
-    ngx_k8s_sa_record_ref_t  *ref;     /* of the argument "issuer" */
+    ngx_k8s_sa_record_ref_t  *ref;     /* argument "issuer", or NULL */
     ngx_buf_t                *out;
 } ngx_http_k8s_sa_shared_test_t;
 
@@ -44,35 +44,35 @@ ngx_int_t ngx_http_k8s_sa_shared_test_number(ngx_http_k8s_sa_shared_test_t *t,
 ngx_str_t ngx_http_k8s_sa_shared_test_string(ngx_http_k8s_sa_shared_test_t *t,
     const char *name);
 
-/* Bytes that follow from seed. */
+/* Fills data with bytes that are derived from seed. */
 
 void ngx_http_k8s_sa_shared_test_fill(u_char *data, size_t len, uint32_t seed);
 
 
-/* Counts, and prints the issuer's counters or the zone's; the callers'. */
+/* Counts, and prints the counters of the issuer or zone, or of callers. */
 
 ngx_int_t ngx_http_k8s_sa_shared_test_count(ngx_http_k8s_sa_shared_test_t *t);
 ngx_int_t ngx_http_k8s_sa_shared_test_caller(ngx_http_k8s_sa_shared_test_t *t);
 
-/* Who reviews the token "token". */
+/* Takes the review lease of "token", and gives it back. */
 
 ngx_int_t ngx_http_k8s_sa_shared_test_review(ngx_http_k8s_sa_shared_test_t *t);
 ngx_int_t ngx_http_k8s_sa_shared_test_reviewed(
     ngx_http_k8s_sa_shared_test_t *t);
 
-/* Is everything in the zone as it should be?  Prints "sound", or what not. */
+/* Checks the whole zone, and prints "sound" or the problem. */
 
 ngx_int_t ngx_http_k8s_sa_shared_test_check(ngx_http_k8s_sa_shared_test_t *t);
 
-/* Ends the worker with SIGKILL in the middle of something. */
+/* Kills the worker with SIGKILL in the middle of an operation. */
 
 ngx_int_t ngx_http_k8s_sa_shared_test_die(ngx_http_k8s_sa_shared_test_t *t);
 
-/* Many random operations; counts answers that are wrong. */
+/* Runs many random operations and counts wrong answers. */
 
 ngx_int_t ngx_http_k8s_sa_shared_test_storm(ngx_http_k8s_sa_shared_test_t *t);
 
-/* Nanoseconds per insertion and lookup. */
+/* Prints nanoseconds per insertion and lookup. */
 
 ngx_int_t ngx_http_k8s_sa_shared_test_bench(ngx_http_k8s_sa_shared_test_t *t);
 

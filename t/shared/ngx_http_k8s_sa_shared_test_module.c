@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Makes the operations of src/shared/ reachable through URIs, for t/shared:
+ * Makes the operations of src/shared/ available through URIs, for t/shared:
  *
  *     shared_test_zone NAME:SIZE;
  *     shared_test_issuer NAME...;
@@ -24,6 +24,10 @@
 
 typedef ngx_int_t (*ngx_http_k8s_sa_shared_test_pt)(
     ngx_http_k8s_sa_shared_test_t *t);
+
+typedef ngx_int_t (*ngx_http_k8s_sa_shared_test_wait_pt)(
+    ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_ref_t *ref, ngx_msec_t msec,
+    ngx_msec_t *wait);
 
 typedef struct {
     ngx_str_t                        name;
@@ -56,6 +60,9 @@ static ngx_int_t ngx_http_k8s_sa_shared_test_load(
     ngx_http_k8s_sa_shared_test_t *t);
 static ngx_int_t ngx_http_k8s_sa_shared_test_lease(
     ngx_http_k8s_sa_shared_test_t *t);
+static ngx_int_t ngx_http_k8s_sa_shared_test_wait(
+    ngx_http_k8s_sa_shared_test_t *t, ngx_http_k8s_sa_shared_test_wait_pt run,
+    ngx_msec_t fallback);
 static ngx_int_t ngx_http_k8s_sa_shared_test_release(
     ngx_http_k8s_sa_shared_test_t *t);
 static ngx_int_t ngx_http_k8s_sa_shared_test_fail(
@@ -319,7 +326,7 @@ ngx_http_k8s_sa_shared_test_handler(ngx_http_request_t *r)
         return NGX_HTTP_NOT_FOUND;
     }
 
-    /* a worker that is busy while others go on */
+    /* keeps this worker busy while others continue */
 
     after = ngx_http_k8s_sa_shared_test_number(&t, "after", 0);
 
@@ -446,7 +453,7 @@ ngx_http_k8s_sa_shared_test_fingerprint(ngx_http_k8s_sa_shared_test_t *t,
 }
 
 
-/* inserts "token", or with "to" all from "token""from" to "token""to" */
+/* Inserts "token"; with "to" tokens whose names end in "from" to "to". */
 
 static ngx_int_t
 ngx_http_k8s_sa_shared_test_insert(ngx_http_k8s_sa_shared_test_t *t)
@@ -689,14 +696,24 @@ ngx_http_k8s_sa_shared_test_load(ngx_http_k8s_sa_shared_test_t *t)
 static ngx_int_t
 ngx_http_k8s_sa_shared_test_lease(ngx_http_k8s_sa_shared_test_t *t)
 {
+    return ngx_http_k8s_sa_shared_test_wait(t, ngx_k8s_sa_keystore_lease,
+                                            5000);
+}
+
+
+/* Prints for how long another worker has what this one wants. */
+
+static ngx_int_t
+ngx_http_k8s_sa_shared_test_wait(ngx_http_k8s_sa_shared_test_t *t,
+    ngx_http_k8s_sa_shared_test_wait_pt run, ngx_msec_t fallback)
+{
     ngx_int_t   rc;
     ngx_msec_t  wait;
 
     wait = 0;
 
-    rc = ngx_k8s_sa_keystore_lease(t->zone, t->ref,
-                       ngx_http_k8s_sa_shared_test_number(t, "msec", 5000),
-                       &wait);
+    rc = run(t->zone, t->ref,
+             ngx_http_k8s_sa_shared_test_number(t, "msec", fallback), &wait);
 
     ngx_http_k8s_sa_shared_test_print(t, " wait=%M", wait);
 
@@ -728,16 +745,6 @@ ngx_http_k8s_sa_shared_test_fail(ngx_http_k8s_sa_shared_test_t *t)
 static ngx_int_t
 ngx_http_k8s_sa_shared_test_force(ngx_http_k8s_sa_shared_test_t *t)
 {
-    ngx_int_t   rc;
-    ngx_msec_t  wait;
-
-    wait = 0;
-
-    rc = ngx_k8s_sa_keystore_force(t->zone, t->ref,
-                       ngx_http_k8s_sa_shared_test_number(t, "msec", 10000),
-                       &wait);
-
-    ngx_http_k8s_sa_shared_test_print(t, " wait=%M", wait);
-
-    return rc;
+    return ngx_http_k8s_sa_shared_test_wait(t, ngx_k8s_sa_keystore_force,
+                                            10000);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * The test module's operations on leases of reviews.
+ * The test module's operations on review leases.
  */
 
 #include <ngx_config.h>
@@ -43,7 +43,7 @@ ngx_http_k8s_sa_shared_test_reviewed(ngx_http_k8s_sa_shared_test_t *t)
 }
 
 
-/* a number, so that tests choose the place */
+/* Makes it of a number, so that tests can choose the place. */
 
 static void
 ngx_http_k8s_sa_shared_test_review_fingerprint(

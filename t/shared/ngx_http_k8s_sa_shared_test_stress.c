@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * The test module's rougher operations: death, random load, timing; and the
- * check of the whole zone that follows them.
+ * The test module's rougher operations: death, random load and timing; and a
+ * check of the whole zone to follow them.
  */
 
 #include <ngx_config.h>
@@ -20,6 +20,7 @@ static const char *ngx_http_k8s_sa_shared_test_check_chain(
     ngx_k8s_sa_zone_t *zone, u_char *seen, uint32_t first, ngx_uint_t *n);
 static void ngx_http_k8s_sa_shared_test_fingerprint_of(uint32_t n,
     u_char *fingerprint);
+static uint64_t ngx_http_k8s_sa_shared_test_now(void);
 
 
 ngx_int_t
@@ -57,7 +58,7 @@ ngx_http_k8s_sa_shared_test_check(ngx_http_k8s_sa_shared_test_t *t)
         }
 
         if (rec->serial == 0) {
-            problem = "keys of nobody";
+            problem = "keys of an unused record";
             break;
         }
 
@@ -401,15 +402,25 @@ ngx_http_k8s_sa_shared_test_storm(ngx_http_k8s_sa_shared_test_t *t)
 }
 
 
+static uint64_t
+ngx_http_k8s_sa_shared_test_now(void)
+{
+    struct timespec  now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+
+    return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+
 ngx_int_t
 ngx_http_k8s_sa_shared_test_bench(ngx_http_k8s_sa_shared_test_t *t)
 {
     size_t                     len;
     u_char                     buf[2048];
     u_char                     fingerprint[K8S_SA_FINGERPRINT_LEN];
-    uint64_t                   ns;
+    uint64_t                   from, ns;
     ngx_int_t                  i, n, tokens, found, stored, later;
-    struct timespec            from, to;
     ngx_k8s_sa_cache_entry_t   e;
 
     len = ngx_http_k8s_sa_shared_test_number(t, "len", 237);
@@ -422,7 +433,7 @@ ngx_http_k8s_sa_shared_test_bench(ngx_http_k8s_sa_shared_test_t *t)
 
     stored = 0;
 
-    clock_gettime(CLOCK_MONOTONIC, &from);
+    from = ngx_http_k8s_sa_shared_test_now();
 
     for (i = 0; i < tokens; i++) {
         ngx_http_k8s_sa_shared_test_fingerprint_of((uint32_t) i, fingerprint);
@@ -438,17 +449,14 @@ ngx_http_k8s_sa_shared_test_bench(ngx_http_k8s_sa_shared_test_t *t)
         }
     }
 
-    clock_gettime(CLOCK_MONOTONIC, &to);
-
-    ns = (to.tv_sec - from.tv_sec) * 1000000000ULL + to.tv_nsec
-         - from.tv_nsec;
+    ns = ngx_http_k8s_sa_shared_test_now() - from;
 
     ngx_http_k8s_sa_shared_test_print(t, " stored=%i insert_ns=%uL", stored,
                                       ns / ngx_max(tokens, 1));
 
     found = 0;
 
-    clock_gettime(CLOCK_MONOTONIC, &from);
+    from = ngx_http_k8s_sa_shared_test_now();
 
     for (i = 0; i < n; i++) {
         ngx_http_k8s_sa_shared_test_fingerprint_of(
@@ -463,27 +471,21 @@ ngx_http_k8s_sa_shared_test_bench(ngx_http_k8s_sa_shared_test_t *t)
         }
     }
 
-    clock_gettime(CLOCK_MONOTONIC, &to);
-
-    ns = (to.tv_sec - from.tv_sec) * 1000000000ULL + to.tv_nsec
-         - from.tv_nsec;
+    ns = ngx_http_k8s_sa_shared_test_now() - from;
 
     ngx_http_k8s_sa_shared_test_print(t, " found=%i lookup_ns=%uL", found,
                                       ns / ngx_max(n, 1));
 
-    /* what the fingerprints alone cost */
+    /* the cost of the fingerprints alone */
 
-    clock_gettime(CLOCK_MONOTONIC, &from);
+    from = ngx_http_k8s_sa_shared_test_now();
 
     for (i = 0; i < n; i++) {
         ngx_http_k8s_sa_shared_test_fingerprint_of((uint32_t) i, fingerprint);
         buf[0] ^= fingerprint[3];
     }
 
-    clock_gettime(CLOCK_MONOTONIC, &to);
-
-    ns = (to.tv_sec - from.tv_sec) * 1000000000ULL + to.tv_nsec
-         - from.tv_nsec;
+    ns = ngx_http_k8s_sa_shared_test_now() - from;
 
     ngx_http_k8s_sa_shared_test_print(t, " fingerprint_ns=%uL",
                                       ns / ngx_max(n, 1));

@@ -2,9 +2,9 @@
 
 package SharedTest;
 
-# nginx with the test module on the loopback address: started, asked, reloaded
-# and stopped.  Each worker listens with a socket of its own (reuseport), so
-# that connections reach both.
+# Starts, queries, reloads and stops nginx with the test module, on the
+# loopback address.  Each worker listens with a socket of its own (reuseport), so that
+# connections reach both.
 
 use strict;
 use warnings;
@@ -83,7 +83,7 @@ EOF
 }
 
 
-# What nginx -t says.
+# Returns the output of nginx -t.
 sub test_config {
     $port = free_port();
     write_config(@_);
@@ -127,7 +127,7 @@ sub stop {
 sub restart { stop(); start(@_) }
 
 
-# A new configuration; returns when the old workers are gone.
+# Loads a new configuration and waits until the old workers are gone.
 sub reload {
     my %old = map { $_ => 1 } workers();
     hup(@_);
@@ -138,7 +138,7 @@ sub reload {
 }
 
 
-# The same, returns when the new workers are there: their pids.
+# The same, but only waits for the new workers.  Returns their pids.
 sub hup {
     my %old = map { $_ => 1 } workers();
     my @new;
@@ -149,7 +149,8 @@ sub hup {
 }
 
 
-# One that nginx cannot take over, returns when the log tells the reason.
+# Loads a configuration that nginx refuses, and waits for the reason in its
+# log.
 sub hup_refused {
     my ($reason, @config) = @_;
     write_config(@config);
@@ -158,8 +159,8 @@ sub hup_refused {
 }
 
 
-# Children that listen: one that shuts down does not.  Not by their titles, which
-# nginx cannot set in valgrind.
+# Returns the children that listen, which a worker that shuts down does not.
+# Their titles are of no use, since nginx cannot set them in valgrind.
 sub workers {
     return () unless $master;
     open my $fh, '<', "/proc/$master/task/$master/children" or return ();
@@ -172,7 +173,7 @@ sub listens {
     return grep { $sockets->{readlink($_) // ''} } glob "/proc/$pid/fd/*";
 }
 
-# proc(5): the fourth field of /proc/net/tcp is a socket's state, 0A if it listens
+# proc(5): the fourth field of /proc/net/tcp is a socket's state, 0A: listening
 sub listening {
     my $local = sprintf '0100007F:%04X', $port;
     my %sockets;
@@ -229,7 +230,7 @@ sub connection {
 }
 
 
-# The answer of any worker, or undef if there was none.
+# Returns the answer of any worker, or undef if there was none.
 sub ask {
     my ($query, $seconds) = @_;
     my $s = connection() or return undef;
@@ -239,7 +240,7 @@ sub ask {
 }
 
 
-# The same of a certain worker.
+# The same for a particular worker.
 sub ask_pid {
     my ($pid, $query, $seconds) = @_;
     my $s = connection_to($pid);
@@ -260,8 +261,9 @@ sub connection_to {
 }
 
 
-# ask_later(PID => QUERY...): of several workers, when all of them are at work on
-# it ("after" makes them busy that long).  Functions that return the answers.
+# ask_later(PID => QUERY...): queries several workers, and waits until all are
+# busy with it ("after" keeps them busy for that time).  Returns functions that
+# return the answers.
 sub ask_later {
     my @later;
     my $busy = () = log_text() =~ /busy for/g;
