@@ -29,6 +29,8 @@ static int k8s_sa_jwk_kid(const json_t *jwk, k8s_sa_str_t *kid,
     k8s_sa_error_t *err);
 static int k8s_sa_jwk_string(const json_t *jwk, const char *name,
     const char **value, k8s_sa_error_t *err);
+static int k8s_sa_jwk_required(const json_t *jwk, const char *name,
+    const char **value, k8s_sa_error_t *err);
 static int k8s_sa_jwk_number(const json_t *jwk, const char *name,
     unsigned char *dst, size_t size, size_t *len, k8s_sa_error_t *err);
 
@@ -188,12 +190,7 @@ k8s_sa_jwk_create(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
 {
     const char  *kty;
 
-    if (k8s_sa_jwk_string(jwk, "kty", &kty, err) != K8S_SA_OK) {
-        return K8S_SA_REFUSED;
-    }
-
-    if (kty == NULL) {
-        k8s_sa_error_set(err, "\"kty\" is missing");
+    if (k8s_sa_jwk_required(jwk, "kty", &kty, err) != K8S_SA_OK) {
         return K8S_SA_REFUSED;
     }
 
@@ -244,12 +241,7 @@ k8s_sa_jwk_ec(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
     unsigned char          x[K8S_SA_EC_OCTETS_MAX], y[K8S_SA_EC_OCTETS_MAX];
     const k8s_sa_curve_t  *curve;
 
-    if (k8s_sa_jwk_string(jwk, "crv", &crv, err) != K8S_SA_OK) {
-        return K8S_SA_REFUSED;
-    }
-
-    if (crv == NULL) {
-        k8s_sa_error_set(err, "\"crv\" is missing");
+    if (k8s_sa_jwk_required(jwk, "crv", &crv, err) != K8S_SA_OK) {
         return K8S_SA_REFUSED;
     }
 
@@ -287,12 +279,7 @@ k8s_sa_jwk_okp(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
     const char     *crv;
     unsigned char   x[K8S_SA_ED25519_OCTETS];
 
-    if (k8s_sa_jwk_string(jwk, "crv", &crv, err) != K8S_SA_OK) {
-        return K8S_SA_REFUSED;
-    }
-
-    if (crv == NULL) {
-        k8s_sa_error_set(err, "\"crv\" is missing");
+    if (k8s_sa_jwk_required(jwk, "crv", &crv, err) != K8S_SA_OK) {
         return K8S_SA_REFUSED;
     }
 
@@ -470,7 +457,24 @@ k8s_sa_jwk_string(const json_t *jwk, const char *name, const char **value,
 }
 
 
-/* A base64url member of at most size octets in dst. */
+static int
+k8s_sa_jwk_required(const json_t *jwk, const char *name, const char **value,
+    k8s_sa_error_t *err)
+{
+    if (k8s_sa_jwk_string(jwk, name, value, err) != K8S_SA_OK) {
+        return K8S_SA_REFUSED;
+    }
+
+    if (*value == NULL) {
+        k8s_sa_error_set(err, "\"%s\" is missing", name);
+        return K8S_SA_REFUSED;
+    }
+
+    return K8S_SA_OK;
+}
+
+
+/* Decodes a base64url member of at most size octets into dst. */
 
 static int
 k8s_sa_jwk_number(const json_t *jwk, const char *name, unsigned char *dst,
@@ -479,12 +483,7 @@ k8s_sa_jwk_number(const json_t *jwk, const char *name, unsigned char *dst,
     size_t       n;
     const char  *value;
 
-    if (k8s_sa_jwk_string(jwk, name, &value, err) != K8S_SA_OK) {
-        return K8S_SA_REFUSED;
-    }
-
-    if (value == NULL) {
-        k8s_sa_error_set(err, "\"%s\" is missing", name);
+    if (k8s_sa_jwk_required(jwk, name, &value, err) != K8S_SA_OK) {
         return K8S_SA_REFUSED;
     }
 

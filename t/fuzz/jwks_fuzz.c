@@ -25,14 +25,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     fuzz_check_error(&note);
 
-    if (rc == K8S_SA_OK) {
-        fuzz_check_keys(fuzz_set);
-        return 0;
-    }
-
-    fuzz_check_error(&err);
-    fuzz_check(err.text[0] != '\0');
-    fuzz_check(k8s_sa_keyset_count(fuzz_set) == 0);
+    fuzz_check_added(fuzz_set, rc, &err);
 
     return 0;
 }

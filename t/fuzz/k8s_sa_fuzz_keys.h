@@ -141,4 +141,20 @@ fuzz_check_keys(const k8s_sa_keyset_t *set)
 }
 
 
+/* What adding keys to an empty set returned, and left in the set and err. */
+
+static inline void
+fuzz_check_added(const k8s_sa_keyset_t *set, int rc, const k8s_sa_error_t *err)
+{
+    if (rc == K8S_SA_OK) {
+        fuzz_check_keys(set);
+        return;
+    }
+
+    fuzz_check_error(err);
+    fuzz_check(err->text[0] != '\0');
+    fuzz_check(k8s_sa_keyset_count(set) == 0);
+}
+
+
 #endif /* K8S_SA_FUZZ_KEYS_H */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Records of the shared cache.  The first byte chooses: 0, a record as it is,
- * maybe damaged; otherwise an identity of the rest, whose fields are ended by
- * 0xff, absent where they begin with 0xfe.
+ * Packed identities, as the shared cache keeps them.  The first byte chooses:
+ * 0 for a packed identity as it is, possibly damaged; otherwise the rest is an
+ * identity whose fields end with 0xff and are absent if they begin with 0xfe.
  */
 
 #include "k8s_sa_fuzz.h"
@@ -19,6 +19,8 @@ typedef struct {
 
 static void fuzz_unpack(const uint8_t *data, size_t size);
 static void fuzz_pack(const uint8_t *data, size_t size);
+static void fuzz_same(const unsigned char *packed, size_t len,
+    k8s_sa_identity_t *id);
 static void fuzz_head(const uint8_t *data, size_t size,
     const k8s_sa_identity_t *id);
 static void fuzz_check_seen(const k8s_sa_str_t *seen, const k8s_sa_str_t *s,
@@ -45,8 +47,8 @@ static void
 fuzz_unpack(const uint8_t *data, size_t size)
 {
     size_t              n, len;
-    unsigned char      *text, *again;
-    k8s_sa_identity_t   id, id2;
+    unsigned char      *text;
+    k8s_sa_identity_t   id;
 
     static unsigned char  packed[K8S_SA_RECORD_MAX];
 
@@ -72,15 +74,7 @@ fuzz_unpack(const uint8_t *data, size_t size)
     len = k8s_sa_identity_pack(packed, sizeof(packed), &id);
 
     if (len != 0) {
-        n = k8s_sa_packed_size(packed, len);
-        again = malloc(n ? n : 1);
-        fuzz_check(again != NULL);
-
-        fuzz_check(k8s_sa_identity_unpack(&id2, packed, len, again, n)
-                   == K8S_SA_OK);
-        fuzz_check_same(&id, &id2);
-
-        free(again);
+        fuzz_same(packed, len, &id);
     }
 
     free(text);
@@ -90,10 +84,10 @@ fuzz_unpack(const uint8_t *data, size_t size)
 static void
 fuzz_pack(const uint8_t *data, size_t size)
 {
-    size_t              len, n, room;
+    size_t              len, room;
     fuzz_input_t        in;
-    unsigned char      *record, *text;
-    k8s_sa_identity_t   id, id2;
+    unsigned char      *packed;
+    k8s_sa_identity_t   id;
 
     in.data = data;
     in.size = size;
@@ -112,54 +106,67 @@ fuzz_pack(const uint8_t *data, size_t size)
     id.kid.len = 0;
     id.kid.data = NULL;
 
-    record = malloc(room ? room : 1);
-    fuzz_check(record != NULL);
+    packed = malloc(room ? room : 1);
+    fuzz_check(packed != NULL);
 
-    len = k8s_sa_identity_pack(record, room, &id);
+    len = k8s_sa_identity_pack(packed, room, &id);
     fuzz_check(len <= room && len <= K8S_SA_RECORD_MAX);
 
     if (len != 0) {
-        n = k8s_sa_packed_size(record, len);
-        text = malloc(n ? n : 1);
-        fuzz_check(text != NULL);
-
-        fuzz_check(k8s_sa_identity_unpack(&id2, record, len, text, n)
-                   == K8S_SA_OK);
-        fuzz_check_same(&id, &id2);
-        fuzz_head(record, len, &id);
-
-        free(text);
+        fuzz_same(packed, len, &id);
+        fuzz_head(packed, len, &id);
     }
 
-    free(record);
+    free(packed);
 }
 
 
-/* id: what has been packed, or NULL: anything may be in it */
+/* Checks that unpacking returns the identity that was packed. */
+
+static void
+fuzz_same(const unsigned char *packed, size_t len, k8s_sa_identity_t *id)
+{
+    size_t              n;
+    unsigned char      *text;
+    k8s_sa_identity_t   unpacked;
+
+    n = k8s_sa_packed_size(packed, len);
+    text = malloc(n ? n : 1);
+    fuzz_check(text != NULL);
+
+    fuzz_check(k8s_sa_identity_unpack(&unpacked, packed, len, text, n)
+               == K8S_SA_OK);
+    fuzz_check_same(id, &unpacked);
+
+    free(text);
+}
+
+
+/* The head of a packed identity; if id is NULL, data may hold anything. */
 
 static void
 fuzz_head(const uint8_t *data, size_t size, const k8s_sa_identity_t *id)
 {
-    unsigned char         *record;
+    unsigned char         *packed;
     k8s_sa_packed_head_t   head;
 
-    record = malloc(size ? size : 1);
-    fuzz_check(record != NULL);
+    packed = malloc(size ? size : 1);
+    fuzz_check(packed != NULL);
 
     if (size) {
-        memcpy(record, data, size);
+        memcpy(packed, data, size);
     }
 
-    if (k8s_sa_packed_head(&head, record, size) == K8S_SA_OK) {
-        fuzz_check_seen(&head.username, id ? &id->username : NULL, record,
+    if (k8s_sa_packed_head(&head, packed, size) == K8S_SA_OK) {
+        fuzz_check_seen(&head.username, id ? &id->username : NULL, packed,
                         size);
-        fuzz_check_seen(&head.issuer, id ? &id->issuer : NULL, record, size);
+        fuzz_check_seen(&head.issuer, id ? &id->issuer : NULL, packed, size);
 
     } else {
         fuzz_check(id == NULL);
     }
 
-    free(record);
+    free(packed);
 }
 
 

@@ -75,15 +75,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     free(pem);
 
-    if (rc == K8S_SA_OK) {
-        fuzz_check(has_private == 0 || has_private == 1);
-        fuzz_check_keys(fuzz_set);
-        return 0;
-    }
-
-    fuzz_check_error(&err);
-    fuzz_check(err.text[0] != '\0');
-    fuzz_check(k8s_sa_keyset_count(fuzz_set) == 0);
+    fuzz_check(has_private == 0 || has_private == 1);
+    fuzz_check_added(fuzz_set, rc, &err);
 
     return 0;
 }

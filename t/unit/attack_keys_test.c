@@ -5,15 +5,9 @@
  * bytes that are no text.
  */
 
-#include "k8s_sa_test.h"
+#include "k8s_sa_attack.h"
 
 
-static EVP_PKEY         *rsa, *p256, *p384, *p521, *ed;
-static k8s_sa_keyset_t  *keys;
-static k8s_sa_policy_t   all;
-
-
-static void refused(const char *what, const char *token, unsigned expected);
 static void claims_refused(const char *what, const void *claims, size_t len,
     unsigned expected);
 static void bytes_refused(const char *what, const char *bytes, size_t len,
@@ -21,19 +15,6 @@ static void bytes_refused(const char *what, const char *bytes, size_t len,
 static char *signed_by(EVP_PKEY *pkey, const char *alg, const char *header);
 static char *nested(unsigned depth, const char *open, const char *close);
 static char *sized(size_t size);
-
-
-static void
-refused(const char *what, const char *token, unsigned expected)
-{
-    k8s_sa_verdict_e  rc;
-
-    rc = test_check(token, keys, &all);
-
-    if ((expected & (1u << rc)) == 0) {
-        fail_msg("%s: %s", what, k8s_sa_verdict_info(rc)->word);
-    }
-}
 
 
 static void
@@ -209,24 +190,19 @@ alg_not_in_the_policy(void **state)
 {
     char                *token;
     size_t               i, n;
-    EVP_PKEY            *pkeys[5];
+    EVP_PKEY            *pkey;
     k8s_sa_policy_t      policy;
     const k8s_sa_alg_t  *table;
 
     (void) state;
 
-    pkeys[0] = rsa;
-    pkeys[1] = p256;
-    pkeys[2] = p384;
-    pkeys[3] = p521;
-    pkeys[4] = ed;
-
     table = k8s_sa_alg_table(&n);
     assert_int_equal(n, 10);
 
     for (i = 0; i < n; i++) {
-        token = signed_by(pkeys[table[i].kty], table[i].name,
-                          test_header(pkeys[table[i].kty], table[i].name));
+        pkey = test_keys[table[i].kty];
+        token = signed_by(pkey, table[i].name,
+                          test_header(pkey, table[i].name));
 
         policy = test_policy();
 
@@ -713,47 +689,9 @@ working_space_used_again(void **state)
 static int
 setup(void **state)
 {
-    char      *jwk;
-    size_t     i;
-    EVP_PKEY  *pkeys[5];
-
     (void) state;
 
-    pkeys[0] = rsa = test_rsa(2048);
-    pkeys[1] = p256 = test_ec("P-256");
-    pkeys[2] = p384 = test_ec("P-384");
-    pkeys[3] = p521 = test_ec("P-521");
-    pkeys[4] = ed = test_ed25519();
-
-    keys = k8s_sa_keyset_create();
-    assert_non_null(keys);
-
-    for (i = 0; i < 5; i++) {
-        jwk = test_jwk(pkeys[i], "");
-        assert_int_equal(k8s_sa_keyset_add_jwks(keys, jwk, strlen(jwk), NULL,
-                                                NULL), K8S_SA_OK);
-    }
-
-    all = test_policy();
-    all.algorithms = ~0u;
-
-    return test_release(NULL);
-}
-
-
-static int
-teardown(void **state)
-{
-    (void) state;
-
-    k8s_sa_keyset_free(keys);
-    EVP_PKEY_free(rsa);
-    EVP_PKEY_free(p256);
-    EVP_PKEY_free(p384);
-    EVP_PKEY_free(p521);
-    EVP_PKEY_free(ed);
-
-    return 0;
+    return attack_setup(test_rsa(2048));
 }
 
 
@@ -779,5 +717,6 @@ main(void)
         cmocka_unit_test_teardown(working_space_used_again, test_release)
     };
 
-    return cmocka_run_group_tests_name("attack_keys", tests, setup, teardown);
+    return cmocka_run_group_tests_name("attack_keys", tests, setup,
+                                       attack_teardown);
 }

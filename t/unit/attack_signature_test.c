@@ -6,18 +6,14 @@
  * without the key can make for small exponents (Bleichenbacher 2006).
  */
 
-#include "k8s_sa_test.h"
+#include "k8s_sa_attack.h"
 
 
 #define EM  256       /* bytes of an encoded message, RSA 2048 */
 
 
-static EVP_PKEY         *rsa, *p256, *p384, *p521, *ed;
-static k8s_sa_keyset_t  *keys;
-static k8s_sa_policy_t   all;
-
-static char             *part;            /* header.payload for RS256 */
-static unsigned char     digest[32];      /* its SHA-256 */
+static char           *part;            /* header.payload for RS256 */
+static unsigned char   digest[32];      /* its SHA-256 */
 
 
 static k8s_sa_verdict_e check(const char *signed_part,
@@ -32,6 +28,11 @@ static void number(EVP_PKEY *pkey, const char *param, unsigned char *out,
     size_t len);
 static int add(unsigned char *a, const unsigned char *b, size_t len);
 static void order(EVP_PKEY *pkey, unsigned char *out, size_t len);
+
+
+static const char  *const ecdsa_algs[] = { "ES256", "ES384", "ES512" };
+
+static EVP_PKEY         **ecdsa_keys = &test_keys[K8S_SA_KTY_P256];
 
 
 /* DigestInfo up to the hash: RFC 8017 section 9.2, note 1 */
@@ -472,17 +473,12 @@ ecdsa_numbers(void **state)
 {
     char           *p;
     size_t          i, half;
-    EVP_PKEY       *pkeys[3];
     unsigned char   good[132], sig[132], n[66], zero[66];
 
-    static const char    *algs[] = { "ES256", "ES384", "ES512" };
-    static const size_t   halves[] = { 32, 48, 66 };
+    static const size_t  halves[] = { 32, 48, 66 };
 
     (void) state;
 
-    pkeys[0] = p256;
-    pkeys[1] = p384;
-    pkeys[2] = p521;
     memset(zero, 0, sizeof(zero));
 
 #define replaced(r, s)                                                        \
@@ -491,10 +487,10 @@ ecdsa_numbers(void **state)
 
     for (i = 0; i < 3; i++) {
         half = halves[i];
-        p = part_for(pkeys[i], algs[i], 0);
-        assert_int_equal(test_sign(pkeys[i], algs[i], p, strlen(p), good),
-                         2 * half);
-        order(pkeys[i], n, half);
+        p = part_for(ecdsa_keys[i], ecdsa_algs[i], 0);
+        assert_int_equal(test_sign(ecdsa_keys[i], ecdsa_algs[i], p, strlen(p),
+                                   good), 2 * half);
+        order(ecdsa_keys[i], n, half);
 
         test_verdict(replaced(good, good + half), VERDICT_OK);
 
@@ -546,25 +542,18 @@ ecdsa_der(void **state)
 {
     char           *p;
     size_t          i, n;
-    EVP_PKEY       *pkeys[3];
     EVP_MD_CTX     *ctx;
     unsigned char   der[TEST_SIG_MAX];
 
-    static const char  *algs[] = { "ES256", "ES384", "ES512" };
-
     (void) state;
 
-    pkeys[0] = p256;
-    pkeys[1] = p384;
-    pkeys[2] = p521;
-
     for (i = 0; i < 3; i++) {
-        p = part_for(pkeys[i], algs[i], 0);
+        p = part_for(ecdsa_keys[i], ecdsa_algs[i], 0);
 
         ctx = EVP_MD_CTX_new();
         assert_non_null(ctx);
-        assert_int_equal(EVP_DigestSignInit(ctx, NULL, test_md(algs[i]), NULL,
-                                            pkeys[i]), 1);
+        assert_int_equal(EVP_DigestSignInit(ctx, NULL, test_md(ecdsa_algs[i]),
+                                            NULL, ecdsa_keys[i]), 1);
         n = sizeof(der);
         assert_int_equal(EVP_DigestSign(ctx, der, &n, (unsigned char *) p,
                                         strlen(p)), 1);
@@ -576,7 +565,7 @@ ecdsa_der(void **state)
         /* padded, or cut, to the length that is wanted */
 
         memset(der + n, 0, sizeof(der) - n);
-        n = EVP_PKEY_get_bits(pkeys[i]);
+        n = EVP_PKEY_get_bits(ecdsa_keys[i]);
         test_verdict(check(p, der, (n + 7) / 8 * 2), BAD_SIGNATURE);
     }
 }
@@ -587,21 +576,14 @@ ecdsa_lengths(void **state)
 {
     char           *p;
     size_t          i, n;
-    EVP_PKEY       *pkeys[3];
     unsigned char   sig[140], wide[140];
-
-    static const char  *algs[] = { "ES256", "ES384", "ES512" };
 
     (void) state;
 
-    pkeys[0] = p256;
-    pkeys[1] = p384;
-    pkeys[2] = p521;
-
     for (i = 0; i < 3; i++) {
-        p = part_for(pkeys[i], algs[i], 0);
+        p = part_for(ecdsa_keys[i], ecdsa_algs[i], 0);
         memset(sig, 0, sizeof(sig));
-        n = test_sign(pkeys[i], algs[i], p, strlen(p), sig);
+        n = test_sign(ecdsa_keys[i], ecdsa_algs[i], p, strlen(p), sig);
 
         test_verdict(check(p, sig, n), VERDICT_OK);
         test_verdict(check(p, sig, n - 1), BAD_SIGNATURE);
@@ -678,9 +660,7 @@ eddsa(void **state)
 static int
 setup(void **state)
 {
-    char           *jwk;
-    size_t          i;
-    EVP_PKEY       *pkeys[5];
+    EVP_PKEY       *pkey;
     unsigned char   n[EM];
 
     static char  text[2048];
@@ -690,55 +670,21 @@ setup(void **state)
     /* rsa_numbers() needs room above the modulus */
 
     for ( ;; ) {
-        rsa = test_rsa(2048);
-        number(rsa, OSSL_PKEY_PARAM_RSA_N, n, EM);
+        pkey = test_rsa(2048);
+        number(pkey, OSSL_PKEY_PARAM_RSA_N, n, EM);
 
         if (n[0] < 0xf0) {
             break;
         }
 
-        EVP_PKEY_free(rsa);
+        EVP_PKEY_free(pkey);
     }
 
-    pkeys[0] = rsa;
-    pkeys[1] = p256 = test_ec("P-256");
-    pkeys[2] = p384 = test_ec("P-384");
-    pkeys[3] = p521 = test_ec("P-521");
-    pkeys[4] = ed = test_ed25519();
-
-    keys = k8s_sa_keyset_create();
-    assert_non_null(keys);
-
-    for (i = 0; i < 5; i++) {
-        jwk = test_jwk(pkeys[i], "");
-        assert_int_equal(k8s_sa_keyset_add_jwks(keys, jwk, strlen(jwk), NULL,
-                                                NULL), K8S_SA_OK);
-    }
-
-    all = test_policy();
-    all.algorithms = ~0u;
-
-    snprintf(text, sizeof(text), "%s", part_for(rsa, "RS256", 0));
+    snprintf(text, sizeof(text), "%s", part_for(pkey, "RS256", 0));
     part = text;
     SHA256((unsigned char *) part, strlen(part), digest);
 
-    return test_release(NULL);
-}
-
-
-static int
-teardown(void **state)
-{
-    (void) state;
-
-    k8s_sa_keyset_free(keys);
-    EVP_PKEY_free(rsa);
-    EVP_PKEY_free(p256);
-    EVP_PKEY_free(p384);
-    EVP_PKEY_free(p521);
-    EVP_PKEY_free(ed);
-
-    return 0;
+    return attack_setup(pkey);
 }
 
 
@@ -759,5 +705,5 @@ main(void)
     };
 
     return cmocka_run_group_tests_name("attack_signature", tests, setup,
-                                       teardown);
+                                       attack_teardown);
 }

@@ -6,18 +6,15 @@
  * attack leaves room for that.
  */
 
-#include "k8s_sa_test.h"
+#include "k8s_sa_attack.h"
 
 #include <openssl/hmac.h>
 
 
-static EVP_PKEY         *rsa, *p256, *p384, *p521, *ed, *attacker;
-static k8s_sa_keyset_t  *keys;
-static k8s_sa_policy_t   all;           /* takes every algorithm */
+static EVP_PKEY  *attacker;
 
 
 static char *resign(const char *signed_part);
-static void refused(const char *what, const char *token, unsigned expected);
 static void header_refused(const char *header, unsigned expected);
 
 
@@ -35,19 +32,6 @@ resign(const char *signed_part)
 }
 
 
-static void
-refused(const char *what, const char *token, unsigned expected)
-{
-    k8s_sa_verdict_e  rc;
-
-    rc = test_check(token, keys, &all);
-
-    if ((expected & (1u << rc)) == 0) {
-        fail_msg("%s: %s", what, k8s_sa_verdict_info(rc)->word);
-    }
-}
-
-
 /* The header is the only thing wrong. */
 
 static void
@@ -60,36 +44,23 @@ header_refused(const char *header, unsigned expected)
 static void
 nothing_wrong(void **state)
 {
-    size_t     i, j;
-    EVP_PKEY  *pkeys[5];
-
-    static const char  *algs[5][7] = {
-        { "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", NULL },
-        { "ES256", NULL }, { "ES384", NULL }, { "ES512", NULL },
-        { "EdDSA", NULL }
-    };
+    size_t       i, j;
+    const char  *alg;
 
     (void) state;
 
-    pkeys[0] = rsa;
-    pkeys[1] = p256;
-    pkeys[2] = p384;
-    pkeys[3] = p521;
-    pkeys[4] = ed;
-
-    for (i = 0; i < 5; i++) {
-        for (j = 0; algs[i][j]; j++) {
+    for (i = 0; i < TEST_KEYS; i++) {
+        for (j = 0; test_key_algs[i][j]; j++) {
+            alg = test_key_algs[i][j];
 
             /* with and without a kid */
 
-            refused(algs[i][j],
-                    test_token(pkeys[i], algs[i][j],
-                               test_header(pkeys[i], algs[i][j]),
-                               TEST_CLAIMS), V_OK);
-            refused(algs[i][j],
-                    test_token(pkeys[i], algs[i][j],
-                               test_format("{\"alg\":\"%s\"}", algs[i][j]),
-                               TEST_CLAIMS), V_OK);
+            refused(alg, test_token(test_keys[i], alg,
+                                    test_header(test_keys[i], alg),
+                                    TEST_CLAIMS), V_OK);
+            refused(alg, test_token(test_keys[i], alg,
+                                    test_format("{\"alg\":\"%s\"}", alg),
+                                    TEST_CLAIMS), V_OK);
         }
     }
 
@@ -646,49 +617,20 @@ header_is_no_object(void **state)
 static int
 setup(void **state)
 {
-    size_t            i;
-    char             *jwk;
-    EVP_PKEY         *pkeys[5];
-
     (void) state;
 
-    pkeys[0] = rsa = test_rsa(2048);
-    pkeys[1] = p256 = test_ec("P-256");
-    pkeys[2] = p384 = test_ec("P-384");
-    pkeys[3] = p521 = test_ec("P-521");
-    pkeys[4] = ed = test_ed25519();
     attacker = test_rsa(2048);
 
-    keys = k8s_sa_keyset_create();
-    assert_non_null(keys);
-
-    for (i = 0; i < 5; i++) {
-        jwk = test_jwk(pkeys[i], "");
-        assert_int_equal(k8s_sa_keyset_add_jwks(keys, jwk, strlen(jwk), NULL,
-                                                NULL), K8S_SA_OK);
-    }
-
-    all = test_policy();
-    all.algorithms = ~0u;
-
-    return test_release(NULL);
+    return attack_setup(test_rsa(2048));
 }
 
 
 static int
 teardown(void **state)
 {
-    (void) state;
-
-    k8s_sa_keyset_free(keys);
-    EVP_PKEY_free(rsa);
-    EVP_PKEY_free(p256);
-    EVP_PKEY_free(p384);
-    EVP_PKEY_free(p521);
-    EVP_PKEY_free(ed);
     EVP_PKEY_free(attacker);
 
-    return 0;
+    return attack_teardown(state);
 }
 
 

@@ -5,10 +5,7 @@
  * token's key is found among them.
  */
 
-#include "k8s_sa_test.h"
-
-
-static EVP_PKEY  *rsa, *p256, *p384, *p521, *ed;
+#include "k8s_sa_test_keys.h"
 
 
 static const k8s_sa_alg_t *alg(const char *name);
@@ -170,27 +167,13 @@ modulus(size_t bytes)
 static void
 every_kind_of_key(void **state)
 {
-    char             *jwks;
-    size_t            i, j;
-    k8s_sa_key_t     *key;
-    k8s_sa_keyset_t  *set;
-    EVP_PKEY         *keys[5];
-
-    static const char  *algs[5][7] = {
-        { "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", NULL },
-        { "ES256", NULL },
-        { "ES384", NULL },
-        { "ES512", NULL },
-        { "EdDSA", NULL }
-    };
+    char               *jwks;
+    size_t              i, j;
+    k8s_sa_key_t       *key;
+    k8s_sa_keyset_t    *set;
+    const char *const  *algs;
 
     (void) state;
-
-    keys[0] = rsa;
-    keys[1] = p256;
-    keys[2] = p384;
-    keys[3] = p521;
-    keys[4] = ed;
 
     jwks = test_format("{\"keys\":[%s,%s,%s,%s,%s],\"more\":[1]}",
                        test_jwk(rsa, ""), test_jwk(p256, ""),
@@ -204,16 +187,18 @@ every_kind_of_key(void **state)
 
         assert_int_equal(k8s_sa_key_type(key), K8S_SA_KTY_RSA + i);
         assert_string_equal(test_text(k8s_sa_key_kid(key)),
-                            test_kid(keys[i]));
+                            test_kid(test_keys[i]));
 
-        for (j = 0; algs[i][j]; j++) {
-            assert_ptr_equal(find(set, NULL, algs[i][j], NULL), key);
-            assert_null(find(set, NULL, algs[i][j], key));
-            assert_int_equal(verifies(key, keys[i], algs[i][j]), 1);
+        algs = test_key_algs[i];
+
+        for (j = 0; algs[j]; j++) {
+            assert_ptr_equal(find(set, NULL, algs[j], NULL), key);
+            assert_null(find(set, NULL, algs[j], key));
+            assert_int_equal(verifies(key, test_keys[i], algs[j]), 1);
 
             /* again: contexts that were used once */
 
-            assert_int_equal(verifies(key, keys[i], algs[i][j]), 1);
+            assert_int_equal(verifies(key, test_keys[i], algs[j]), 1);
         }
     }
 
@@ -222,11 +207,11 @@ every_kind_of_key(void **state)
     /* a single JWK */
 
     for (i = 0; i < 5; i++) {
-        set = load(test_jwk(keys[i], ",\"use\":\"sig\",\"kid\":\"a b\","
+        set = load(test_jwk(test_keys[i], ",\"use\":\"sig\",\"kid\":\"a b\","
                             "\"key_ops\":[\"verify\"],\"x\\u0035t\":\"?\""));
         assert_int_equal(k8s_sa_keyset_count(set), 1);
-        assert_non_null(find(set, "a b", algs[i][0], NULL));
-        assert_null(find(set, "a", algs[i][0], NULL));
+        assert_non_null(find(set, "a b", test_key_algs[i][0], NULL));
+        assert_null(find(set, "a", test_key_algs[i][0], NULL));
         k8s_sa_keyset_free(set);
     }
 }
@@ -687,7 +672,6 @@ signatures_of_other_lengths(void **state)
     unsigned char      sig[TEST_SIG_MAX], more[TEST_SIG_MAX + 1];
     k8s_sa_keyset_t   *set;
     k8s_sa_key_t      *key;
-    EVP_PKEY          *keys[5];
 
     static const char    *algs[] = {
         "PS384", "ES256", "ES384", "ES512", "EdDSA"
@@ -696,17 +680,11 @@ signatures_of_other_lengths(void **state)
 
     (void) state;
 
-    keys[0] = rsa;
-    keys[1] = p256;
-    keys[2] = p384;
-    keys[3] = p521;
-    keys[4] = ed;
-
     for (i = 0; i < 5; i++) {
-        set = load(test_jwk(keys[i], ""));
+        set = load(test_jwk(test_keys[i], ""));
         key = k8s_sa_keyset_key(set, 0);
 
-        n = test_sign(keys[i], algs[i], "data", 4, sig);
+        n = test_sign(test_keys[i], algs[i], "data", 4, sig);
         assert_int_equal(n, lengths[i]);
 
         memcpy(more + 1, sig, n);
@@ -743,11 +721,7 @@ setup(void **state)
 {
     (void) state;
 
-    rsa = test_rsa(2048);
-    p256 = test_ec("P-256");
-    p384 = test_ec("P-384");
-    p521 = test_ec("P-521");
-    ed = test_ed25519();
+    test_keys_make(test_rsa(2048));
 
     return 0;
 }
@@ -758,11 +732,7 @@ teardown(void **state)
 {
     (void) state;
 
-    EVP_PKEY_free(rsa);
-    EVP_PKEY_free(p256);
-    EVP_PKEY_free(p384);
-    EVP_PKEY_free(p521);
-    EVP_PKEY_free(ed);
+    test_keys_free();
 
     return test_release(NULL);
 }

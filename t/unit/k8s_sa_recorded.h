@@ -160,4 +160,44 @@ recorded_each(const char *version, const char *pattern,
 }
 
 
+/* Fails unless id is the user of a TokenReview's status. */
+
+static inline void
+recorded_user(const char *path, const k8s_sa_identity_t *id, json_t *status)
+{
+    char        *lists;
+    size_t       i;
+    json_t      *user, *value, *values;
+    const char  *name;
+
+    user = json_object_get(status, "user");
+
+    assert_string_equal(test_text(&id->username),
+                        json_string_value(json_object_get(user, "username")));
+    assert_string_equal(test_text(&id->uid),
+                        json_string_value(json_object_get(user, "uid")));
+
+    lists = "";
+
+    json_array_foreach(json_object_get(user, "groups"), i, value) {
+        lists = test_format("%s%s\n", lists, json_string_value(value));
+    }
+
+    assert_string_equal(test_text(&id->groups), lists);
+
+    lists = "";
+
+    json_object_foreach(json_object_get(user, "extra"), name, values) {
+        json_array_foreach(values, i, value) {
+            lists = test_format("%s%s\t%s\n", lists, name,
+                                json_string_value(value));
+        }
+    }
+
+    if (strcmp(test_text(&id->extra), *lists ? lists : "(absent)") != 0) {
+        fail_msg("%s: extra is\n%s", path, test_text(&id->extra));
+    }
+}
+
+
 #endif /* K8S_SA_RECORDED_H */

@@ -107,38 +107,9 @@ review_audiences(recorded_t *rec, k8s_sa_str_t *audiences)
 
 
 static void
-review_compare(const k8s_sa_identity_t *id, json_t *status)
+review_compare(const char *path, const k8s_sa_identity_t *id, json_t *status)
 {
-    char          *lists;
-    size_t         i;
-    json_t        *user, *value, *values;
-    const char    *key;
-
-    user = json_object_get(status, "user");
-
-    assert_string_equal(test_text(&id->username),
-                        json_string_value(json_object_get(user, "username")));
-    assert_string_equal(test_text(&id->uid),
-                        json_string_value(json_object_get(user, "uid")));
-
-    lists = "";
-
-    json_array_foreach(json_object_get(user, "groups"), i, value) {
-        lists = test_format("%s%s\n", lists, json_string_value(value));
-    }
-
-    assert_string_equal(test_text(&id->groups), lists);
-
-    lists = "";
-
-    json_object_foreach(json_object_get(user, "extra"), key, values) {
-        json_array_foreach(values, i, value) {
-            lists = test_format("%s%s\t%s\n", lists, key,
-                                json_string_value(value));
-        }
-    }
-
-    assert_string_equal(id->extra.data ? test_text(&id->extra) : "", lists);
+    recorded_user(path, id, status);
 
     assert_string_equal(test_text(&id->namespace), "mytest");
     assert_string_equal(test_format("system:serviceaccount:mytest:%s",
@@ -200,7 +171,7 @@ review_recorded(recorded_t *rec, void *data)
                 fail_msg("%s: %s", rec->path, err.text);
             }
 
-            review_compare(&r.identity, status);
+            review_compare(rec->path, &r.identity, status);
 
         } else {
             assert_int_equal(rc, K8S_SA_NOT_AUTHENTICATED);

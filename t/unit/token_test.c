@@ -5,9 +5,8 @@
  * reviewed, and our verdicts and identities beside theirs.
  */
 
-#include "k8s_sa_test.h"
+#include "k8s_sa_recorded.h"
 
-#include <glob.h>
 #include <time.h>
 
 
@@ -46,9 +45,6 @@ static void check_identity(const fixture_t *f, json_t *claims,
     k8s_sa_identity_t *id, const char *kid);
 static void check_fixture(const char *path);
 static json_t *load_review(const char *path, int64_t *date);
-static char *joined(json_t *list);
-static void compare_identity(const char *path, json_t *status,
-    k8s_sa_identity_t *id);
 static int compare_review(const char *path, json_t *spec, json_t *review,
     int64_t now);
 
@@ -544,63 +540,6 @@ load_review(const char *path, int64_t *date)
 }
 
 
-static char *
-joined(json_t *list)
-{
-    char    *text;
-    size_t   i;
-
-    text = test_format("%s", "");
-
-    for (i = 0; i < json_array_size(list); i++) {
-        text = test_format("%s%s\n", text,
-                           json_string_value(json_array_get(list, i)));
-    }
-
-    return text;
-}
-
-
-/* Its identity, field by field, is ours. */
-
-static void
-compare_identity(const char *path, json_t *status, k8s_sa_identity_t *id)
-{
-    char        *extra;
-    json_t      *user, *values;
-    size_t       i;
-    const char  *key;
-
-    user = json_object_get(status, "user");
-
-    assert_string_equal(test_text(&id->username),
-                        json_string_value(json_object_get(user, "username")));
-    assert_string_equal(test_text(&id->uid),
-                        json_string_value(json_object_get(user, "uid")));
-    assert_string_equal(test_text(&id->groups),
-                        joined(json_object_get(user, "groups")));
-
-    extra = NULL;
-
-    json_object_foreach(json_object_get(user, "extra"), key, values) {
-        for (i = 0; i < json_array_size(values); i++) {
-            extra = test_format("%s%s\t%s\n", extra ? extra : "", key,
-                                json_string_value(json_array_get(values, i)));
-        }
-    }
-
-    if (strcmp(test_text(&id->extra), extra ? extra : "(absent)") != 0) {
-        fail_msg("%s: extra is\n%s", path, test_text(&id->extra));
-    }
-
-    if (id->audience.data) {
-        assert_string_equal(test_text(&id->audience),
-                            json_string_value(json_array_get(
-                                json_object_get(status, "audiences"), 0)));
-    }
-}
-
-
 /* 1: both accept; 0: both refuse; -1: a known difference. */
 
 static int
@@ -608,7 +547,7 @@ compare_review(const char *path, json_t *spec, json_t *review, int64_t now)
 {
     int                 theirs;
     char               *name;
-    json_t             *list;
+    json_t             *list, *status;
     size_t              i, n;
     const char         *token, *version;
     k8s_sa_str_t        audiences[256], issuers[2];
@@ -675,7 +614,16 @@ compare_review(const char *path, json_t *spec, json_t *review, int64_t now)
     }
 
     if (theirs) {
-        compare_identity(path, json_object_get(review, "status"), &id);
+        status = json_object_get(review, "status");
+
+        recorded_user(path, &id, status);
+
+        if (id.audience.data) {
+            list = json_object_get(status, "audiences");
+
+            assert_string_equal(test_text(&id.audience),
+                                json_string_value(json_array_get(list, 0)));
+        }
     }
 
     return theirs;
