@@ -167,28 +167,6 @@ typedef struct {
 extern ngx_module_t  ngx_http_k8s_sa_module;
 
 
-/* ngx_http_k8s_sa_conf.c */
-
-void *ngx_http_k8s_sa_create_main_conf(ngx_conf_t *cf);
-char *ngx_http_k8s_sa_init_main_conf(ngx_conf_t *cf, void *conf);
-void *ngx_http_k8s_sa_create_srv_conf(ngx_conf_t *cf);
-void *ngx_http_k8s_sa_create_loc_conf(ngx_conf_t *cf);
-char *ngx_http_k8s_sa_merge_loc_conf(ngx_conf_t *cf, void *parent,
-    void *child);
-
-char *ngx_http_k8s_sa_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_k8s_sa_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_k8s_sa_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_k8s_sa_realm(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_k8s_sa_set_header(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-
-
-/* ngx_http_k8s_sa_conf_issuer.c: k8s_sa_issuer NAME { ... } */
-
-char *ngx_http_k8s_sa_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-
-
 /* ngx_http_k8s_sa_token_file.c: k8s_sa_token_file $variable FILE */
 
 char *ngx_http_k8s_sa_token_file(ngx_conf_t *cf, ngx_command_t *cmd,
