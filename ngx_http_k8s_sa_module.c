@@ -7,7 +7,10 @@
  */
 
 #include "conf/ngx_http_k8s_sa_conf.h"
+#include "conf/ngx_http_k8s_sa_conf_headers.h"
+#include "conf/ngx_http_k8s_sa_conf_issuer.h"
 #include "conf/ngx_http_k8s_sa_conf_rules.h"
+#include "conf/ngx_http_k8s_sa_conf_token.h"
 #include "conf/ngx_http_k8s_sa_conf_token_file.h"
 #include "http/ngx_http_k8s_sa_access.h"
 #include "http/ngx_http_k8s_sa_request.h"
@@ -40,14 +43,14 @@ static ngx_command_t  ngx_http_k8s_sa_commands[] = {
 
     { ngx_string("k8s_sa_issuer"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
-      ngx_http_k8s_sa_issuer,
+      ngx_http_k8s_sa_conf_issuer,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("k8s_sa_zone"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_http_k8s_sa_zone,
+      ngx_http_k8s_sa_conf_zone,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -61,28 +64,28 @@ static ngx_command_t  ngx_http_k8s_sa_commands[] = {
 
     { ngx_string("k8s_sa_auth"),
       NGX_HTTP_K8S_SA_ANY_CONF|NGX_CONF_1MORE,
-      ngx_http_k8s_sa_auth,
+      ngx_http_k8s_sa_conf_auth,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("k8s_sa_token"),
       NGX_HTTP_K8S_SA_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_http_k8s_sa_token,
+      ngx_http_k8s_sa_conf_token,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("k8s_sa_realm"),
       NGX_HTTP_K8S_SA_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_http_k8s_sa_realm,
+      ngx_http_k8s_sa_conf_realm,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("k8s_sa_set_header"),
       NGX_HTTP_K8S_SA_ANY_CONF|NGX_CONF_TAKE12,
-      ngx_http_k8s_sa_set_header,
+      ngx_http_k8s_sa_conf_set_header,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },

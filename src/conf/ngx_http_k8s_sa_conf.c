@@ -48,9 +48,9 @@ ngx_http_k8s_sa_init_main_conf(ngx_conf_t *cf, void *conf)
 {
     ngx_http_k8s_sa_main_conf_t  *mcf = conf;
 
-    ngx_uint_t                      i;
-    ngx_http_k8s_sa_auth_t        **auth;
-    ngx_http_k8s_sa_named_issuer_t  **ref;
+    ngx_uint_t                        i;
+    ngx_http_k8s_sa_auth_t          **auth;
+    ngx_http_k8s_sa_named_issuer_t  **named;
 
     if (mcf->issuers.nelts == 0) {
         return NGX_CONF_OK;
@@ -67,18 +67,18 @@ ngx_http_k8s_sa_init_main_conf(ngx_conf_t *cf, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    ref = mcf->issuers.elts;
+    named = mcf->issuers.elts;
 
     for (i = 0; i < mcf->issuers.nelts; i++) {
 
-        if (ref[i]->issuer == NULL) {
+        if (named[i]->issuer == NULL) {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                           "unknown issuer \"%V\" in %s:%ui",
-                          &ref[i]->name, ref[i]->file, ref[i]->line);
+                          &named[i]->name, named[i]->file, named[i]->line);
             return NGX_CONF_ERROR;
         }
 
-        if (ngx_http_k8s_sa_issuer_complete(cf, ref[i]) != NGX_OK) {
+        if (ngx_http_k8s_sa_conf_net_complete(cf, named[i]) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
     }
@@ -86,7 +86,7 @@ ngx_http_k8s_sa_init_main_conf(ngx_conf_t *cf, void *conf)
     auth = mcf->auths.elts;
 
     for (i = 0; i < mcf->auths.nelts; i++) {
-        if (ngx_http_k8s_sa_auth_digest(auth[i]) != NGX_OK) {
+        if (ngx_http_k8s_sa_conf_digest_auth(auth[i]) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
     }
@@ -190,7 +190,7 @@ ngx_http_k8s_sa_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
 
 char *
-ngx_http_k8s_sa_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_k8s_sa_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_k8s_sa_main_conf_t *mcf = conf;
 
@@ -230,15 +230,15 @@ invalid:
 
 
 char *
-ngx_http_k8s_sa_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_k8s_sa_conf_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_k8s_sa_loc_conf_t  *lcf = conf;
 
-    ngx_str_t                      *value;
-    ngx_uint_t                      i, n, last;
-    ngx_http_k8s_sa_auth_t         *auth, **slot;
-    ngx_http_k8s_sa_main_conf_t    *mcf;
-    ngx_http_k8s_sa_named_issuer_t   *ref, **refs;
+    ngx_str_t                       *value;
+    ngx_uint_t                       i, n, last;
+    ngx_http_k8s_sa_auth_t          *auth, **slot;
+    ngx_http_k8s_sa_main_conf_t     *mcf;
+    ngx_http_k8s_sa_named_issuer_t  *named, **list;
 
     if (lcf->auth != NGX_CONF_UNSET_PTR) {
         return "is duplicate";
@@ -290,27 +290,27 @@ ngx_http_k8s_sa_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return NGX_CONF_ERROR;
         }
 
-        ref = ngx_http_k8s_sa_named_issuer(cf, &value[i]);
-        if (ref == NULL) {
+        named = ngx_http_k8s_sa_conf_issuer_by_name(cf, &value[i]);
+        if (named == NULL) {
             return NGX_CONF_ERROR;
         }
 
-        refs = auth->issuers.elts;
+        list = auth->issuers.elts;
 
         for (n = 0; n < auth->issuers.nelts; n++) {
-            if (refs[n] == ref) {
+            if (list[n] == named) {
                 ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                    "duplicate issuer \"%V\"", &value[i]);
                 return NGX_CONF_ERROR;
             }
         }
 
-        refs = ngx_array_push(&auth->issuers);
-        if (refs == NULL) {
+        list = ngx_array_push(&auth->issuers);
+        if (list == NULL) {
             return NGX_CONF_ERROR;
         }
 
-        *refs = ref;
+        *list = named;
     }
 
     return NGX_CONF_OK;
@@ -318,13 +318,13 @@ ngx_http_k8s_sa_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
-ngx_http_k8s_sa_realm(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_k8s_sa_conf_realm(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_k8s_sa_loc_conf_t  *lcf = conf;
 
-    u_char      *p;
-    size_t       i;
-    ngx_str_t   *value;
+    u_char     *p;
+    size_t      i;
+    ngx_str_t  *value;
 
     if (lcf->realm.data) {
         return "is duplicate";

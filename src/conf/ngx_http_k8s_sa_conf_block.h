@@ -12,34 +12,34 @@
 
 
 typedef struct {
-    ngx_k8s_sa_issuer_t           *issuer;
-    ngx_http_k8s_sa_named_issuer_t  *ref;
+    ngx_k8s_sa_issuer_t             *issuer;
+    ngx_http_k8s_sa_named_issuer_t  *named;
 
-    ngx_flag_t                     any_audience;
-    ngx_flag_t                     legacy_tokens;
-    ngx_flag_t                     kubernetes;
-    time_t                         leeway;
+    ngx_flag_t                       any_audience;
+    ngx_flag_t                       legacy_tokens;
+    ngx_flag_t                       kubernetes;
+    time_t                           leeway;
 
-    ngx_str_t                      api_server;
-    ngx_str_t                      discovery;     /* "": at the api_server or
-                                                     the issuer */
-    ngx_str_t                      jwks_uri;
-    ngx_str_t                      token_review;  /* "": at the api_server */
-    ngx_msec_t                     review_cache;
-    ngx_msec_t                     review_failed;
-    ngx_msec_t                     review_stale;
-    ngx_str_t                      token_file;
-    ngx_str_t                      state_path;
-    ngx_msec_t                     refresh;
-    ngx_msec_t                     stale;
-    ngx_msec_t                     timeout;
+    ngx_str_t                        api_server;
+    ngx_str_t                        discovery;    /* "": at the api_server or
+                                                      the issuer */
+    ngx_str_t                        jwks_uri;
+    ngx_str_t                        token_review; /* "": at the api_server */
+    ngx_msec_t                       review_cache;
+    ngx_msec_t                       review_failed;
+    ngx_msec_t                       review_stale;
+    ngx_str_t                        token_file;
+    ngx_str_t                        state_path;
+    ngx_msec_t                       refresh;
+    ngx_msec_t                       stale;
+    ngx_msec_t                       timeout;
 
-    ngx_flag_t                     ssl_verify;
-    ngx_str_t                      ssl_name;
-    ngx_str_t                      ssl_trusted_certificate;
-    ngx_str_t                      ssl_certificate;
-    ngx_str_t                      ssl_certificate_key;
-} ngx_http_k8s_sa_issuer_conf_t;
+    ngx_flag_t                       ssl_verify;
+    ngx_str_t                        ssl_name;
+    ngx_str_t                        ssl_trusted_certificate;
+    ngx_str_t                        ssl_certificate;
+    ngx_str_t                        ssl_certificate_key;
+} ngx_http_k8s_sa_conf_block_t;
 
 
 #endif /* NGX_HTTP_K8S_SA_CONF_BLOCK_H */

@@ -17,8 +17,9 @@
  * issuers have theirs.  Return NGX_OK, or NGX_ERROR without memory.
  */
 
-ngx_int_t ngx_http_k8s_sa_issuer_digest(ngx_http_k8s_sa_named_issuer_t *ref);
-ngx_int_t ngx_http_k8s_sa_auth_digest(ngx_http_k8s_sa_auth_t *auth);
+ngx_int_t ngx_http_k8s_sa_conf_digest_issuer(
+    ngx_http_k8s_sa_named_issuer_t *named);
+ngx_int_t ngx_http_k8s_sa_conf_digest_auth(ngx_http_k8s_sa_auth_t *auth);
 
 
 #endif /* NGX_HTTP_K8S_SA_CONF_DIGEST_H */

@@ -6,12 +6,12 @@
 #include "http/ngx_http_k8s_sa_variables.h"
 
 
-static ngx_uint_t ngx_http_k8s_sa_is_front_proxy(ngx_str_t *lowcase);
-static ngx_int_t ngx_http_k8s_sa_protect(ngx_http_k8s_sa_main_conf_t *mcf,
-    ngx_str_t *name, ngx_uint_t prefix);
-static ngx_int_t ngx_http_k8s_sa_add_header(ngx_conf_t *cf,
+static ngx_uint_t ngx_http_k8s_sa_conf_headers_front_proxy(ngx_str_t *lowcase);
+static ngx_int_t ngx_http_k8s_sa_conf_headers_protect(
+    ngx_http_k8s_sa_main_conf_t *mcf, ngx_str_t *name, ngx_uint_t prefix);
+static ngx_int_t ngx_http_k8s_sa_conf_headers_add(ngx_conf_t *cf,
     ngx_array_t *headers, ngx_str_t *name, ngx_str_t *value);
-static ngx_uint_t ngx_http_k8s_sa_is_token(ngx_str_t *s);
+static ngx_uint_t ngx_http_k8s_sa_conf_headers_valid_name(ngx_str_t *s);
 
 
 /*
@@ -19,7 +19,7 @@ static ngx_uint_t ngx_http_k8s_sa_is_token(ngx_str_t *s);
  * trusts one of these headers trusts the others, too.
  */
 
-static ngx_http_k8s_sa_protected_t  ngx_http_k8s_sa_front_proxy[] = {
+static ngx_http_k8s_sa_protected_t  ngx_http_k8s_sa_front_proxy_headers[] = {
     { ngx_string("x-remote-user"), 0 },
     { ngx_string("x-remote-uid"), 0 },
     { ngx_string("x-remote-group"), 0 },
@@ -30,7 +30,7 @@ static ngx_http_k8s_sa_protected_t  ngx_http_k8s_sa_front_proxy[] = {
 
 /* headers that frame the message or route it: no identity belongs there */
 
-static ngx_str_t  ngx_http_k8s_sa_reserved[] = {
+static ngx_str_t  ngx_http_k8s_sa_reserved_headers[] = {
     ngx_string("connection"),
     ngx_string("content-length"),
     ngx_string("expect"),
@@ -49,8 +49,10 @@ ngx_http_k8s_sa_conf_headers_init(ngx_http_k8s_sa_main_conf_t *mcf)
 {
     ngx_http_k8s_sa_protected_t  *p;
 
-    for (p = ngx_http_k8s_sa_front_proxy; p->name.len; p++) {
-        if (ngx_http_k8s_sa_protect(mcf, &p->name, p->prefix) != NGX_OK) {
+    for (p = ngx_http_k8s_sa_front_proxy_headers; p->name.len; p++) {
+        if (ngx_http_k8s_sa_conf_headers_protect(mcf, &p->name, p->prefix)
+            != NGX_OK)
+        {
             return NGX_ERROR;
         }
     }
@@ -60,7 +62,7 @@ ngx_http_k8s_sa_conf_headers_init(ngx_http_k8s_sa_main_conf_t *mcf)
 
 
 char *
-ngx_http_k8s_sa_set_header(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_k8s_sa_conf_set_header(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_k8s_sa_loc_conf_t  *lcf = conf;
 
@@ -86,13 +88,16 @@ ngx_http_k8s_sa_set_header(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_OK;
     }
 
-    if (!ngx_http_k8s_sa_is_token(&value[1])) {
+    if (!ngx_http_k8s_sa_conf_headers_valid_name(&value[1])) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid header name \"%V\"", &value[1]);
         return NGX_CONF_ERROR;
     }
 
-    for (reserved = ngx_http_k8s_sa_reserved; reserved->len; reserved++) {
+    for (reserved = ngx_http_k8s_sa_reserved_headers;
+         reserved->len;
+         reserved++)
+    {
         if (reserved->len == value[1].len
             && ngx_strncasecmp(reserved->data, value[1].data, value[1].len)
                == 0)
@@ -112,7 +117,8 @@ ngx_http_k8s_sa_set_header(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    if (ngx_http_k8s_sa_add_header(cf, lcf->headers, &value[1], &value[2])
+    if (ngx_http_k8s_sa_conf_headers_add(cf, lcf->headers, &value[1],
+                                         &value[2])
         != NGX_OK)
     {
         return NGX_CONF_ERROR;
@@ -135,12 +141,12 @@ ngx_http_k8s_sa_conf_headers_default(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    return ngx_http_k8s_sa_add_header(cf, conf->headers, &name, &value);
+    return ngx_http_k8s_sa_conf_headers_add(cf, conf->headers, &name, &value);
 }
 
 
 static ngx_int_t
-ngx_http_k8s_sa_add_header(ngx_conf_t *cf, ngx_array_t *headers,
+ngx_http_k8s_sa_conf_headers_add(ngx_conf_t *cf, ngx_array_t *headers,
     ngx_str_t *name, ngx_str_t *value)
 {
     ngx_http_k8s_sa_header_t          *h;
@@ -161,7 +167,7 @@ ngx_http_k8s_sa_add_header(ngx_conf_t *cf, ngx_array_t *headers,
 
     h->hash = ngx_hash_strlow(h->lowcase.data, name->data, name->len);
     h->field = ngx_http_k8s_sa_field_of(value);
-    h->front_proxy = ngx_http_k8s_sa_is_front_proxy(&h->lowcase);
+    h->front_proxy = ngx_http_k8s_sa_conf_headers_front_proxy(&h->lowcase);
 
     ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
 
@@ -175,16 +181,16 @@ ngx_http_k8s_sa_add_header(ngx_conf_t *cf, ngx_array_t *headers,
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_k8s_sa_module);
 
-    return ngx_http_k8s_sa_protect(mcf, name, 0);
+    return ngx_http_k8s_sa_conf_headers_protect(mcf, name, 0);
 }
 
 
 static ngx_uint_t
-ngx_http_k8s_sa_is_front_proxy(ngx_str_t *lowcase)
+ngx_http_k8s_sa_conf_headers_front_proxy(ngx_str_t *lowcase)
 {
     ngx_http_k8s_sa_protected_t  *p;
 
-    for (p = ngx_http_k8s_sa_front_proxy; p->name.len; p++) {
+    for (p = ngx_http_k8s_sa_front_proxy_headers; p->name.len; p++) {
         if ((lowcase->len == p->name.len
              || (p->prefix && lowcase->len > p->name.len))
             && ngx_strncmp(lowcase->data, p->name.data, p->name.len) == 0)
@@ -198,8 +204,8 @@ ngx_http_k8s_sa_is_front_proxy(ngx_str_t *lowcase)
 
 
 static ngx_int_t
-ngx_http_k8s_sa_protect(ngx_http_k8s_sa_main_conf_t *mcf, ngx_str_t *name,
-    ngx_uint_t prefix)
+ngx_http_k8s_sa_conf_headers_protect(ngx_http_k8s_sa_main_conf_t *mcf,
+    ngx_str_t *name, ngx_uint_t prefix)
 {
     ngx_http_k8s_sa_protected_t  *protected;
 
@@ -224,7 +230,7 @@ ngx_http_k8s_sa_protect(ngx_http_k8s_sa_main_conf_t *mcf, ngx_str_t *name,
 /* token of RFC 9110 section 5.6.2 */
 
 static ngx_uint_t
-ngx_http_k8s_sa_is_token(ngx_str_t *s)
+ngx_http_k8s_sa_conf_headers_valid_name(ngx_str_t *s)
 {
     size_t  i;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Identity headers: the setter of k8s_sa_set_header, and the names that are
- * removed from requests.
+ * Identity headers: those that locations add, and the names of all those that
+ * are removed from requests.
  */
 
 #ifndef NGX_HTTP_K8S_SA_CONF_HEADERS_H
@@ -11,6 +11,11 @@
 
 #include "http/ngx_http_k8s_sa.h"
 
+
+/* The setter of k8s_sa_set_header. */
+
+char *ngx_http_k8s_sa_conf_set_header(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 /*
  * Adds the headers of Kubernetes' front proxies to mcf->protected.  Returns

@@ -5,25 +5,25 @@
 #include "conf/ngx_http_k8s_sa_conf_net.h"
 
 
-static char *ngx_http_k8s_sa_issuer_finish(ngx_conf_t *cf,
-    ngx_http_k8s_sa_issuer_conf_t *icf);
-static void ngx_http_k8s_sa_issuer_cleanup(void *data);
-static char *ngx_http_k8s_sa_issuer_keyless(ngx_conf_t *cf,
-    ngx_http_k8s_sa_issuer_conf_t *icf);
+static char *ngx_http_k8s_sa_conf_issuer_finish(ngx_conf_t *cf,
+    ngx_http_k8s_sa_conf_block_t *block);
+static void ngx_http_k8s_sa_conf_issuer_cleanup(void *data);
+static char *ngx_http_k8s_sa_conf_issuer_keyless(ngx_conf_t *cf,
+    ngx_http_k8s_sa_conf_block_t *block);
 
 
 char *
-ngx_http_k8s_sa_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_k8s_sa_conf_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    char                           *rv;
-    u_char                          ch;
-    size_t                          i;
-    ngx_str_t                      *value;
-    ngx_conf_t                      save;
-    ngx_pool_cleanup_t             *cln;
-    ngx_k8s_sa_issuer_t            *issuer;
-    ngx_http_k8s_sa_named_issuer_t   *ref;
-    ngx_http_k8s_sa_issuer_conf_t   icf;
+    char                            *rv;
+    u_char                           ch;
+    size_t                           i;
+    ngx_str_t                       *value;
+    ngx_conf_t                       save;
+    ngx_pool_cleanup_t              *cln;
+    ngx_k8s_sa_issuer_t             *issuer;
+    ngx_http_k8s_sa_named_issuer_t  *named;
+    ngx_http_k8s_sa_conf_block_t     block;
 
     value = cf->args->elts;
 
@@ -47,12 +47,12 @@ ngx_http_k8s_sa_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    ref = ngx_http_k8s_sa_named_issuer(cf, &value[1]);
-    if (ref == NULL) {
+    named = ngx_http_k8s_sa_conf_issuer_by_name(cf, &value[1]);
+    if (named == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    if (ref->issuer) {
+    if (named->issuer) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "issuer \"%V\" is duplicate", &value[1]);
         return NGX_CONF_ERROR;
@@ -68,13 +68,13 @@ ngx_http_k8s_sa_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    cln->handler = ngx_http_k8s_sa_issuer_cleanup;
+    cln->handler = ngx_http_k8s_sa_conf_issuer_cleanup;
     cln->data = issuer;
 
-    issuer->name = ref->name;
-    ref->issuer = issuer;
-    ref->file = cf->conf_file->file.name.data;
-    ref->line = cf->conf_file->line;
+    issuer->name = named->name;
+    named->issuer = issuer;
+    named->file = cf->conf_file->file.name.data;
+    named->line = cf->conf_file->line;
 
     if (ngx_array_init(&issuer->issuers, cf->pool, 2, sizeof(k8s_sa_str_t))
         != NGX_OK
@@ -94,24 +94,24 @@ ngx_http_k8s_sa_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    ngx_memzero(&icf, sizeof(ngx_http_k8s_sa_issuer_conf_t));
+    ngx_memzero(&block, sizeof(ngx_http_k8s_sa_conf_block_t));
 
-    icf.issuer = issuer;
-    icf.ref = ref;
-    icf.legacy_tokens = NGX_CONF_UNSET;
-    icf.kubernetes = NGX_CONF_UNSET;
-    icf.leeway = NGX_CONF_UNSET;
-    icf.review_cache = NGX_CONF_UNSET_MSEC;
-    icf.review_failed = NGX_CONF_UNSET_MSEC;
-    icf.review_stale = NGX_CONF_UNSET_MSEC;
-    icf.refresh = NGX_CONF_UNSET_MSEC;
-    icf.stale = NGX_CONF_UNSET_MSEC;
-    icf.timeout = NGX_CONF_UNSET_MSEC;
-    icf.ssl_verify = NGX_CONF_UNSET;
+    block.issuer = issuer;
+    block.named = named;
+    block.legacy_tokens = NGX_CONF_UNSET;
+    block.kubernetes = NGX_CONF_UNSET;
+    block.leeway = NGX_CONF_UNSET;
+    block.review_cache = NGX_CONF_UNSET_MSEC;
+    block.review_failed = NGX_CONF_UNSET_MSEC;
+    block.review_stale = NGX_CONF_UNSET_MSEC;
+    block.refresh = NGX_CONF_UNSET_MSEC;
+    block.stale = NGX_CONF_UNSET_MSEC;
+    block.timeout = NGX_CONF_UNSET_MSEC;
+    block.ssl_verify = NGX_CONF_UNSET;
 
     save = *cf;
-    cf->handler = ngx_http_k8s_sa_issuer_directive;
-    cf->handler_conf = (void *) &icf;
+    cf->handler = ngx_http_k8s_sa_conf_issuer_directive;
+    cf->handler_conf = (void *) &block;
 
     rv = ngx_conf_parse(cf, NULL);
 
@@ -121,28 +121,28 @@ ngx_http_k8s_sa_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return rv;
     }
 
-    return ngx_http_k8s_sa_issuer_finish(cf, &icf);
+    return ngx_http_k8s_sa_conf_issuer_finish(cf, &block);
 }
 
 
 static char *
-ngx_http_k8s_sa_issuer_finish(ngx_conf_t *cf,
-    ngx_http_k8s_sa_issuer_conf_t *icf)
+ngx_http_k8s_sa_conf_issuer_finish(ngx_conf_t *cf,
+    ngx_http_k8s_sa_conf_block_t *block)
 {
     k8s_sa_policy_t      *policy;
     ngx_k8s_sa_issuer_t  *issuer;
 
-    issuer = icf->issuer;
+    issuer = block->issuer;
     policy = &issuer->policy;
 
-    if (issuer->key_files.nelts == 0 && icf->discovery.data == NULL
-        && icf->jwks_uri.data == NULL)
+    if (issuer->key_files.nelts == 0 && block->discovery.data == NULL
+        && block->jwks_uri.data == NULL)
     {
-        if (ngx_http_k8s_sa_issuer_keyless(cf, icf) != NGX_CONF_OK) {
+        if (ngx_http_k8s_sa_conf_issuer_keyless(cf, block) != NGX_CONF_OK) {
             return NGX_CONF_ERROR;
         }
 
-    } else if (issuer->audiences.nelts == 0 && !icf->any_audience) {
+    } else if (issuer->audiences.nelts == 0 && !block->any_audience) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "issuer \"%V\" has no \"audience\" (\"audience "
                            "any\" accepts tokens for every audience)",
@@ -150,15 +150,15 @@ ngx_http_k8s_sa_issuer_finish(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    ngx_conf_init_value(icf->legacy_tokens, 0);
-    ngx_conf_init_value(icf->kubernetes, 1);
-    ngx_conf_init_value(icf->leeway, 60);
+    ngx_conf_init_value(block->legacy_tokens, 0);
+    ngx_conf_init_value(block->kubernetes, 1);
+    ngx_conf_init_value(block->leeway, 60);
 
     if (policy->algorithms == 0) {
         policy->algorithms = K8S_SA_ALG_DEFAULT;
     }
 
-    if (icf->legacy_tokens && !icf->kubernetes) {
+    if (block->legacy_tokens && !block->kubernetes) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"legacy_tokens\" cannot be used with "
                            "\"kubernetes off\" in issuer \"%V\"",
@@ -170,12 +170,12 @@ ngx_http_k8s_sa_issuer_finish(ngx_conf_t *cf,
     policy->n_issuers = issuer->issuers.nelts;
     policy->audiences = issuer->audiences.elts;
     policy->n_audiences = issuer->audiences.nelts;
-    policy->any_audience = icf->any_audience;
-    policy->legacy_tokens = icf->legacy_tokens;
-    policy->kubernetes = icf->kubernetes;
-    policy->leeway = icf->leeway;
+    policy->any_audience = block->any_audience;
+    policy->legacy_tokens = block->legacy_tokens;
+    policy->kubernetes = block->kubernetes;
+    policy->leeway = block->leeway;
 
-    return ngx_http_k8s_sa_conf_net(cf, icf);
+    return ngx_http_k8s_sa_conf_net(cf, block);
 }
 
 
@@ -185,33 +185,33 @@ ngx_http_k8s_sa_issuer_finish(ngx_conf_t *cf,
  */
 
 static char *
-ngx_http_k8s_sa_issuer_keyless(ngx_conf_t *cf,
-    ngx_http_k8s_sa_issuer_conf_t *icf)
+ngx_http_k8s_sa_conf_issuer_keyless(ngx_conf_t *cf,
+    ngx_http_k8s_sa_conf_block_t *block)
 {
     char  *name;
 
-    if (icf->token_review.data == NULL) {
+    if (block->token_review.data == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "issuer \"%V\" has no keys: one of \"discovery\", "
                            "\"jwks_uri\", \"jwks_file\", \"public_key\" and "
                            "\"token_review\" is required",
-                           &icf->issuer->name);
+                           &block->issuer->name);
         return NGX_CONF_ERROR;
     }
 
-    if (icf->issuer->issuers.nelts) {
+    if (block->issuer->issuers.nelts) {
         name = "issuer";
 
-    } else if (icf->issuer->policy.algorithms) {
+    } else if (block->issuer->policy.algorithms) {
         name = "algorithms";
 
-    } else if (icf->legacy_tokens != NGX_CONF_UNSET) {
+    } else if (block->legacy_tokens != NGX_CONF_UNSET) {
         name = "legacy_tokens";
 
-    } else if (icf->kubernetes != NGX_CONF_UNSET) {
+    } else if (block->kubernetes != NGX_CONF_UNSET) {
         name = "kubernetes";
 
-    } else if (icf->leeway != NGX_CONF_UNSET) {
+    } else if (block->leeway != NGX_CONF_UNSET) {
         name = "leeway";
 
     } else {
@@ -221,14 +221,14 @@ ngx_http_k8s_sa_issuer_keyless(ngx_conf_t *cf,
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "\"%s\" in issuer \"%V\" needs keys: with "
                        "\"token_review\" alone the API server decides",
-                       name, &icf->issuer->name);
+                       name, &block->issuer->name);
 
     return NGX_CONF_ERROR;
 }
 
 
 static void
-ngx_http_k8s_sa_issuer_cleanup(void *data)
+ngx_http_k8s_sa_conf_issuer_cleanup(void *data)
 {
     ngx_k8s_sa_issuer_t  *issuer = data;
 
@@ -239,36 +239,36 @@ ngx_http_k8s_sa_issuer_cleanup(void *data)
 
 
 ngx_http_k8s_sa_named_issuer_t *
-ngx_http_k8s_sa_named_issuer(ngx_conf_t *cf, ngx_str_t *name)
+ngx_http_k8s_sa_conf_issuer_by_name(ngx_conf_t *cf, ngx_str_t *name)
 {
-    ngx_uint_t                      i;
-    ngx_http_k8s_sa_main_conf_t    *mcf;
-    ngx_http_k8s_sa_named_issuer_t  **ref;
+    ngx_uint_t                        i;
+    ngx_http_k8s_sa_main_conf_t      *mcf;
+    ngx_http_k8s_sa_named_issuer_t  **named;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_k8s_sa_module);
-    ref = mcf->issuers.elts;
+    named = mcf->issuers.elts;
 
     for (i = 0; i < mcf->issuers.nelts; i++) {
-        if (ref[i]->name.len == name->len
-            && ngx_memcmp(ref[i]->name.data, name->data, name->len) == 0)
+        if (named[i]->name.len == name->len
+            && ngx_memcmp(named[i]->name.data, name->data, name->len) == 0)
         {
-            return ref[i];
+            return named[i];
         }
     }
 
-    ref = ngx_array_push(&mcf->issuers);
-    if (ref == NULL) {
+    named = ngx_array_push(&mcf->issuers);
+    if (named == NULL) {
         return NULL;
     }
 
-    *ref = ngx_pcalloc(cf->pool, sizeof(ngx_http_k8s_sa_named_issuer_t));
-    if (*ref == NULL) {
+    *named = ngx_pcalloc(cf->pool, sizeof(ngx_http_k8s_sa_named_issuer_t));
+    if (*named == NULL) {
         return NULL;
     }
 
-    (*ref)->name = *name;
-    (*ref)->file = cf->conf_file->file.name.data;
-    (*ref)->line = cf->conf_file->line;
+    (*named)->name = *name;
+    (*named)->file = cf->conf_file->file.name.data;
+    (*named)->line = cf->conf_file->line;
 
-    return *ref;
+    return *named;
 }

@@ -3,56 +3,57 @@
 #include "conf/ngx_http_k8s_sa_conf_issuer_directives.h"
 
 
-static char *ngx_http_k8s_sa_issuer_iss(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_http_k8s_sa_issuer_audience(ngx_conf_t *cf,
+static char *ngx_http_k8s_sa_conf_issuer_iss(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
-static char *ngx_http_k8s_sa_issuer_key_file(ngx_conf_t *cf,
+static char *ngx_http_k8s_sa_conf_issuer_audience(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
-static char *ngx_http_k8s_sa_issuer_algorithms(ngx_conf_t *cf,
+static char *ngx_http_k8s_sa_conf_issuer_key_file(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
-static char *ngx_http_k8s_sa_issuer_url(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_http_k8s_sa_issuer_review_cache(ngx_conf_t *cf,
+static char *ngx_http_k8s_sa_conf_issuer_algorithms(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
-static char *ngx_http_k8s_sa_add_strings(ngx_conf_t *cf, ngx_array_t *array);
+static char *ngx_http_k8s_sa_conf_issuer_url(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_k8s_sa_conf_issuer_review_cache(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_k8s_sa_conf_issuer_strings(ngx_conf_t *cf,
+    ngx_array_t *array);
 
 
 /* the directives inside of the block; type holds the number of arguments */
 
-static ngx_command_t  ngx_http_k8s_sa_issuer_commands[] = {
+static ngx_command_t  ngx_http_k8s_sa_conf_issuer_commands[] = {
 
     { ngx_string("issuer"),
       NGX_CONF_1MORE,
-      ngx_http_k8s_sa_issuer_iss,
+      ngx_http_k8s_sa_conf_issuer_iss,
       0,
       0,
       NULL },
 
     { ngx_string("audience"),
       NGX_CONF_1MORE,
-      ngx_http_k8s_sa_issuer_audience,
+      ngx_http_k8s_sa_conf_issuer_audience,
       0,
       0,
       NULL },
 
     { ngx_string("public_key"),
       NGX_CONF_TAKE1,
-      ngx_http_k8s_sa_issuer_key_file,
+      ngx_http_k8s_sa_conf_issuer_key_file,
       0,
       0,
       NULL },
 
     { ngx_string("jwks_file"),
       NGX_CONF_TAKE1,
-      ngx_http_k8s_sa_issuer_key_file,
+      ngx_http_k8s_sa_conf_issuer_key_file,
       0,
       1,
       NULL },
 
     { ngx_string("algorithms"),
       NGX_CONF_1MORE,
-      ngx_http_k8s_sa_issuer_algorithms,
+      ngx_http_k8s_sa_conf_issuer_algorithms,
       0,
       0,
       NULL },
@@ -61,54 +62,54 @@ static ngx_command_t  ngx_http_k8s_sa_issuer_commands[] = {
       NGX_CONF_TAKE1,
       ngx_conf_set_flag_slot,
       0,
-      offsetof(ngx_http_k8s_sa_issuer_conf_t, legacy_tokens),
+      offsetof(ngx_http_k8s_sa_conf_block_t, legacy_tokens),
       NULL },
 
     { ngx_string("kubernetes"),
       NGX_CONF_TAKE1,
       ngx_conf_set_flag_slot,
       0,
-      offsetof(ngx_http_k8s_sa_issuer_conf_t, kubernetes),
+      offsetof(ngx_http_k8s_sa_conf_block_t, kubernetes),
       NULL },
 
     { ngx_string("leeway"),
       NGX_CONF_TAKE1,
       ngx_conf_set_sec_slot,
       0,
-      offsetof(ngx_http_k8s_sa_issuer_conf_t, leeway),
+      offsetof(ngx_http_k8s_sa_conf_block_t, leeway),
       NULL },
 
     { ngx_string("api_server"),
       NGX_CONF_TAKE1,
       ngx_conf_set_str_slot,
       0,
-      offsetof(ngx_http_k8s_sa_issuer_conf_t, api_server),
+      offsetof(ngx_http_k8s_sa_conf_block_t, api_server),
       NULL },
 
     { ngx_string("discovery"),
       NGX_CONF_NOARGS|NGX_CONF_TAKE1,
-      ngx_http_k8s_sa_issuer_url,
+      ngx_http_k8s_sa_conf_issuer_url,
       0,
-      offsetof(ngx_http_k8s_sa_issuer_conf_t, discovery),
+      offsetof(ngx_http_k8s_sa_conf_block_t, discovery),
       NULL },
 
     { ngx_string("jwks_uri"),
       NGX_CONF_TAKE1,
-      ngx_http_k8s_sa_issuer_url,
+      ngx_http_k8s_sa_conf_issuer_url,
       0,
-      offsetof(ngx_http_k8s_sa_issuer_conf_t, jwks_uri),
+      offsetof(ngx_http_k8s_sa_conf_block_t, jwks_uri),
       NULL },
 
     { ngx_string("token_review"),
       NGX_CONF_NOARGS|NGX_CONF_TAKE1,
-      ngx_http_k8s_sa_issuer_url,
+      ngx_http_k8s_sa_conf_issuer_url,
       0,
-      offsetof(ngx_http_k8s_sa_issuer_conf_t, token_review),
+      offsetof(ngx_http_k8s_sa_conf_block_t, token_review),
       NULL },
 
     { ngx_string("token_review_cache"),
       NGX_CONF_1MORE,
-      ngx_http_k8s_sa_issuer_review_cache,
+      ngx_http_k8s_sa_conf_issuer_review_cache,
       0,
       0,
       NULL },
@@ -117,70 +118,70 @@ static ngx_command_t  ngx_http_k8s_sa_issuer_commands[] = {
       NGX_CONF_TAKE1,
       ngx_conf_set_str_slot,
       0,
-      offsetof(ngx_http_k8s_sa_issuer_conf_t, token_file),
+      offsetof(ngx_http_k8s_sa_conf_block_t, token_file),
       NULL },
 
     { ngx_string("state_path"),
       NGX_CONF_TAKE1,
       ngx_conf_set_str_slot,
       0,
-      offsetof(ngx_http_k8s_sa_issuer_conf_t, state_path),
+      offsetof(ngx_http_k8s_sa_conf_block_t, state_path),
       NULL },
 
     { ngx_string("refresh"),
       NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
       0,
-      offsetof(ngx_http_k8s_sa_issuer_conf_t, refresh),
+      offsetof(ngx_http_k8s_sa_conf_block_t, refresh),
       NULL },
 
     { ngx_string("stale"),
       NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
       0,
-      offsetof(ngx_http_k8s_sa_issuer_conf_t, stale),
+      offsetof(ngx_http_k8s_sa_conf_block_t, stale),
       NULL },
 
     { ngx_string("timeout"),
       NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
       0,
-      offsetof(ngx_http_k8s_sa_issuer_conf_t, timeout),
+      offsetof(ngx_http_k8s_sa_conf_block_t, timeout),
       NULL },
 
     { ngx_string("ssl_verify"),
       NGX_CONF_TAKE1,
       ngx_conf_set_flag_slot,
       0,
-      offsetof(ngx_http_k8s_sa_issuer_conf_t, ssl_verify),
+      offsetof(ngx_http_k8s_sa_conf_block_t, ssl_verify),
       NULL },
 
     { ngx_string("ssl_name"),
       NGX_CONF_TAKE1,
       ngx_conf_set_str_slot,
       0,
-      offsetof(ngx_http_k8s_sa_issuer_conf_t, ssl_name),
+      offsetof(ngx_http_k8s_sa_conf_block_t, ssl_name),
       NULL },
 
     { ngx_string("ssl_trusted_certificate"),
       NGX_CONF_TAKE1,
       ngx_conf_set_str_slot,
       0,
-      offsetof(ngx_http_k8s_sa_issuer_conf_t, ssl_trusted_certificate),
+      offsetof(ngx_http_k8s_sa_conf_block_t, ssl_trusted_certificate),
       NULL },
 
     { ngx_string("ssl_certificate"),
       NGX_CONF_TAKE1,
       ngx_conf_set_str_slot,
       0,
-      offsetof(ngx_http_k8s_sa_issuer_conf_t, ssl_certificate),
+      offsetof(ngx_http_k8s_sa_conf_block_t, ssl_certificate),
       NULL },
 
     { ngx_string("ssl_certificate_key"),
       NGX_CONF_TAKE1,
       ngx_conf_set_str_slot,
       0,
-      offsetof(ngx_http_k8s_sa_issuer_conf_t, ssl_certificate_key),
+      offsetof(ngx_http_k8s_sa_conf_block_t, ssl_certificate_key),
       NULL },
 
       ngx_null_command
@@ -188,7 +189,7 @@ static ngx_command_t  ngx_http_k8s_sa_issuer_commands[] = {
 
 
 char *
-ngx_http_k8s_sa_issuer_directive(ngx_conf_t *cf, ngx_command_t *dummy,
+ngx_http_k8s_sa_conf_issuer_directive(ngx_conf_t *cf, ngx_command_t *dummy,
     void *conf)
 {
     char           *rv;
@@ -206,7 +207,7 @@ ngx_http_k8s_sa_issuer_directive(ngx_conf_t *cf, ngx_command_t *dummy,
         return ngx_conf_include(cf, dummy, conf);
     }
 
-    for (cmd = ngx_http_k8s_sa_issuer_commands; cmd->name.len; cmd++) {
+    for (cmd = ngx_http_k8s_sa_conf_issuer_commands; cmd->name.len; cmd++) {
 
         if (cmd->name.len != name->len
             || ngx_strcmp(cmd->name.data, name->data) != 0)
@@ -257,24 +258,24 @@ invalid:
 
 
 static char *
-ngx_http_k8s_sa_issuer_iss(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_k8s_sa_conf_issuer_iss(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_http_k8s_sa_issuer_conf_t  *icf = conf;
+    ngx_http_k8s_sa_conf_block_t  *block = conf;
 
-    return ngx_http_k8s_sa_add_strings(cf, &icf->issuer->issuers);
+    return ngx_http_k8s_sa_conf_issuer_strings(cf, &block->issuer->issuers);
 }
 
 
 static char *
-ngx_http_k8s_sa_issuer_audience(ngx_conf_t *cf, ngx_command_t *cmd,
+ngx_http_k8s_sa_conf_issuer_audience(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {
-    ngx_http_k8s_sa_issuer_conf_t  *icf = conf;
+    ngx_http_k8s_sa_conf_block_t  *block = conf;
 
     ngx_str_t   *value;
     ngx_uint_t   i;
 
-    if (icf->any_audience) {
+    if (block->any_audience) {
         return "is used together with \"audience any\"";
     }
 
@@ -286,21 +287,21 @@ ngx_http_k8s_sa_issuer_audience(ngx_conf_t *cf, ngx_command_t *cmd,
             continue;
         }
 
-        if (cf->args->nelts != 2 || icf->issuer->audiences.nelts) {
+        if (cf->args->nelts != 2 || block->issuer->audiences.nelts) {
             return "is used together with \"audience any\"";
         }
 
-        icf->any_audience = 1;
+        block->any_audience = 1;
 
         return NGX_CONF_OK;
     }
 
-    return ngx_http_k8s_sa_add_strings(cf, &icf->issuer->audiences);
+    return ngx_http_k8s_sa_conf_issuer_strings(cf, &block->issuer->audiences);
 }
 
 
 static char *
-ngx_http_k8s_sa_issuer_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_k8s_sa_conf_issuer_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     char  *p = conf;
 
@@ -332,17 +333,17 @@ ngx_http_k8s_sa_issuer_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 /* token_review_cache TIME [failed=TIME] [stale=TIME] */
 
 static char *
-ngx_http_k8s_sa_issuer_review_cache(ngx_conf_t *cf, ngx_command_t *cmd,
+ngx_http_k8s_sa_conf_issuer_review_cache(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {
-    ngx_http_k8s_sa_issuer_conf_t  *icf = conf;
+    ngx_http_k8s_sa_conf_block_t  *block = conf;
 
     ngx_int_t    msec;
     ngx_str_t   *value, s;
     ngx_uint_t   i;
     ngx_msec_t  *field;
 
-    if (icf->review_cache != NGX_CONF_UNSET_MSEC) {
+    if (block->review_cache != NGX_CONF_UNSET_MSEC) {
         return "is duplicate";
     }
 
@@ -352,15 +353,15 @@ ngx_http_k8s_sa_issuer_review_cache(ngx_conf_t *cf, ngx_command_t *cmd,
         s = value[i];
 
         if (i == 1) {
-            field = &icf->review_cache;
+            field = &block->review_cache;
 
         } else if (ngx_strncmp(s.data, "failed=", 7) == 0) {
-            field = &icf->review_failed;
+            field = &block->review_failed;
             s.data += 7;
             s.len -= 7;
 
         } else if (ngx_strncmp(s.data, "stale=", 6) == 0) {
-            field = &icf->review_stale;
+            field = &block->review_stale;
             s.data += 6;
             s.len -= 6;
 
@@ -388,17 +389,17 @@ invalid:
 
 
 static char *
-ngx_http_k8s_sa_issuer_algorithms(ngx_conf_t *cf, ngx_command_t *cmd,
+ngx_http_k8s_sa_conf_issuer_algorithms(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {
-    ngx_http_k8s_sa_issuer_conf_t  *icf = conf;
+    ngx_http_k8s_sa_conf_block_t  *block = conf;
 
     ngx_str_t           *value;
     ngx_uint_t           i;
     k8s_sa_policy_t     *policy;
     const k8s_sa_alg_t  *alg;
 
-    policy = &icf->issuer->policy;
+    policy = &block->issuer->policy;
 
     if (policy->algorithms) {
         return "is duplicate";
@@ -423,7 +424,7 @@ ngx_http_k8s_sa_issuer_algorithms(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 static char *
-ngx_http_k8s_sa_add_strings(ngx_conf_t *cf, ngx_array_t *array)
+ngx_http_k8s_sa_conf_issuer_strings(ngx_conf_t *cf, ngx_array_t *array)
 {
     ngx_str_t     *value;
     ngx_uint_t     i, n;
@@ -463,10 +464,10 @@ ngx_http_k8s_sa_add_strings(ngx_conf_t *cf, ngx_array_t *array)
 
 
 static char *
-ngx_http_k8s_sa_issuer_key_file(ngx_conf_t *cf, ngx_command_t *cmd,
+ngx_http_k8s_sa_conf_issuer_key_file(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {
-    ngx_http_k8s_sa_issuer_conf_t  *icf = conf;
+    ngx_http_k8s_sa_conf_block_t  *block = conf;
 
     ngx_str_t                     *value;
     ngx_uint_t                     exposed;
@@ -479,7 +480,7 @@ ngx_http_k8s_sa_issuer_key_file(ngx_conf_t *cf, ngx_command_t *cmd,
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_k8s_sa_module);
 
     file = ngx_pcalloc(cf->pool, sizeof(ngx_k8s_sa_key_file_t));
-    slot = ngx_array_push(&icf->issuer->key_files);
+    slot = ngx_array_push(&block->issuer->key_files);
     watch = ngx_array_push(&mcf->watches);
 
     if (file == NULL || slot == NULL || watch == NULL) {
@@ -491,15 +492,15 @@ ngx_http_k8s_sa_issuer_key_file(ngx_conf_t *cf, ngx_command_t *cmd,
 
     file->jwks = cmd->offset;
     file->watch.handler = ngx_k8s_sa_issuer_reload;
-    file->watch.data = icf->issuer;
+    file->watch.data = block->issuer;
     file->watch.path = value[1];
 
     if (ngx_conf_full_name(cf->cycle, &file->watch.path, 1) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_k8s_sa_key_file_read(file, icf->issuer->file_keys, &exposed, &note,
-                                 &err)
+    if (ngx_k8s_sa_key_file_read(file, block->issuer->file_keys, &exposed,
+                                 &note, &err)
         != NGX_OK)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" \"%V\": %s",

@@ -13,12 +13,12 @@
 
 /*
  * The handler for ngx_conf_parse(): sets one directive in conf, which is an
- * ngx_http_k8s_sa_issuer_conf_t.  Returns NGX_CONF_OK, or NGX_CONF_ERROR with
+ * ngx_http_k8s_sa_conf_block_t.  Returns NGX_CONF_OK, or NGX_CONF_ERROR with
  * the reason logged.
  */
 
-char *ngx_http_k8s_sa_issuer_directive(ngx_conf_t *cf, ngx_command_t *dummy,
-    void *conf);
+char *ngx_http_k8s_sa_conf_issuer_directive(ngx_conf_t *cf,
+    ngx_command_t *dummy, void *conf);
 
 
 #endif /* NGX_HTTP_K8S_SA_CONF_ISSUER_DIRECTIVES_H */

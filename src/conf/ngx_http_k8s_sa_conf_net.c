@@ -10,47 +10,48 @@
 #define NGX_HTTP_K8S_SA_MOUNT  "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
-static ngx_int_t ngx_http_k8s_sa_in_cluster(ngx_conf_t *cf,
-    ngx_http_k8s_sa_issuer_conf_t *icf);
-static ngx_int_t ngx_http_k8s_sa_discovery(ngx_conf_t *cf,
-    ngx_http_k8s_sa_issuer_conf_t *icf);
-static ngx_int_t ngx_http_k8s_sa_token_review(ngx_conf_t *cf,
-    ngx_http_k8s_sa_issuer_conf_t *icf);
-static ngx_int_t ngx_http_k8s_sa_audiences(ngx_conf_t *cf,
+static ngx_int_t ngx_http_k8s_sa_conf_net_in_cluster(ngx_conf_t *cf,
+    ngx_http_k8s_sa_conf_block_t *block);
+static ngx_int_t ngx_http_k8s_sa_conf_net_discovery(ngx_conf_t *cf,
+    ngx_http_k8s_sa_conf_block_t *block);
+static ngx_int_t ngx_http_k8s_sa_conf_net_token_review(ngx_conf_t *cf,
+    ngx_http_k8s_sa_conf_block_t *block);
+static ngx_int_t ngx_http_k8s_sa_conf_net_audiences(ngx_conf_t *cf,
     ngx_k8s_sa_issuer_t *issuer);
-static ngx_k8s_sa_client_t *ngx_http_k8s_sa_client(ngx_conf_t *cf,
-    ngx_http_k8s_sa_named_issuer_t *ref, ngx_k8s_sa_client_conf_t *conf);
-static ngx_int_t ngx_http_k8s_sa_url(ngx_conf_t *cf, const char *directive,
-    ngx_str_t *text, const char *path, ngx_k8s_sa_url_t *url);
-static ngx_int_t ngx_http_k8s_sa_own_token(ngx_conf_t *cf,
-    ngx_http_k8s_sa_issuer_conf_t *icf, ngx_uint_t in_cluster);
-static ngx_int_t ngx_http_k8s_sa_state_path(ngx_conf_t *cf,
-    ngx_http_k8s_sa_issuer_conf_t *icf);
+static ngx_k8s_sa_client_t *ngx_http_k8s_sa_conf_net_client(ngx_conf_t *cf,
+    ngx_http_k8s_sa_named_issuer_t *named, ngx_k8s_sa_client_conf_t *conf);
+static ngx_int_t ngx_http_k8s_sa_conf_net_url(ngx_conf_t *cf,
+    const char *directive, ngx_str_t *text, const char *path,
+    ngx_k8s_sa_url_t *url);
+static ngx_int_t ngx_http_k8s_sa_conf_net_token_file(ngx_conf_t *cf,
+    ngx_http_k8s_sa_conf_block_t *block, ngx_uint_t in_cluster);
+static ngx_int_t ngx_http_k8s_sa_conf_net_state_path(ngx_conf_t *cf,
+    ngx_http_k8s_sa_conf_block_t *block);
 
 
 char *
-ngx_http_k8s_sa_conf_net(ngx_conf_t *cf, ngx_http_k8s_sa_issuer_conf_t *icf)
+ngx_http_k8s_sa_conf_net(ngx_conf_t *cf, ngx_http_k8s_sa_conf_block_t *block)
 {
     ngx_uint_t                 in_cluster;
     ngx_k8s_sa_issuer_t       *issuer;
     ngx_k8s_sa_client_conf_t  *client;
 
-    issuer = icf->issuer;
-    client = &icf->ref->client;
+    issuer = block->issuer;
+    client = &block->named->client;
 
-    ngx_conf_init_msec_value(icf->refresh, 600000);
-    ngx_conf_init_msec_value(icf->stale, 86400000);
-    ngx_conf_init_msec_value(icf->timeout, 5000);
-    ngx_conf_init_value(icf->ssl_verify, 1);
+    ngx_conf_init_msec_value(block->refresh, 600000);
+    ngx_conf_init_msec_value(block->stale, 86400000);
+    ngx_conf_init_msec_value(block->timeout, 5000);
+    ngx_conf_init_value(block->ssl_verify, 1);
 
-    if (icf->timeout == 0 || icf->refresh == 0) {
+    if (block->timeout == 0 || block->refresh == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"timeout\" and \"refresh\" must be greater than "
                            "0 in issuer \"%V\"", &issuer->name);
         return NGX_CONF_ERROR;
     }
 
-    if (icf->stale == 0) {
+    if (block->stale == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"stale\" must be greater than 0 in issuer "
                            "\"%V\"", &issuer->name);
@@ -59,55 +60,62 @@ ngx_http_k8s_sa_conf_net(ngx_conf_t *cf, ngx_http_k8s_sa_issuer_conf_t *icf)
 
     /* "refresh" is an upper bound: between two fetches keys must serve */
 
-    icf->refresh = ngx_min(icf->refresh, (icf->stale + 1) / 2);
+    block->refresh = ngx_min(block->refresh, (block->stale + 1) / 2);
 
-    issuer->refresh = icf->refresh;
-    issuer->stale = icf->stale;
-    issuer->timeout = icf->timeout;
+    issuer->refresh = block->refresh;
+    issuer->stale = block->stale;
+    issuer->timeout = block->timeout;
 
-    in_cluster = icf->api_server.len
-                 && ngx_strcmp(icf->api_server.data, "in_cluster") == 0;
+    in_cluster = block->api_server.len
+                 && ngx_strcmp(block->api_server.data, "in_cluster") == 0;
 
-    if (in_cluster && ngx_http_k8s_sa_in_cluster(cf, icf) != NGX_OK) {
+    if (in_cluster
+        && ngx_http_k8s_sa_conf_net_in_cluster(cf, block) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
-    if (icf->discovery.data && ngx_http_k8s_sa_discovery(cf, icf) != NGX_OK) {
+    if (block->discovery.data
+        && ngx_http_k8s_sa_conf_net_discovery(cf, block) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
-    if (icf->jwks_uri.len
-        && ngx_http_k8s_sa_url(cf, "jwks_uri", &icf->jwks_uri, NULL,
-                               &issuer->jwks_uri)
+    if (block->jwks_uri.len
+        && ngx_http_k8s_sa_conf_net_url(cf, "jwks_uri", &block->jwks_uri,
+                                        NULL, &issuer->jwks_uri)
            != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_http_k8s_sa_token_review(cf, icf) != NGX_OK) {
+    if (ngx_http_k8s_sa_conf_net_token_review(cf, block) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
-    if (icf->token_file.len
-        && ngx_http_k8s_sa_own_token(cf, icf, in_cluster) != NGX_OK)
+    if (block->token_file.len
+        && ngx_http_k8s_sa_conf_net_token_file(cf, block, in_cluster)
+           != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
 
-    if (icf->state_path.len && ngx_http_k8s_sa_state_path(cf, icf) != NGX_OK) {
+    if (block->state_path.len
+        && ngx_http_k8s_sa_conf_net_state_path(cf, block) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
-    issuer->private_ca = icf->ssl_trusted_certificate.len != 0;
+    issuer->private_ca = block->ssl_trusted_certificate.len != 0;
 
-    client->timeout = icf->timeout;
+    client->timeout = block->timeout;
     client->max_body = K8S_SA_DOCUMENT_MAX;
     client->max_idle = 1;
-    client->ssl_name = icf->ssl_name;
-    client->ssl_trusted = icf->ssl_trusted_certificate;
-    client->ssl_certificate = icf->ssl_certificate;
-    client->ssl_certificate_key = icf->ssl_certificate_key;
-    client->ssl_no_verify = !icf->ssl_verify;
+    client->ssl_name = block->ssl_name;
+    client->ssl_trusted = block->ssl_trusted_certificate;
+    client->ssl_certificate = block->ssl_certificate;
+    client->ssl_certificate_key = block->ssl_certificate_key;
+    client->ssl_no_verify = !block->ssl_verify;
 
     return NGX_CONF_OK;
 }
@@ -116,7 +124,8 @@ ngx_http_k8s_sa_conf_net(ngx_conf_t *cf, ngx_http_k8s_sa_issuer_conf_t *icf)
 /* as client-go's rest.InClusterConfig() */
 
 static ngx_int_t
-ngx_http_k8s_sa_in_cluster(ngx_conf_t *cf, ngx_http_k8s_sa_issuer_conf_t *icf)
+ngx_http_k8s_sa_conf_net_in_cluster(ngx_conf_t *cf,
+    ngx_http_k8s_sa_conf_block_t *block)
 {
     char    *host, *port;
     u_char  *p;
@@ -130,7 +139,7 @@ ngx_http_k8s_sa_in_cluster(ngx_conf_t *cf, ngx_http_k8s_sa_issuer_conf_t *icf)
                            "\"api_server in_cluster\" in issuer \"%V\": "
                            "KUBERNETES_SERVICE_HOST and "
                            "KUBERNETES_SERVICE_PORT are not in the "
-                           "environment", &icf->issuer->name);
+                           "environment", &block->issuer->name);
         return NGX_ERROR;
     }
 
@@ -141,7 +150,7 @@ ngx_http_k8s_sa_in_cluster(ngx_conf_t *cf, ngx_http_k8s_sa_issuer_conf_t *icf)
         return NGX_ERROR;
     }
 
-    icf->api_server.data = p;
+    block->api_server.data = p;
 
     if (ngx_strchr(host, ':')) {
         p = ngx_sprintf(p, "https://[%s]:%s%Z", host, port);
@@ -149,15 +158,15 @@ ngx_http_k8s_sa_in_cluster(ngx_conf_t *cf, ngx_http_k8s_sa_issuer_conf_t *icf)
         p = ngx_sprintf(p, "https://%s:%s%Z", host, port);
     }
 
-    icf->api_server.len = p - icf->api_server.data - 1;
+    block->api_server.len = p - block->api_server.data - 1;
 
-    if (icf->ssl_trusted_certificate.len == 0) {
-        ngx_str_set(&icf->ssl_trusted_certificate,
+    if (block->ssl_trusted_certificate.len == 0) {
+        ngx_str_set(&block->ssl_trusted_certificate,
                     NGX_HTTP_K8S_SA_MOUNT "/ca.crt");
     }
 
-    if (icf->token_file.len == 0) {
-        ngx_str_set(&icf->token_file, NGX_HTTP_K8S_SA_MOUNT "/token");
+    if (block->token_file.len == 0) {
+        ngx_str_set(&block->token_file, NGX_HTTP_K8S_SA_MOUNT "/token");
     }
 
     return NGX_OK;
@@ -165,7 +174,8 @@ ngx_http_k8s_sa_in_cluster(ngx_conf_t *cf, ngx_http_k8s_sa_issuer_conf_t *icf)
 
 
 static ngx_int_t
-ngx_http_k8s_sa_discovery(ngx_conf_t *cf, ngx_http_k8s_sa_issuer_conf_t *icf)
+ngx_http_k8s_sa_conf_net_discovery(ngx_conf_t *cf,
+    ngx_http_k8s_sa_conf_block_t *block)
 {
     ngx_str_t      base;
     k8s_sa_str_t  *iss;
@@ -174,61 +184,62 @@ ngx_http_k8s_sa_discovery(ngx_conf_t *cf, ngx_http_k8s_sa_issuer_conf_t *icf)
 
     static const char  path[] = "/.well-known/openid-configuration";
 
-    if (icf->discovery.len) {
-        return ngx_http_k8s_sa_url(cf, "discovery", &icf->discovery, NULL,
-                                   &icf->issuer->discovery);
+    if (block->discovery.len) {
+        return ngx_http_k8s_sa_conf_net_url(cf, "discovery", &block->discovery,
+                                            NULL, &block->issuer->discovery);
     }
 
-    if (icf->api_server.len) {
-        return ngx_http_k8s_sa_url(cf, "api_server", &icf->api_server, path,
-                                   &icf->issuer->discovery);
+    if (block->api_server.len) {
+        return ngx_http_k8s_sa_conf_net_url(cf, "api_server",
+                                            &block->api_server, path,
+                                            &block->issuer->discovery);
     }
 
-    if (icf->issuer->issuers.nelts == 0) {
+    if (block->issuer->issuers.nelts == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"discovery\" in issuer \"%V\" needs a URL, "
                            "\"api_server\" or \"issuer\"",
-                           &icf->issuer->name);
+                           &block->issuer->name);
         return NGX_ERROR;
     }
 
-    iss = icf->issuer->issuers.elts;
+    iss = block->issuer->issuers.elts;
 
     base.data = iss[0].data;
     base.len = iss[0].len;
 
-    return ngx_http_k8s_sa_url(cf, "issuer", &base, path,
-                               &icf->issuer->discovery);
+    return ngx_http_k8s_sa_conf_net_url(cf, "issuer", &base, path,
+                                        &block->issuer->discovery);
 }
 
 
 static ngx_int_t
-ngx_http_k8s_sa_token_review(ngx_conf_t *cf,
-    ngx_http_k8s_sa_issuer_conf_t *icf)
+ngx_http_k8s_sa_conf_net_token_review(ngx_conf_t *cf,
+    ngx_http_k8s_sa_conf_block_t *block)
 {
     const char            *path;
     ngx_k8s_sa_reviews_t  *reviews;
 
-    if (icf->token_review.data == NULL) {
+    if (block->token_review.data == NULL) {
 
-        if (icf->review_cache == NGX_CONF_UNSET_MSEC) {
+        if (block->review_cache == NGX_CONF_UNSET_MSEC) {
             return NGX_OK;
         }
 
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"token_review_cache\" in issuer \"%V\" needs "
-                           "\"token_review\"", &icf->issuer->name);
+                           "\"token_review\"", &block->issuer->name);
         return NGX_ERROR;
     }
 
-    if (icf->token_review.len == 0 && icf->api_server.len == 0) {
+    if (block->token_review.len == 0 && block->api_server.len == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"token_review\" in issuer \"%V\" needs a URL or "
-                           "\"api_server\"", &icf->issuer->name);
+                           "\"api_server\"", &block->issuer->name);
         return NGX_ERROR;
     }
 
-    if (ngx_http_k8s_sa_audiences(cf, icf->issuer) != NGX_OK) {
+    if (ngx_http_k8s_sa_conf_net_audiences(cf, block->issuer) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -237,25 +248,26 @@ ngx_http_k8s_sa_token_review(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    ngx_conf_init_msec_value(icf->review_cache, 10000);
-    ngx_conf_init_msec_value(icf->review_failed, 2000);
-    ngx_conf_init_msec_value(icf->review_stale, 0);
+    ngx_conf_init_msec_value(block->review_cache, 10000);
+    ngx_conf_init_msec_value(block->review_failed, 2000);
+    ngx_conf_init_msec_value(block->review_stale, 0);
 
-    reviews->cache = icf->review_cache;
-    reviews->failed = icf->review_failed;
-    reviews->stale = icf->review_stale;
+    reviews->cache = block->review_cache;
+    reviews->failed = block->review_failed;
+    reviews->stale = block->review_stale;
 
-    icf->issuer->reviews = reviews;
+    block->issuer->reviews = reviews;
 
     path = K8S_SA_REVIEW_PATH;
 
-    if (icf->token_review.len == 0) {
-        return ngx_http_k8s_sa_url(cf, "api_server", &icf->api_server, path,
-                                   &reviews->url);
+    if (block->token_review.len == 0) {
+        return ngx_http_k8s_sa_conf_net_url(cf, "api_server",
+                                            &block->api_server, path,
+                                            &reviews->url);
     }
 
-    if (ngx_http_k8s_sa_url(cf, "token_review", &icf->token_review, NULL,
-                            &reviews->url)
+    if (ngx_http_k8s_sa_conf_net_url(cf, "token_review", &block->token_review,
+                                     NULL, &reviews->url)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -265,15 +277,16 @@ ngx_http_k8s_sa_token_review(ngx_conf_t *cf,
         return NGX_OK;
     }
 
-    return ngx_http_k8s_sa_url(cf, "token_review", &icf->token_review, path,
-                               &reviews->url);
+    return ngx_http_k8s_sa_conf_net_url(cf, "token_review",
+                                        &block->token_review, path,
+                                        &reviews->url);
 }
 
 
 /* each must be able to stand in a request, which is JSON */
 
 static ngx_int_t
-ngx_http_k8s_sa_audiences(ngx_conf_t *cf, ngx_k8s_sa_issuer_t *issuer)
+ngx_http_k8s_sa_conf_net_audiences(ngx_conf_t *cf, ngx_k8s_sa_issuer_t *issuer)
 {
     char          *body;
     size_t         i, len;
@@ -290,7 +303,8 @@ ngx_http_k8s_sa_audiences(ngx_conf_t *cf, ngx_k8s_sa_issuer_t *issuer)
 
         if (body == NULL) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "audience \"%*s\" in issuer \"%V\" is not UTF-8",
+                               "audience \"%*s\" in issuer \"%V\" is not "
+                               "UTF-8",
                                audience[i].len, audience[i].data,
                                &issuer->name);
             return NGX_ERROR;
@@ -306,8 +320,8 @@ ngx_http_k8s_sa_audiences(ngx_conf_t *cf, ngx_k8s_sa_issuer_t *issuer)
 /* text, or path below it; only over TLS, or on this machine */
 
 static ngx_int_t
-ngx_http_k8s_sa_url(ngx_conf_t *cf, const char *directive, ngx_str_t *text,
-    const char *path, ngx_k8s_sa_url_t *url)
+ngx_http_k8s_sa_conf_net_url(ngx_conf_t *cf, const char *directive,
+    ngx_str_t *text, const char *path, ngx_k8s_sa_url_t *url)
 {
     ngx_int_t          rc;
     ngx_str_t          tail;
@@ -342,19 +356,19 @@ ngx_http_k8s_sa_url(ngx_conf_t *cf, const char *directive, ngx_str_t *text,
 
 
 static ngx_int_t
-ngx_http_k8s_sa_own_token(ngx_conf_t *cf, ngx_http_k8s_sa_issuer_conf_t *icf,
-    ngx_uint_t in_cluster)
+ngx_http_k8s_sa_conf_net_token_file(ngx_conf_t *cf,
+    ngx_http_k8s_sa_conf_block_t *block, ngx_uint_t in_cluster)
 {
-    ngx_str_t                     path;
-    k8s_sa_error_t                err;
-    ngx_k8s_sa_url_t             *url;
-    ngx_k8s_sa_watch_t          **watch;
-    ngx_k8s_sa_token_file_t      *tf;
-    ngx_http_k8s_sa_main_conf_t  *mcf;
+    ngx_str_t                      path;
+    k8s_sa_error_t                 err;
+    ngx_k8s_sa_url_t              *url;
+    ngx_k8s_sa_watch_t           **watch;
+    ngx_k8s_sa_token_file_t       *tf;
+    ngx_http_k8s_sa_main_conf_t   *mcf;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_k8s_sa_module);
 
-    path = icf->token_file;
+    path = block->token_file;
 
     if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK) {
         return NGX_ERROR;
@@ -380,19 +394,19 @@ ngx_http_k8s_sa_own_token(ngx_conf_t *cf, ngx_http_k8s_sa_issuer_conf_t *icf,
     }
 
     *watch = &tf->watch;
-    icf->issuer->token_file = tf;
+    block->issuer->token_file = tf;
 
-    url = icf->issuer->discovery.text.len ? &icf->issuer->discovery
-                                          : &icf->issuer->jwks_uri;
+    url = block->issuer->discovery.text.len ? &block->issuer->discovery
+                                          : &block->issuer->jwks_uri;
 
-    if (url->text.len && !(url->ssl && icf->ssl_verify)) {
+    if (url->text.len && !(url->ssl && block->ssl_verify)) {
 
         /* a 401 or 403 later on */
 
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "\"token_file\" of issuer \"%V\" is not sent to "
                            "\"%V\": only over verified TLS",
-                           &icf->issuer->name, &url->text);
+                           &block->issuer->name, &url->text);
     }
 
     return NGX_OK;
@@ -400,7 +414,8 @@ ngx_http_k8s_sa_own_token(ngx_conf_t *cf, ngx_http_k8s_sa_issuer_conf_t *icf,
 
 
 static ngx_int_t
-ngx_http_k8s_sa_state_path(ngx_conf_t *cf, ngx_http_k8s_sa_issuer_conf_t *icf)
+ngx_http_k8s_sa_conf_net_state_path(ngx_conf_t *cf,
+    ngx_http_k8s_sa_conf_block_t *block)
 {
     u_char      *p;
     ngx_str_t   *file;
@@ -413,7 +428,7 @@ ngx_http_k8s_sa_state_path(ngx_conf_t *cf, ngx_http_k8s_sa_issuer_conf_t *icf)
         return NGX_ERROR;
     }
 
-    path->name = icf->state_path;
+    path->name = block->state_path;
 
     if (path->name.data[path->name.len - 1] == '/') {
         path->name.len--;
@@ -430,15 +445,17 @@ ngx_http_k8s_sa_state_path(ngx_conf_t *cf, ngx_http_k8s_sa_issuer_conf_t *icf)
         return NGX_ERROR;
     }
 
-    file = &icf->issuer->state_file;
+    file = &block->issuer->state_file;
 
-    file->len = path->name.len + icf->issuer->name.len + sizeof("/.json") - 1;
+    file->len = path->name.len + block->issuer->name.len
+                + sizeof("/.json") - 1;
     file->data = ngx_pnalloc(cf->pool, file->len + 1);
     if (file->data == NULL) {
         return NGX_ERROR;
     }
 
-    p = ngx_sprintf(file->data, "%V/%V.json", &path->name, &icf->issuer->name);
+    p = ngx_sprintf(file->data, "%V/%V.json", &path->name,
+                    &block->issuer->name);
     *p = '\0';
 
     return NGX_OK;
@@ -446,18 +463,18 @@ ngx_http_k8s_sa_state_path(ngx_conf_t *cf, ngx_http_k8s_sa_issuer_conf_t *icf)
 
 
 ngx_int_t
-ngx_http_k8s_sa_issuer_complete(ngx_conf_t *cf,
-    ngx_http_k8s_sa_named_issuer_t *ref)
+ngx_http_k8s_sa_conf_net_complete(ngx_conf_t *cf,
+    ngx_http_k8s_sa_named_issuer_t *named)
 {
-    ngx_k8s_sa_issuer_t           *issuer;
-    ngx_k8s_sa_client_conf_t       conf;
-    ngx_http_core_loc_conf_t      *clcf;
-    ngx_http_k8s_sa_main_conf_t   *mcf;
+    ngx_k8s_sa_issuer_t          *issuer;
+    ngx_k8s_sa_client_conf_t      conf;
+    ngx_http_core_loc_conf_t     *clcf;
+    ngx_http_k8s_sa_main_conf_t  *mcf;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_k8s_sa_module);
-    issuer = ref->issuer;
+    issuer = named->issuer;
 
-    if (ngx_http_k8s_sa_issuer_digest(ref) != NGX_OK) {
+    if (ngx_http_k8s_sa_conf_digest_issuer(named) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -469,14 +486,15 @@ ngx_http_k8s_sa_issuer_complete(ngx_conf_t *cf,
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    ref->client.resolver = clcf->resolver;
+    named->client.resolver = clcf->resolver;
 
     if (clcf->resolver_timeout != NGX_CONF_UNSET_MSEC) {
-        ref->client.resolver_timeout = clcf->resolver_timeout;
+        named->client.resolver_timeout = clcf->resolver_timeout;
     }
 
     if (ngx_k8s_sa_issuer_fetches(issuer)) {
-        issuer->client = ngx_http_k8s_sa_client(cf, ref, &ref->client);
+        issuer->client = ngx_http_k8s_sa_conf_net_client(cf, named,
+                                                         &named->client);
 
         if (issuer->client == NULL) {
             return NGX_ERROR;
@@ -487,10 +505,11 @@ ngx_http_k8s_sa_issuer_complete(ngx_conf_t *cf,
 
         /* as many connections are kept as reviews run at once */
 
-        conf = ref->client;
+        conf = named->client;
         conf.max_idle = NGX_K8S_SA_REVIEW_RUNNING;
 
-        issuer->reviews->client = ngx_http_k8s_sa_client(cf, ref, &conf);
+        issuer->reviews->client = ngx_http_k8s_sa_conf_net_client(cf, named,
+                                                                  &conf);
 
         if (issuer->reviews->client == NULL) {
             return NGX_ERROR;
@@ -504,17 +523,17 @@ ngx_http_k8s_sa_issuer_complete(ngx_conf_t *cf,
 /* what is wrong with the TLS files is to be found in the issuer's block */
 
 static ngx_k8s_sa_client_t *
-ngx_http_k8s_sa_client(ngx_conf_t *cf, ngx_http_k8s_sa_named_issuer_t *ref,
-    ngx_k8s_sa_client_conf_t *conf)
+ngx_http_k8s_sa_conf_net_client(ngx_conf_t *cf,
+    ngx_http_k8s_sa_named_issuer_t *named, ngx_k8s_sa_client_conf_t *conf)
 {
     ngx_conf_file_t      *save, file;
     ngx_k8s_sa_client_t  *client;
 
     save = cf->conf_file;
     file = *save;
-    file.file.name.data = ref->file;
-    file.file.name.len = ngx_strlen(ref->file);
-    file.line = ref->line;
+    file.file.name.data = named->file;
+    file.file.name.len = ngx_strlen(named->file);
+    file.line = named->line;
     cf->conf_file = &file;
 
     client = ngx_k8s_sa_client_create(cf, conf);

@@ -18,16 +18,16 @@
  */
 
 char *ngx_http_k8s_sa_conf_net(ngx_conf_t *cf,
-    ngx_http_k8s_sa_issuer_conf_t *icf);
+    ngx_http_k8s_sa_conf_block_t *block);
 
 /*
  * When the http block has been read: completes an issuer with what depends on
- * the rest of it, i.e. the resolver and the zone.  Returns NGX_OK, or NGX_ERROR
+ * the rest of it: the resolver and the zone.  Returns NGX_OK, or NGX_ERROR
  * with the reason logged.
  */
 
-ngx_int_t ngx_http_k8s_sa_issuer_complete(ngx_conf_t *cf,
-    ngx_http_k8s_sa_named_issuer_t *ref);
+ngx_int_t ngx_http_k8s_sa_conf_net_complete(ngx_conf_t *cf,
+    ngx_http_k8s_sa_named_issuer_t *named);
 
 
 #endif /* NGX_HTTP_K8S_SA_CONF_NET_H */

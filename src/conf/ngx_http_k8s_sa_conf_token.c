@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#include "conf/ngx_http_k8s_sa_conf.h"
+#include "conf/ngx_http_k8s_sa_conf_token.h"
 
 
-static ngx_int_t ngx_http_k8s_sa_only_variable(ngx_conf_t *cf,
+static ngx_int_t ngx_http_k8s_sa_conf_token_only_variable(ngx_conf_t *cf,
     ngx_str_t *value);
-static ngx_uint_t ngx_http_k8s_sa_reads_args(ngx_str_t *value);
+static ngx_uint_t ngx_http_k8s_sa_conf_token_reads_args(ngx_str_t *value);
 
 
 char *
-ngx_http_k8s_sa_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_k8s_sa_conf_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_k8s_sa_loc_conf_t  *lcf = conf;
 
@@ -53,12 +53,13 @@ ngx_http_k8s_sa_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    lcf->token->index = ngx_http_k8s_sa_only_variable(cf, &value[1]);
+    lcf->token->index = ngx_http_k8s_sa_conf_token_only_variable(cf,
+                                                                 &value[1]);
     if (lcf->token->index == NGX_ERROR) {
         return NGX_CONF_ERROR;
     }
 
-    lcf->token_in_args = ngx_http_k8s_sa_reads_args(&value[1]);
+    lcf->token_in_args = ngx_http_k8s_sa_conf_token_reads_args(&value[1]);
 
     return NGX_CONF_OK;
 }
@@ -67,7 +68,7 @@ ngx_http_k8s_sa_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 /* the index of $NAME or ${NAME}; NGX_DECLINED if value is something else */
 
 static ngx_int_t
-ngx_http_k8s_sa_only_variable(ngx_conf_t *cf, ngx_str_t *value)
+ngx_http_k8s_sa_conf_token_only_variable(ngx_conf_t *cf, ngx_str_t *value)
 {
     u_char     ch;
     size_t     i;
@@ -105,7 +106,7 @@ ngx_http_k8s_sa_only_variable(ngx_conf_t *cf, ngx_str_t *value)
 /* $arg_NAME, $args and the other variables that hold them */
 
 static ngx_uint_t
-ngx_http_k8s_sa_reads_args(ngx_str_t *value)
+ngx_http_k8s_sa_conf_token_reads_args(ngx_str_t *value)
 {
     u_char     *p;
     ngx_str_t  *name;

@@ -20,9 +20,9 @@ ngx_int_t
 ngx_http_k8s_sa_status_json(ngx_http_request_t *r,
     ngx_http_k8s_sa_main_conf_t *mcf, ngx_str_t *body)
 {
-    char                           *text;
-    json_t                         *root, *issuers;
-    ngx_uint_t                      i;
+    char                             *text;
+    json_t                           *root, *issuers;
+    ngx_uint_t                        i;
     ngx_http_k8s_sa_named_issuer_t  **ref;
 
     issuers = json_object();

@@ -147,7 +147,7 @@ static void
 ngx_http_k8s_sa_print_decisions(ngx_http_k8s_sa_text_t *t,
     ngx_http_k8s_sa_main_conf_t *mcf)
 {
-    ngx_uint_t                      i;
+    ngx_uint_t                        i;
     ngx_http_k8s_sa_named_issuer_t  **ref;
 
     static ngx_str_t                none = ngx_string("");
@@ -189,7 +189,7 @@ ngx_http_k8s_sa_print_counters(ngx_http_k8s_sa_text_t *t,
 {
     u_char                           *counters;
     ngx_uint_t                        i;
-    ngx_http_k8s_sa_named_issuer_t    **ref;
+    ngx_http_k8s_sa_named_issuer_t  **ref;
     const ngx_http_k8s_sa_metric_t   *metric;
 
     ref = mcf->issuers.elts;
@@ -214,8 +214,8 @@ static void
 ngx_http_k8s_sa_print_reviews(ngx_http_k8s_sa_text_t *t,
     ngx_http_k8s_sa_main_conf_t *mcf)
 {
-    ngx_uint_t                      i, n, sum, msec;
-    ngx_k8s_sa_counters_t          *counters;
+    ngx_uint_t                        i, n, sum, msec;
+    ngx_k8s_sa_counters_t            *counters;
     ngx_http_k8s_sa_named_issuer_t  **ref;
 
     ngx_http_k8s_sa_head(t, "k8s_sa_review_duration_seconds", "histogram",
@@ -257,7 +257,7 @@ static void
 ngx_http_k8s_sa_print_keys(ngx_http_k8s_sa_text_t *t,
     ngx_http_k8s_sa_main_conf_t *mcf)
 {
-    ngx_uint_t                      i;
+    ngx_uint_t                        i;
     ngx_http_k8s_sa_named_issuer_t  **ref;
 
     ngx_http_k8s_sa_head(t, "k8s_sa_key_info", "gauge",
@@ -307,9 +307,9 @@ static void
 ngx_http_k8s_sa_print_refresh(ngx_http_k8s_sa_text_t *t,
     ngx_http_k8s_sa_main_conf_t *mcf)
 {
-    ngx_uint_t                      i, last;
-    ngx_k8s_sa_issuer_t            *issuer;
-    ngx_k8s_sa_key_state_t          state;
+    ngx_uint_t                        i, last;
+    ngx_k8s_sa_issuer_t              *issuer;
+    ngx_k8s_sa_key_state_t            state;
     ngx_http_k8s_sa_named_issuer_t  **ref;
 
     ref = mcf->issuers.elts;
