@@ -6,7 +6,6 @@
 #include "http/ngx_http_k8s_sa_variables.h"
 
 
-static ngx_uint_t ngx_http_k8s_sa_is_front_proxy(ngx_str_t *lowcase);
 static ngx_int_t ngx_http_k8s_sa_protect(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_str_t *name, ngx_uint_t prefix);
 static ngx_int_t ngx_http_k8s_sa_add_header(ngx_conf_t *cf,
@@ -28,30 +27,36 @@ static ngx_http_k8s_sa_protected_t  ngx_http_k8s_sa_front_proxy[] = {
     { ngx_string("x-remote-user"), 0 },
     { ngx_string("x-remote-uid"), 0 },
     { ngx_string("x-remote-group"), 0 },
-    { ngx_string("x-remote-extra-"), 1 },
-    { ngx_null_string, 0 }
+    { ngx_string("x-remote-extra-"), 1 }
 };
+
+#define NGX_HTTP_K8S_SA_FRONT_PROXY                                           \
+    (sizeof(ngx_http_k8s_sa_front_proxy)                                      \
+     / sizeof(ngx_http_k8s_sa_protected_t))
 
 
 /* headers that frame the message or route it: no identity belongs there */
 
-static ngx_str_t  ngx_http_k8s_sa_reserved[] = {
-    ngx_string("connection"),
-    ngx_string("content-length"),
-    ngx_string("expect"),
-    ngx_string("host"),
-    ngx_string("keep-alive"),
-    ngx_string("te"),
-    ngx_string("trailer"),
-    ngx_string("transfer-encoding"),
-    ngx_string("upgrade"),
-    ngx_null_string
+static ngx_http_k8s_sa_protected_t  ngx_http_k8s_sa_reserved[] = {
+    { ngx_string("connection"), 0 },
+    { ngx_string("content-length"), 0 },
+    { ngx_string("expect"), 0 },
+    { ngx_string("host"), 0 },
+    { ngx_string("keep-alive"), 0 },
+    { ngx_string("te"), 0 },
+    { ngx_string("trailer"), 0 },
+    { ngx_string("transfer-encoding"), 0 },
+    { ngx_string("upgrade"), 0 }
 };
+
+#define NGX_HTTP_K8S_SA_RESERVED                                              \
+    (sizeof(ngx_http_k8s_sa_reserved) / sizeof(ngx_http_k8s_sa_protected_t))
 
 
 void *
 ngx_http_k8s_sa_create_main_conf(ngx_conf_t *cf)
 {
+    ngx_uint_t                    i;
     ngx_http_k8s_sa_protected_t  *p;
     ngx_http_k8s_sa_main_conf_t  *mcf;
 
@@ -76,8 +81,10 @@ ngx_http_k8s_sa_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
-    for (p = ngx_http_k8s_sa_front_proxy; p->name.len; p++) {
-        if (ngx_http_k8s_sa_protect(mcf, &p->name, p->prefix) != NGX_OK) {
+    p = ngx_http_k8s_sa_front_proxy;
+
+    for (i = 0; i < NGX_HTTP_K8S_SA_FRONT_PROXY; i++) {
+        if (ngx_http_k8s_sa_protect(mcf, &p[i].name, p[i].prefix) != NGX_OK) {
             return NULL;
         }
     }
@@ -578,7 +585,7 @@ ngx_http_k8s_sa_set_header(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_k8s_sa_loc_conf_t  *lcf = conf;
 
-    ngx_str_t  *value, *reserved;
+    ngx_str_t  *value;
 
     value = cf->args->elts;
 
@@ -606,16 +613,13 @@ ngx_http_k8s_sa_set_header(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    for (reserved = ngx_http_k8s_sa_reserved; reserved->len; reserved++) {
-        if (reserved->len == value[1].len
-            && ngx_strncasecmp(reserved->data, value[1].data, value[1].len)
-               == 0)
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "header \"%V\" cannot carry an identity",
-                               &value[1]);
-            return NGX_CONF_ERROR;
-        }
+    if (ngx_http_k8s_sa_header_matches(&value[1], ngx_http_k8s_sa_reserved,
+                                       NGX_HTTP_K8S_SA_RESERVED))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "header \"%V\" cannot carry an identity",
+                           &value[1]);
+        return NGX_CONF_ERROR;
     }
 
     if (lcf->headers == NGX_CONF_UNSET_PTR) {
@@ -675,7 +679,9 @@ ngx_http_k8s_sa_add_header(ngx_conf_t *cf, ngx_array_t *headers,
 
     h->hash = ngx_hash_strlow(h->lowcase.data, name->data, name->len);
     h->field = ngx_http_k8s_sa_field_of(value);
-    h->front_proxy = ngx_http_k8s_sa_is_front_proxy(&h->lowcase);
+    h->front_proxy = ngx_http_k8s_sa_header_matches(name,
+                                                ngx_http_k8s_sa_front_proxy,
+                                                NGX_HTTP_K8S_SA_FRONT_PROXY);
 
     ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
 
@@ -690,24 +696,6 @@ ngx_http_k8s_sa_add_header(ngx_conf_t *cf, ngx_array_t *headers,
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_k8s_sa_module);
 
     return ngx_http_k8s_sa_protect(mcf, name, 0);
-}
-
-
-static ngx_uint_t
-ngx_http_k8s_sa_is_front_proxy(ngx_str_t *lowcase)
-{
-    ngx_http_k8s_sa_protected_t  *p;
-
-    for (p = ngx_http_k8s_sa_front_proxy; p->name.len; p++) {
-        if ((lowcase->len == p->name.len
-             || (p->prefix && lowcase->len > p->name.len))
-            && ngx_strncmp(lowcase->data, p->name.data, p->name.len) == 0)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 
