@@ -111,7 +111,8 @@ refused("set_header: name '$_'", location("k8s_sa_set_header \"$_\" a; # HERE"),
 refused("set_header: $_", location("k8s_sa_set_header $_ a; # HERE"),
         qr/header "$_" cannot carry an identity/)
     for qw(Host Connection content-length Transfer-Encoding TE Upgrade
-           Keep-Alive Expect Trailer);
+           Keep-Alive Expect Trailer Content_Length TRANSFER_ENCODING
+           Keep.Alive);
 
 accepted("$_->[0]", location($_->[1]))
     for [ 'token in an argument, forwarded',

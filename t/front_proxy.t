@@ -41,6 +41,9 @@ my %location = (
                 . 'k8s_sa_set_header x-remote-group g; '
                 . 'k8s_sa_set_header X-REMOTE-UID u; '
                 . 'k8s_sa_set_header X-Remote-Extra-pod p; '
+                . 'k8s_sa_set_header X_Remote_User "admin"; '
+                . 'k8s_sa_set_header x.remote_group g; '
+                . 'k8s_sa_set_header X_Remote_Extra_pod p; '
                 . 'k8s_sa_set_header X-Other "o-$k8s_sa_name";',
     none     => 'k8s_sa_set_header off;',
     off      => 'k8s_sa_front_proxy_headers off;',

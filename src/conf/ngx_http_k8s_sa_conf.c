@@ -4,9 +4,9 @@
 #include "conf/ngx_http_k8s_sa_conf_digest.h"
 #include "conf/ngx_http_k8s_sa_conf_headers.h"
 #include "conf/ngx_http_k8s_sa_conf_issuer.h"
+#include "conf/ngx_http_k8s_sa_conf_net.h"
 #include "http/ngx_http_k8s_sa_front.h"
 #include "shared/ngx_k8s_sa_zone.h"
-#include "conf/ngx_http_k8s_sa_conf_net.h"
 
 
 void *

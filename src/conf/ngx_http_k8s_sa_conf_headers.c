@@ -6,7 +6,6 @@
 #include "http/ngx_http_k8s_sa_variables.h"
 
 
-static ngx_uint_t ngx_http_k8s_sa_conf_headers_front_proxy(ngx_str_t *lowcase);
 static ngx_int_t ngx_http_k8s_sa_conf_headers_protect(
     ngx_http_k8s_sa_main_conf_t *mcf, ngx_str_t *name, ngx_uint_t prefix);
 static ngx_int_t ngx_http_k8s_sa_conf_headers_add(ngx_conf_t *cf,
@@ -23,34 +22,43 @@ static ngx_http_k8s_sa_protected_t  ngx_http_k8s_sa_front_proxy_headers[] = {
     { ngx_string("x-remote-user"), 0 },
     { ngx_string("x-remote-uid"), 0 },
     { ngx_string("x-remote-group"), 0 },
-    { ngx_string("x-remote-extra-"), 1 },
-    { ngx_null_string, 0 }
+    { ngx_string("x-remote-extra-"), 1 }
 };
+
+#define NGX_HTTP_K8S_SA_FRONT_PROXY_HEADERS                                   \
+    (sizeof(ngx_http_k8s_sa_front_proxy_headers)                              \
+     / sizeof(ngx_http_k8s_sa_protected_t))
 
 
 /* headers that frame the message or route it: no identity belongs there */
 
-static ngx_str_t  ngx_http_k8s_sa_reserved_headers[] = {
-    ngx_string("connection"),
-    ngx_string("content-length"),
-    ngx_string("expect"),
-    ngx_string("host"),
-    ngx_string("keep-alive"),
-    ngx_string("te"),
-    ngx_string("trailer"),
-    ngx_string("transfer-encoding"),
-    ngx_string("upgrade"),
-    ngx_null_string
+static ngx_http_k8s_sa_protected_t  ngx_http_k8s_sa_reserved_headers[] = {
+    { ngx_string("connection"), 0 },
+    { ngx_string("content-length"), 0 },
+    { ngx_string("expect"), 0 },
+    { ngx_string("host"), 0 },
+    { ngx_string("keep-alive"), 0 },
+    { ngx_string("te"), 0 },
+    { ngx_string("trailer"), 0 },
+    { ngx_string("transfer-encoding"), 0 },
+    { ngx_string("upgrade"), 0 }
 };
+
+#define NGX_HTTP_K8S_SA_RESERVED_HEADERS                                      \
+    (sizeof(ngx_http_k8s_sa_reserved_headers)                                 \
+     / sizeof(ngx_http_k8s_sa_protected_t))
 
 
 ngx_int_t
 ngx_http_k8s_sa_conf_headers_init(ngx_http_k8s_sa_main_conf_t *mcf)
 {
+    ngx_uint_t                    i;
     ngx_http_k8s_sa_protected_t  *p;
 
-    for (p = ngx_http_k8s_sa_front_proxy_headers; p->name.len; p++) {
-        if (ngx_http_k8s_sa_conf_headers_protect(mcf, &p->name, p->prefix)
+    p = ngx_http_k8s_sa_front_proxy_headers;
+
+    for (i = 0; i < NGX_HTTP_K8S_SA_FRONT_PROXY_HEADERS; i++) {
+        if (ngx_http_k8s_sa_conf_headers_protect(mcf, &p[i].name, p[i].prefix)
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -66,7 +74,7 @@ ngx_http_k8s_sa_conf_set_header(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_k8s_sa_loc_conf_t  *lcf = conf;
 
-    ngx_str_t  *value, *reserved;
+    ngx_str_t  *value;
 
     value = cf->args->elts;
 
@@ -94,19 +102,14 @@ ngx_http_k8s_sa_conf_set_header(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    for (reserved = ngx_http_k8s_sa_reserved_headers;
-         reserved->len;
-         reserved++)
+    if (ngx_http_k8s_sa_header_matches(&value[1],
+                                       ngx_http_k8s_sa_reserved_headers,
+                                       NGX_HTTP_K8S_SA_RESERVED_HEADERS))
     {
-        if (reserved->len == value[1].len
-            && ngx_strncasecmp(reserved->data, value[1].data, value[1].len)
-               == 0)
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "header \"%V\" cannot carry an identity",
-                               &value[1]);
-            return NGX_CONF_ERROR;
-        }
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "header \"%V\" cannot carry an identity",
+                           &value[1]);
+        return NGX_CONF_ERROR;
     }
 
     if (lcf->headers == NGX_CONF_UNSET_PTR) {
@@ -167,7 +170,9 @@ ngx_http_k8s_sa_conf_headers_add(ngx_conf_t *cf, ngx_array_t *headers,
 
     h->hash = ngx_hash_strlow(h->lowcase.data, name->data, name->len);
     h->field = ngx_http_k8s_sa_field_of(value);
-    h->front_proxy = ngx_http_k8s_sa_conf_headers_front_proxy(&h->lowcase);
+    h->front_proxy = ngx_http_k8s_sa_header_matches(name,
+                                      ngx_http_k8s_sa_front_proxy_headers,
+                                      NGX_HTTP_K8S_SA_FRONT_PROXY_HEADERS);
 
     ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
 
@@ -182,24 +187,6 @@ ngx_http_k8s_sa_conf_headers_add(ngx_conf_t *cf, ngx_array_t *headers,
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_k8s_sa_module);
 
     return ngx_http_k8s_sa_conf_headers_protect(mcf, name, 0);
-}
-
-
-static ngx_uint_t
-ngx_http_k8s_sa_conf_headers_front_proxy(ngx_str_t *lowcase)
-{
-    ngx_http_k8s_sa_protected_t  *p;
-
-    for (p = ngx_http_k8s_sa_front_proxy_headers; p->name.len; p++) {
-        if ((lowcase->len == p->name.len
-             || (p->prefix && lowcase->len > p->name.len))
-            && ngx_strncmp(lowcase->data, p->name.data, p->name.len) == 0)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 

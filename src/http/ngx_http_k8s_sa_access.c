@@ -98,7 +98,9 @@ ngx_http_k8s_sa_pass(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
 
     /* a variable may have been read before, by limit_req */
 
-    if (!ctx->decided && ngx_http_k8s_sa_check(r, lcf, ctx) != NGX_OK) {
+    if (ctx->state == NGX_HTTP_K8S_SA_UNDECIDED
+        && ngx_http_k8s_sa_check(r, lcf, ctx) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -108,20 +110,19 @@ ngx_http_k8s_sa_pass(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
         return rc;
     }
 
-    if (ngx_http_k8s_sa_authorize(r, lcf, ctx) != NGX_OK) {
+    rc = ngx_http_k8s_sa_authorize(r, lcf, ctx);
+
+    if (rc == NGX_ERROR) {
         return NGX_ERROR;
     }
 
     ngx_http_k8s_sa_count(r, ctx);
 
-    if (ctx->verdict == K8S_SA_VERDICT_OK) {
-        return NGX_OK;
-    }
+    if (rc == NGX_OK) {
 
-    /* NGX_DECLINED: nobody vouches for this request, for "satisfy any" */
+        /* a request without a token does not satisfy "satisfy any" */
 
-    if (ctx->verdict == K8S_SA_NO_TOKEN && lcf->optional && !ctx->refused) {
-        return NGX_DECLINED;
+        return ctx->verdict == K8S_SA_VERDICT_OK ? NGX_OK : NGX_DECLINED;
     }
 
     ngx_http_k8s_sa_log(r, lcf, ctx);
@@ -147,9 +148,7 @@ ngx_http_k8s_sa_wait(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     ngx_http_k8s_sa_pause_t        *pause;
     ngx_http_k8s_sa_named_issuer_t  **ref;
 
-    if (!ctx->review_due
-        && (ctx->verdict == K8S_SA_VERDICT_OK || ctx->lacking == 0))
-    {
+    if (ctx->state == NGX_HTTP_K8S_SA_DECIDED) {
         return NGX_DECLINED;
     }
 
@@ -161,10 +160,12 @@ ngx_http_k8s_sa_wait(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     pause->waiter.handler = resume;
     pause->waiter.data = r;
 
-    if (ctx->review_due) {
+    if (ctx->state == NGX_HTTP_K8S_SA_REVIEW_DUE) {
         return ngx_http_k8s_sa_review_wait(r, ctx) == NGX_AGAIN
                ? ngx_http_k8s_sa_suspend(r, ctx) : NGX_DECLINED;
     }
+
+    ctx->state = NGX_HTTP_K8S_SA_DECIDED;
 
     if (pause->waits >= NGX_HTTP_K8S_SA_WAITS * lcf->auth->issuers.nelts) {
         return NGX_DECLINED;

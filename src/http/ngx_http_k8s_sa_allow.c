@@ -16,15 +16,14 @@ ngx_http_k8s_sa_authorize(ngx_http_request_t *r,
 
     if (ctx->verdict == K8S_SA_NO_TOKEN && lcf->optional) {
 
-        /* who is nobody is not on any list, and has to say who it is */
+        /* an anonymous request matches no pattern: it gets 401, not 403 */
 
         if (lcf->allow) {
-            ctx->refused = 1;
-            return NGX_OK;
+            return NGX_DECLINED;
         }
 
     } else if (ctx->verdict != K8S_SA_VERDICT_OK) {
-        return NGX_OK;
+        return NGX_DECLINED;
 
     } else if (lcf->allow) {
 
@@ -35,7 +34,7 @@ ngx_http_k8s_sa_authorize(ngx_http_request_t *r,
 
         if (!k8s_sa_allow_matches(lcf->allow, id)) {
             ctx->verdict = K8S_SA_NOT_ALLOWED;
-            return NGX_OK;
+            return NGX_DECLINED;
         }
     }
 
@@ -47,14 +46,13 @@ ngx_http_k8s_sa_authorize(ngx_http_request_t *r,
 
     if (rc == NGX_DECLINED) {
         ctx->verdict = K8S_SA_NOT_REQUIRED;
-        return NGX_OK;
     }
 
     return rc;
 }
 
 
-/* NGX_OK, NGX_ERROR, or NGX_DECLINED and the status of the answer */
+/* NGX_OK; NGX_DECLINED with the status of the response; or NGX_ERROR */
 
 static ngx_int_t
 ngx_http_k8s_sa_required(ngx_http_request_t *r, ngx_array_t *require,

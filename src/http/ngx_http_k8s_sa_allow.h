@@ -20,8 +20,9 @@ typedef struct {
 
 
 /*
- * Changes ctx->verdict if the location's rules do not allow the identity.
- * NGX_OK, or NGX_ERROR without memory.
+ * Applies the location's rules to a decided request.  NGX_OK: it may pass, with
+ * an identity, or without a token where that is optional; NGX_DECLINED:
+ * ctx->verdict says why it may not; NGX_ERROR: no memory.
  */
 
 ngx_int_t ngx_http_k8s_sa_authorize(ngx_http_request_t *r,

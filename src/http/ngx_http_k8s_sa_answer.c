@@ -6,8 +6,6 @@
 static ngx_int_t ngx_http_k8s_sa_challenge(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
     ngx_int_t status);
-static void ngx_http_k8s_sa_kid(ngx_http_request_t *r,
-    ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_str_t *kid);
 
 
 ngx_int_t
@@ -128,10 +126,10 @@ ngx_http_k8s_sa_count(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
 
     ngx_k8s_sa_count(counters->verdicts[ctx->verdict]);
 
-    if (ctx->hit) {
+    if (ctx->cache == NGX_HTTP_K8S_SA_CACHE_HIT) {
         ngx_k8s_sa_count(counters->cache_hits);
 
-    } else if (ctx->looked_up) {
+    } else if (ctx->cache == NGX_HTTP_K8S_SA_CACHE_MISS) {
         ngx_k8s_sa_count(counters->cache_misses);
     }
 
@@ -164,9 +162,9 @@ ngx_http_k8s_sa_log(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     ngx_http_k8s_sa_ctx_t *ctx)
 {
     u_char                       *p, *last;
-    u_char                        who[NGX_MAX_ERROR_STR / 2];
+    u_char                        by[NGX_MAX_ERROR_STR / 2];
     ngx_uint_t                    level;
-    k8s_sa_str_t                  kid, *username;
+    k8s_sa_identity_t            *id;
     const k8s_sa_verdict_info_t  *info;
 
     static time_t                 faulted;
@@ -174,7 +172,7 @@ ngx_http_k8s_sa_log(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     info = k8s_sa_verdict_info(ctx->verdict);
     level = lcf->log_level;
 
-    /* our own fault, but one line a second says it as well as a thousand */
+    /* our fault: log it as an error, but once a second */
 
     if (info->status == NGX_HTTP_SERVICE_UNAVAILABLE
         && faulted != ngx_time())
@@ -187,58 +185,31 @@ ngx_http_k8s_sa_log(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
         return;
     }
 
-    p = who;
-    last = who + sizeof(who);
+    p = by;
+    last = by + sizeof(by);
 
     if (ctx->issuer) {
         p = ngx_slprintf(p, last, ", issuer: \"%V\"", &ctx->issuer->name);
     }
 
-    username = ngx_http_k8s_sa_identity_field(r, ctx,
-                                              offsetof(k8s_sa_identity_t,
-                                                       username));
-    if (username) {
-        p = ngx_slprintf(p, last, ", subject: \"%*s\"", username->len,
-                         username->data);
-    }
+    id = ngx_http_k8s_sa_identity(r, ctx);
 
-    ngx_http_k8s_sa_kid(r, ctx, &kid);
+    if (id) {
+        p = ngx_slprintf(p, last, ", subject: \"%*s\"", id->username.len,
+                         id->username.data);
 
-    if (kid.len) {
-        p = ngx_slprintf(p, last, ", kid: \"%*s\"", kid.len, kid.data);
+        if (id->kid.len) {
+            p = ngx_slprintf(p, last, ", kid: \"%*s\"", id->kid.len,
+                             id->kid.data);
+        }
+
+    } else if (ctx->issuer && ctx->kid.len) {
+        p = ngx_slprintf(p, last, ", kid: \"%V\"", &ctx->kid);
     }
 
     ngx_log_error(level, r->connection->log, 0,
                   "k8s_sa: request refused%s (%s): %s%s%V%*s",
                   lcf->dry_run ? ", dry run" : "", info->word, info->reason,
                   ctx->detail.len ? ": " : "", &ctx->detail,
-                  (size_t) (p - who), who);
-}
-
-
-/* of the key that verified the token, or that the token names */
-
-static void
-ngx_http_k8s_sa_kid(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx,
-    k8s_sa_str_t *kid)
-{
-    k8s_sa_identity_t      *id;
-
-    static k8s_sa_token_t  t;
-
-    id = ngx_http_k8s_sa_identity(r, ctx);
-
-    if (id) {
-        *kid = id->kid;
-        return;
-    }
-
-    kid->len = 0;
-
-    if (ctx->issuer
-        && k8s_sa_token_parse(&t, ctx->token.data, ctx->token.len)
-           == K8S_SA_VERDICT_OK)
-    {
-        *kid = t.kid;
-    }
+                  (size_t) (p - by), by);
 }

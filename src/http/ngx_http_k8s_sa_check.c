@@ -6,22 +6,23 @@
 
 static ngx_int_t ngx_http_k8s_sa_check_keys(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
-    k8s_sa_token_t *t);
+    k8s_sa_token_t *t, ngx_uint_t *claimed);
 static k8s_sa_verdict_e ngx_http_k8s_sa_decide(
-    ngx_http_k8s_sa_loc_conf_t *lcf, k8s_sa_token_t *t,
-    ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_identity_t *id, k8s_sa_error_t *err);
-static void ngx_http_k8s_sa_known(ngx_http_k8s_sa_ctx_t *ctx);
+    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
+    k8s_sa_token_t *t, ngx_uint_t *claimed, k8s_sa_identity_t *id,
+    k8s_sa_error_t *err);
 static ngx_int_t ngx_http_k8s_sa_explain(ngx_http_request_t *r,
-    ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_identity_t *id, k8s_sa_error_t *err);
+    ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_token_t *t, k8s_sa_identity_t *id,
+    k8s_sa_error_t *err);
 static ngx_uint_t ngx_http_k8s_sa_candidate(ngx_k8s_sa_issuer_t *issuer,
     k8s_sa_token_t *t, ngx_uint_t round);
 
 
 /*
- * Issuers are asked in this order: those that name the token's "iss"; those
- * that have no "issuer" and so leave it to their keys; and those that know
- * the token's key although they do not accept its "iss", since "wrong issuer"
- * may be told to the holder of a genuine token only.
+ * Issuers are tried in this order: those that name the token's "iss"; those
+ * without "issuer", for which a known key is enough; and those that know the
+ * token's key but do not accept its "iss", since only the holder of a genuine
+ * token may learn that its issuer is wrong.
  */
 
 #define NGX_HTTP_K8S_SA_BY_ISS   0
@@ -35,15 +36,17 @@ ngx_http_k8s_sa_check(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     ngx_http_k8s_sa_ctx_t *ctx)
 {
     ngx_int_t              rc;
+    ngx_uint_t             claimed;
 
     static k8s_sa_token_t  t;
 
     ngx_http_k8s_sa_forget(ctx);
-    ctx->decided = 1;
+    ctx->state = NGX_HTTP_K8S_SA_DECIDED;
 
     rc = NGX_OK;
+    claimed = 0;
 
-    /* before it is parsed, which costs more than all of this */
+    /* first, since parsing costs more */
 
     if (ctx->token.len && ctx->token.len <= K8S_SA_TOKEN_MAX) {
         ctx->entry = ngx_http_k8s_sa_front_get(r, lcf->auth, &ctx->token,
@@ -51,14 +54,17 @@ ngx_http_k8s_sa_check(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     }
 
     if (ctx->entry) {
-        ngx_http_k8s_sa_known(ctx);
+        ctx->verdict = K8S_SA_VERDICT_OK;
+        ctx->identity = ctx->entry->identity;
+        ctx->issuer = ctx->entry->issuer;
+        ctx->cache = NGX_HTTP_K8S_SA_CACHE_HIT;
 
     } else {
         ctx->verdict = k8s_sa_token_parse(&t, ctx->token.data,
                                           ctx->token.len);
 
         if (ctx->verdict == K8S_SA_VERDICT_OK) {
-            rc = ngx_http_k8s_sa_check_keys(r, lcf, ctx, &t);
+            rc = ngx_http_k8s_sa_check_keys(r, lcf, ctx, &t, &claimed);
         }
     }
 
@@ -68,26 +74,34 @@ ngx_http_k8s_sa_check(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
             rc = ngx_http_k8s_sa_review_local(r, lcf->auth, ctx);
         }
 
-    } else if (rc == NGX_OK && !ctx->claimed) {
+    } else if (rc == NGX_OK && !claimed) {
         rc = ngx_http_k8s_sa_review_any(r, lcf->auth, ctx);
     }
 
-    if (rc == NGX_OK) {
-        return NGX_OK;
+    if (rc != NGX_OK) {
+        ngx_http_k8s_sa_forget(ctx);
+        ctx->state = NGX_HTTP_K8S_SA_DECIDED;
+        ctx->verdict = K8S_SA_INTERNAL_ERROR;
+
+        return NGX_ERROR;
     }
 
-    ngx_http_k8s_sa_forget(ctx);
-    ctx->decided = 1;
-    ctx->verdict = K8S_SA_INTERNAL_ERROR;
+    if (ctx->state == NGX_HTTP_K8S_SA_DECIDED && ctx->lacking
+        && ctx->verdict != K8S_SA_VERDICT_OK)
+    {
+        ctx->state = NGX_HTTP_K8S_SA_KEYS_DUE;
+    }
 
-    return NGX_ERROR;
+    return NGX_OK;
 }
 
+
+/* *claimed is set to 1 if an issuer knows the token's "iss" or its key */
 
 static ngx_int_t
 ngx_http_k8s_sa_check_keys(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
-    k8s_sa_token_t *t)
+    k8s_sa_token_t *t, ngx_uint_t *claimed)
 {
     k8s_sa_error_t                err;
     k8s_sa_identity_t             id;
@@ -95,20 +109,15 @@ ngx_http_k8s_sa_check_keys(ngx_http_request_t *r,
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_k8s_sa_module);
 
-    ctx->looked_up = 1;
+    ctx->cache = NGX_HTTP_K8S_SA_CACHE_MISS;
 
     id.username.data = NULL;
     err.text[0] = '\0';
 
-    ctx->verdict = ngx_http_k8s_sa_decide(lcf, t, ctx, &id, &err);
+    ctx->verdict = ngx_http_k8s_sa_decide(lcf, ctx, t, claimed, &id, &err);
 
     if (ctx->verdict != K8S_SA_VERDICT_OK) {
-
-        if (id.username.data) {
-            id.kid = *k8s_sa_key_kid(t->key);
-        }
-
-        return ngx_http_k8s_sa_explain(r, ctx, &id, &err);
+        return ngx_http_k8s_sa_explain(r, ctx, t, &id, &err);
     }
 
     ctx->entry = ngx_http_k8s_sa_front_add(mcf, lcf->auth, ctx->key,
@@ -125,22 +134,11 @@ ngx_http_k8s_sa_check_keys(ngx_http_request_t *r,
 }
 
 
-static void
-ngx_http_k8s_sa_known(ngx_http_k8s_sa_ctx_t *ctx)
-{
-    ctx->verdict = K8S_SA_VERDICT_OK;
-    ctx->identity = ctx->entry->identity;
-    ctx->issuer = ctx->entry->issuer;
-    ctx->looked_up = 1;
-    ctx->hit = 1;
-}
-
-
-/* for the log: why, and who it was as far as that is sure */
+/* keeps for the log why, and the identity as far as it is certain */
 
 static ngx_int_t
 ngx_http_k8s_sa_explain(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx,
-    k8s_sa_identity_t *id, k8s_sa_error_t *err)
+    k8s_sa_token_t *t, k8s_sa_identity_t *id, k8s_sa_error_t *err)
 {
     size_t   len;
     u_char  *p;
@@ -158,8 +156,23 @@ ngx_http_k8s_sa_explain(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx,
     }
 
     if (id->username.data == NULL) {
+
+        if (t->kid.len == 0) {
+            return NGX_OK;
+        }
+
+        ctx->kid.data = ngx_pnalloc(r->pool, t->kid.len);
+        if (ctx->kid.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        ctx->kid.len = t->kid.len;
+        ngx_memcpy(ctx->kid.data, t->kid.data, t->kid.len);
+
         return NGX_OK;
     }
+
+    id->kid = *k8s_sa_key_kid(t->key);
 
     ctx->identity = ngx_palloc(r->pool, sizeof(k8s_sa_identity_t));
     p = ngx_pnalloc(r->pool, k8s_sa_identity_size(id));
@@ -175,8 +188,9 @@ ngx_http_k8s_sa_explain(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx,
 
 
 static k8s_sa_verdict_e
-ngx_http_k8s_sa_decide(ngx_http_k8s_sa_loc_conf_t *lcf, k8s_sa_token_t *t,
-    ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_identity_t *id, k8s_sa_error_t *err)
+ngx_http_k8s_sa_decide(ngx_http_k8s_sa_loc_conf_t *lcf,
+    ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_token_t *t, ngx_uint_t *claimed,
+    k8s_sa_identity_t *id, k8s_sa_error_t *err)
 {
     ngx_uint_t                      i, round;
     k8s_sa_verdict_e                verdict, best;
@@ -196,14 +210,14 @@ ngx_http_k8s_sa_decide(ngx_http_k8s_sa_loc_conf_t *lcf, k8s_sa_token_t *t,
             }
 
             if (round != NGX_HTTP_K8S_SA_ANY_ISS) {
-                ctx->claimed = 1;
+                *claimed = 1;
             }
 
             verdict = ngx_k8s_sa_issuer_verify(issuer, t);
 
             if (verdict == K8S_SA_VERDICT_OK) {
                 ctx->issuer = issuer;
-                ctx->claimed = 1;
+                *claimed = 1;
                 ctx->lacking = 0;
 
                 return k8s_sa_token_claims(t, &issuer->policy, ngx_time(),
@@ -218,7 +232,7 @@ ngx_http_k8s_sa_decide(ngx_http_k8s_sa_loc_conf_t *lcf, k8s_sa_token_t *t,
                 ctx->lacking |= 1ULL << ngx_min(i, 63);
             }
 
-            /* of several refusals the one that came furthest is told */
+            /* report the refusal of the issuer that got furthest */
 
             if (best == K8S_SA_UNKNOWN_ISSUER || verdict > best) {
                 best = verdict;
@@ -231,7 +245,7 @@ ngx_http_k8s_sa_decide(ngx_http_k8s_sa_loc_conf_t *lcf, k8s_sa_token_t *t,
         return best;
     }
 
-    /* it may be of an issuer of which nothing is known yet */
+    /* the token may come from an issuer whose document is still unknown */
 
     for (i = 0; i < lcf->auth->issuers.nelts; i++) {
 

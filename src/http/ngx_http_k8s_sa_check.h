@@ -14,7 +14,7 @@
 /*
  * Decides about ctx->token with the issuers of the location, without waiting.
  * Fills verdict, identity, issuer and detail of ctx; the verdict is final
- * unless ctx->lacking or ctx->review_due is set.  NGX_OK when decided, NGX_ERROR
+ * unless ctx->state is KEYS_DUE or REVIEW_DUE.  NGX_OK when decided, NGX_ERROR
  * without memory.
  */
 

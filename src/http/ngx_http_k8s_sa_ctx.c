@@ -108,18 +108,15 @@ ngx_http_k8s_sa_forget(ngx_http_k8s_sa_ctx_t *ctx)
         ngx_http_k8s_sa_front_release(ctx->entry);
     }
 
+    ctx->state = NGX_HTTP_K8S_SA_UNDECIDED;
+    ctx->cache = NGX_HTTP_K8S_SA_CACHE_UNUSED;
     ctx->entry = NULL;
     ctx->identity = NULL;
     ctx->issuer = NULL;
     ctx->detail.len = 0;
-    ctx->status = 0;
+    ctx->kid.len = 0;
     ctx->lacking = 0;
-    ctx->refused = 0;
-    ctx->decided = 0;
-    ctx->looked_up = 0;
-    ctx->hit = 0;
-    ctx->claimed = 0;
-    ctx->review_due = 0;
+    ctx->status = 0;
 }
 
 

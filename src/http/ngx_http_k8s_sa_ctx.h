@@ -43,41 +43,73 @@ typedef struct {
     ngx_k8s_sa_waiter_t           waiter;
     ngx_uint_t                    waits;     /* for keys, until now */
 
-    ngx_k8s_sa_review_request_t   question;  /* valid if review_due */
-    ngx_k8s_sa_waiter_t    review;
+    ngx_k8s_sa_review_request_t   question;  /* valid if REVIEW_DUE */
+    ngx_k8s_sa_waiter_t           review;
     ngx_http_k8s_sa_reviewed_t   *reviewed;  /* also before a wait for keys */
 } ngx_http_k8s_sa_pause_t;
 
 
+/*
+ * How far the decision about a request is.
+ *
+ *                 check()
+ *     UNDECIDED ----------> DECIDED
+ *      ^  |                    ^
+ *      |  | check()            | there is nothing to wait for
+ *      |  v                    |
+ *      |  KEYS_DUE ------------+
+ *      |  REVIEW_DUE ----------+
+ *      |  |
+ *      +--+ the request is suspended: forget()
+ *
+ * An internal redirect leads back to UNDECIDED, too.
+ */
+
+typedef enum {
+    NGX_HTTP_K8S_SA_UNDECIDED = 0,
+    NGX_HTTP_K8S_SA_KEYS_DUE,      /* the verdict is preliminary: issuers that
+                                      "lacking" names may fetch the key */
+    NGX_HTTP_K8S_SA_REVIEW_DUE,    /* the same: ctx->issuer has to be asked
+                                      pause->question */
+    NGX_HTTP_K8S_SA_DECIDED        /* the verdict is final, except that rules
+                                      may refuse what it accepts */
+} ngx_http_k8s_sa_state_e;
+
+
+typedef enum {
+    NGX_HTTP_K8S_SA_CACHE_UNUSED = 0,
+    NGX_HTTP_K8S_SA_CACHE_MISS,
+    NGX_HTTP_K8S_SA_CACHE_HIT
+} ngx_http_k8s_sa_cache_e;
+
+
 typedef struct {
     ngx_str_t                  token;      /* as the client sent it */
-    u_char                     key[K8S_SA_FINGERPRINT_LEN];   /* the token's
-                                              in caches; valid if decided */
+    u_char                     key[K8S_SA_FINGERPRINT_LEN];   /* the
+                                              token's in caches; valid unless
+                                              UNDECIDED */
     ngx_http_k8s_sa_withheld_t     *withheld;    /* NULL: none */
     ngx_table_elt_t           *challenge;  /* WWW-Authenticate sent, or NULL */
 
-    k8s_sa_verdict_e           verdict;    /* valid if decided */
+    ngx_http_k8s_sa_state_e    state;
+    ngx_http_k8s_sa_cache_e    cache;      /* where the token was looked for */
+    ngx_uint_t                 prepared;   /* 1: the headers are cleaned, for a
+                                              location with k8s_sa_auth */
+
+    k8s_sa_verdict_e           verdict;    /* valid unless UNDECIDED */
     k8s_sa_identity_t         *identity;   /* NULL: unknown, or not unpacked:
                                               use ngx_http_k8s_sa_identity() */
     ngx_k8s_sa_issuer_t       *issuer;     /* that decided, or NULL */
     ngx_http_k8s_sa_front_entry_t  *entry;       /* a reference, or NULL */
     ngx_str_t                  detail;     /* more about a refusal, or empty */
+    ngx_str_t                  kid;        /* the token's, without an identity
+                                              only; or empty */
 
     ngx_http_k8s_sa_pause_t   *pause;      /* NULL: not needed until now */
     uint64_t                   lacking;    /* bit n: the n-th issuer may have
                                               the token's key once it fetches */
 
     ngx_int_t                  status;     /* set by k8s_sa_require, or 0 */
-
-    unsigned                   prepared:1;     /* headers are cleaned */
-    unsigned                   refused:1;      /* not even as "optional" */
-    unsigned                   decided:1;      /* verdict is valid */
-    unsigned                   looked_up:1;    /* in the token cache */
-    unsigned                   hit:1;          /* found there */
-    unsigned                   claimed:1;      /* an issuer knows its "iss" or
-                                                  its key */
-    unsigned                   review_due:1;   /* the verdict may change: the
-                                                  issuer has to be asked */
 } ngx_http_k8s_sa_ctx_t;
 
 
@@ -112,10 +144,10 @@ ngx_int_t ngx_http_k8s_sa_retire(ngx_http_request_t *r,
 /* 1 if the identity is certain, whether it is allowed or not. */
 
 #define ngx_http_k8s_sa_authentic(ctx)                                        \
-    ((ctx)->decided && ((ctx)->verdict == K8S_SA_VERDICT_OK                   \
-                        || ((ctx)->entry                                      \
-                            && ((ctx)->verdict == K8S_SA_NOT_ALLOWED          \
-                                || (ctx)->verdict == K8S_SA_NOT_REQUIRED))))
+    ((ctx)->state == NGX_HTTP_K8S_SA_DECIDED                                  \
+     && ((ctx)->verdict == K8S_SA_VERDICT_OK                                  \
+         || ((ctx)->entry && ((ctx)->verdict == K8S_SA_NOT_ALLOWED            \
+                              || (ctx)->verdict == K8S_SA_NOT_REQUIRED))))
 
 /*
  * Return the identity, unpacked into the request's pool when first needed; or

@@ -8,7 +8,8 @@
 
 static ngx_int_t ngx_http_k8s_sa_keep_before(ngx_http_request_t *r,
     ngx_list_t *kept, ngx_table_elt_t *end);
-static ngx_uint_t ngx_http_k8s_sa_same_name(u_char *data, ngx_str_t *name);
+static ngx_uint_t ngx_http_k8s_sa_same_name(u_char *data,
+    const ngx_str_t *name);
 static u_char ngx_http_k8s_sa_fold(u_char ch);
 static ngx_int_t ngx_http_k8s_sa_push(ngx_http_request_t *r, ngx_list_t *list,
     ngx_str_t *name, ngx_str_t *lowcase, ngx_uint_t hash, u_char *data,
@@ -119,24 +120,27 @@ ngx_uint_t
 ngx_http_k8s_sa_is_protected(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_str_t *name)
 {
-    ngx_uint_t                    i;
-    ngx_http_k8s_sa_protected_t  *protected;
+    return (mcf->lengths & 1ULL << ngx_min(name->len, 63))
+           && ngx_http_k8s_sa_header_matches(name, mcf->protected.elts,
+                                             mcf->protected.nelts);
+}
 
-    if (!(mcf->lengths & 1ULL << ngx_min(name->len, 63))) {
-        return 0;
-    }
 
-    protected = mcf->protected.elts;
+ngx_uint_t
+ngx_http_k8s_sa_header_matches(ngx_str_t *name,
+    const ngx_http_k8s_sa_protected_t *list, ngx_uint_t n)
+{
+    ngx_uint_t  i;
 
-    for (i = 0; i < mcf->protected.nelts; i++) {
+    for (i = 0; i < n; i++) {
 
-        if (name->len != protected[i].name.len
-            && !(protected[i].prefix && name->len > protected[i].name.len))
+        if (name->len != list[i].name.len
+            && !(list[i].prefix && name->len > list[i].name.len))
         {
             continue;
         }
 
-        if (ngx_http_k8s_sa_same_name(name->data, &protected[i].name)) {
+        if (ngx_http_k8s_sa_same_name(name->data, &list[i].name)) {
             return 1;
         }
     }
@@ -146,7 +150,7 @@ ngx_http_k8s_sa_is_protected(ngx_http_k8s_sa_main_conf_t *mcf,
 
 
 static ngx_uint_t
-ngx_http_k8s_sa_same_name(u_char *data, ngx_str_t *name)
+ngx_http_k8s_sa_same_name(u_char *data, const ngx_str_t *name)
 {
     size_t  i;
 
@@ -163,8 +167,8 @@ ngx_http_k8s_sa_same_name(u_char *data, ngx_str_t *name)
 
 
 /*
- * CGI makes "_" of "-" (RFC 3875 section 4.1.18), and some servers of every
- * character that is no letter or digit: all of these are one header to us.
+ * CGI maps "-" to "_" (RFC 3875 section 4.1.18), some servers every character
+ * but letters and digits: names that differ only there are the same header here.
  */
 
 static u_char

@@ -25,7 +25,18 @@ typedef ngx_uint_t (*ngx_http_k8s_sa_drop_pt)(ngx_http_request_t *r,
 ngx_int_t ngx_http_k8s_sa_drop_headers(ngx_http_request_t *r,
     ngx_http_k8s_sa_drop_pt drop, void *data);
 
-/* Returns 1 if a header could be mistaken for one of the identity headers. */
+/*
+ * Returns 1 if one of the n names of list is this header's, otherwise 0.  Case
+ * is ignored, and all characters but letters and digits are the same.
+ */
+
+ngx_uint_t ngx_http_k8s_sa_header_matches(ngx_str_t *name,
+    const ngx_http_k8s_sa_protected_t *list, ngx_uint_t n);
+
+/*
+ * Returns 1 if a header could be mistaken for one of the identity headers of
+ * any location, otherwise 0.
+ */
 
 ngx_uint_t ngx_http_k8s_sa_is_protected(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_str_t *name);

@@ -3,12 +3,13 @@
 #include "http/ngx_http_k8s_sa_review.h"
 
 
-static ngx_int_t ngx_http_k8s_sa_review_ask(ngx_http_request_t *r,
+static ngx_int_t ngx_http_k8s_sa_review_answer(ngx_http_request_t *r,
     ngx_http_k8s_sa_ctx_t *ctx, ngx_k8s_sa_issuer_t *issuer,
+    k8s_sa_str_t *audience, int64_t not_after,
     ngx_k8s_sa_review_result_t *result);
 static ngx_int_t ngx_http_k8s_sa_review_accept(ngx_http_request_t *r,
     ngx_http_k8s_sa_auth_t *auth, ngx_http_k8s_sa_ctx_t *ctx,
-    k8s_sa_identity_t *id, ngx_msec_t fresh);
+    k8s_sa_identity_t *id, ngx_msec_t fresh, int64_t not_after);
 static void ngx_http_k8s_sa_review_merge(k8s_sa_identity_t *id,
     const k8s_sa_identity_t *reviewed);
 static int64_t ngx_http_k8s_sa_review_expires(ngx_str_t *token);
@@ -22,27 +23,22 @@ ngx_int_t
 ngx_http_k8s_sa_review_local(ngx_http_request_t *r,
     ngx_http_k8s_sa_auth_t *auth, ngx_http_k8s_sa_ctx_t *ctx)
 {
-    ngx_int_t                    rc;
-    k8s_sa_identity_t            id;
-    ngx_http_k8s_sa_pause_t     *pause;
-    ngx_k8s_sa_review_result_t   result;
-
-    pause = ngx_http_k8s_sa_pause(r, ctx);
-    if (pause == NULL) {
-        return NGX_ERROR;
-    }
+    int64_t                     not_after;
+    ngx_int_t                   rc;
+    k8s_sa_identity_t           id;
+    ngx_k8s_sa_review_result_t  result;
 
     id = *ctx->entry->identity;
+    not_after = id.expires ? id.expires : INT64_MAX;
 
     /*
-     * The API server is asked for the audience that was accepted here; for
-     * none if the token has none, as a legacy one.
+     * The API server is asked for the audience that was accepted here, or for
+     * its own if the token, such as a legacy one, has none.
      */
 
-    pause->question.audience = &ctx->entry->identity->audience;
-    pause->question.not_after = id.expires ? id.expires : INT64_MAX;
-
-    rc = ngx_http_k8s_sa_review_ask(r, ctx, ctx->issuer, &result);
+    rc = ngx_http_k8s_sa_review_answer(r, ctx, ctx->issuer,
+                                       &ctx->entry->identity->audience,
+                                       not_after, &result);
 
     if (rc != NGX_OK) {
         return rc == NGX_DECLINED ? NGX_OK : NGX_ERROR;
@@ -50,7 +46,7 @@ ngx_http_k8s_sa_review_local(ngx_http_request_t *r,
 
     if (result.verdict != K8S_SA_VERDICT_OK) {
 
-        /* who it was according to the local check stays for the log */
+        /* the identity of the local check stays for the log */
 
         ctx->verdict = result.verdict;
         ctx->detail = result.reason;
@@ -67,7 +63,8 @@ ngx_http_k8s_sa_review_local(ngx_http_request_t *r,
 
     ngx_http_k8s_sa_review_merge(&id, result.identity);
 
-    return ngx_http_k8s_sa_review_accept(r, auth, ctx, &id, result.fresh);
+    return ngx_http_k8s_sa_review_accept(r, auth, ctx, &id, result.fresh,
+                                         not_after);
 }
 
 
@@ -75,10 +72,10 @@ ngx_int_t
 ngx_http_k8s_sa_review_any(ngx_http_request_t *r,
     ngx_http_k8s_sa_auth_t *auth, ngx_http_k8s_sa_ctx_t *ctx)
 {
+    int64_t                         not_after;
     ngx_int_t                       rc;
     ngx_uint_t                      i;
     ngx_k8s_sa_issuer_t            *issuer, *refused;
-    ngx_http_k8s_sa_pause_t        *pause;
     ngx_k8s_sa_review_result_t      result, refusal;
     ngx_http_k8s_sa_named_issuer_t  **ref;
 
@@ -98,14 +95,10 @@ ngx_http_k8s_sa_review_any(ngx_http_request_t *r,
             return NGX_OK;
         }
 
-        pause = ngx_http_k8s_sa_pause(r, ctx);
-        if (pause == NULL) {
-            return NGX_ERROR;
-        }
+        not_after = ngx_http_k8s_sa_review_expires(&ctx->token);
 
-        pause->question.audience = NULL;
-
-        rc = ngx_http_k8s_sa_review_ask(r, ctx, issuer, &result);
+        rc = ngx_http_k8s_sa_review_answer(r, ctx, issuer, NULL, not_after,
+                                           &result);
 
         if (rc != NGX_OK) {
             return rc == NGX_DECLINED ? NGX_OK : NGX_ERROR;
@@ -117,10 +110,10 @@ ngx_http_k8s_sa_review_any(ngx_http_request_t *r,
 
             return ngx_http_k8s_sa_review_accept(r, auth, ctx,
                                                  result.identity,
-                                                 result.fresh);
+                                                 result.fresh, not_after);
         }
 
-        /* one that has not answered might have said yes */
+        /* an issuer that has not answered might have accepted the token */
 
         if (refused == NULL || result.verdict > refusal.verdict) {
             refused = issuer;
@@ -128,7 +121,7 @@ ngx_http_k8s_sa_review_any(ngx_http_request_t *r,
         }
     }
 
-    /* one whose keys have to be fetched may still accept the token */
+    /* an issuer whose keys have to be fetched may still accept the token */
 
     if (refused == NULL
         || (ctx->lacking && refusal.verdict < K8S_SA_NO_KEYS))
@@ -145,37 +138,43 @@ ngx_http_k8s_sa_review_any(ngx_http_request_t *r,
 
 
 /*
- * NGX_OK: there is a result; NGX_DECLINED: it has to be waited for, ctx has
- * been set accordingly; NGX_ERROR.
+ * What the API server of an issuer says of the token.  audience and not_after
+ * are ngx_k8s_sa_review_request_t's.  NGX_OK: *result is filled; NGX_DECLINED:
+ * it has to be waited for, and ctx->state is REVIEW_DUE; NGX_ERROR: no memory.
  */
 
 static ngx_int_t
-ngx_http_k8s_sa_review_ask(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx,
-    ngx_k8s_sa_issuer_t *issuer, ngx_k8s_sa_review_result_t *result)
+ngx_http_k8s_sa_review_answer(ngx_http_request_t *r,
+    ngx_http_k8s_sa_ctx_t *ctx, ngx_k8s_sa_issuer_t *issuer,
+    k8s_sa_str_t *audience, int64_t not_after,
+    ngx_k8s_sa_review_result_t *result)
 {
     ngx_int_t                     rc;
+    ngx_http_k8s_sa_pause_t      *pause;
     ngx_http_k8s_sa_reviewed_t   *reviewed;
     ngx_http_k8s_sa_main_conf_t  *mcf;
     ngx_k8s_sa_review_request_t  *question;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_k8s_sa_module);
 
-    ctx->looked_up = 1;
-    ctx->hit = 0;
+    pause = ngx_http_k8s_sa_pause(r, ctx);
+    if (pause == NULL) {
+        return NGX_ERROR;
+    }
 
-    for (reviewed = ctx->pause->reviewed; reviewed; reviewed = reviewed->next) {
+    ctx->cache = NGX_HTTP_K8S_SA_CACHE_MISS;
+
+    for (reviewed = pause->reviewed; reviewed; reviewed = reviewed->next) {
         if (reviewed->issuer == issuer) {
             *result = reviewed->result;
             return NGX_OK;
         }
     }
 
-    question = &ctx->pause->question;
+    question = &pause->question;
     question->token = ctx->token;
-
-    if (question->audience == NULL) {
-        question->not_after = ngx_http_k8s_sa_review_expires(&ctx->token);
-    }
+    question->audience = audience;
+    question->not_after = not_after;
 
     ngx_k8s_sa_cache_fingerprint(mcf->zone, issuer->digest, &ctx->token,
                                  question->key);
@@ -185,10 +184,10 @@ ngx_http_k8s_sa_review_ask(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx,
     if (rc == NGX_DECLINED) {
         ctx->issuer = issuer;
         ctx->verdict = K8S_SA_REVIEW_FAILED;
-        ctx->review_due = 1;
+        ctx->state = NGX_HTTP_K8S_SA_REVIEW_DUE;
 
     } else if (rc == NGX_OK) {
-        ctx->hit = 1;
+        ctx->cache = NGX_HTTP_K8S_SA_CACHE_HIT;
     }
 
     return rc;
@@ -198,16 +197,15 @@ ngx_http_k8s_sa_review_ask(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx,
 static ngx_int_t
 ngx_http_k8s_sa_review_accept(ngx_http_request_t *r,
     ngx_http_k8s_sa_auth_t *auth, ngx_http_k8s_sa_ctx_t *ctx,
-    k8s_sa_identity_t *id, ngx_msec_t fresh)
+    k8s_sa_identity_t *id, ngx_msec_t fresh, int64_t not_after)
 {
-    ngx_http_k8s_sa_front_entry_t      *entry;
-    ngx_http_k8s_sa_main_conf_t  *mcf;
+    ngx_http_k8s_sa_main_conf_t    *mcf;
+    ngx_http_k8s_sa_front_entry_t  *entry;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_k8s_sa_module);
 
     entry = ngx_http_k8s_sa_front_reviewed(mcf, auth, ctx->key, ctx->issuer,
-                                           ctx->entry, id, fresh,
-                                           ctx->pause->question.not_after,
+                                           ctx->entry, id, fresh, not_after,
                                            r->pool);
     if (entry == NULL) {
         return NGX_ERROR;
@@ -226,8 +224,8 @@ ngx_http_k8s_sa_review_accept(ngx_http_request_t *r,
 
 
 /*
- * What the API server says of the user goes before what follows from the
- * token, and older tokens do not name all that they are bound to.
+ * The API server's answer about the user takes precedence over the token.  Older
+ * tokens do not name everything that they are bound to.
  */
 
 static void
@@ -254,8 +252,9 @@ ngx_http_k8s_sa_review_merge(k8s_sa_identity_t *id,
 
 
 /*
- * "exp" of a token that has not been verified here; INT64_MAX if it is none
- * that has one.  It only shortens what is kept of an API server's verdict.
+ * Returns the "exp" of a token that has not been verified here; INT64_MAX if it
+ * has none, or is not a JWT.  It only shortens the time for which the API
+ * server's verdict is kept.
  */
 
 static int64_t
@@ -272,7 +271,7 @@ ngx_http_k8s_sa_review_expires(ngx_str_t *token)
         return INT64_MAX;
     }
 
-    /* its whole seconds; what is no number is not kept at all */
+    /* its whole seconds; a verdict with an invalid one is not kept at all */
 
     for (n = 0; n < len && text[n] != '.'; n++) { /* void */ }
 
@@ -284,7 +283,7 @@ ngx_http_k8s_sa_review_expires(ngx_str_t *token)
 }
 
 
-/* RFC 6750 has a narrower alphabet, but it is the API server that decides */
+/* RFC 6750 has a narrower alphabet, but the API server decides */
 
 static ngx_uint_t
 ngx_http_k8s_sa_review_possible(ngx_str_t *token)
@@ -313,7 +312,7 @@ ngx_http_k8s_sa_review_wait(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
 
     pause = ctx->pause;
 
-    ctx->review_due = 0;
+    ctx->state = NGX_HTTP_K8S_SA_DECIDED;
     ctx->verdict = K8S_SA_INTERNAL_ERROR;
 
     reviewed = ngx_pcalloc(r->pool, sizeof(ngx_http_k8s_sa_reviewed_t));
@@ -323,7 +322,7 @@ ngx_http_k8s_sa_review_wait(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
 
     reviewed->issuer = ctx->issuer;
 
-    /* until there is one; so nobody asks the same one twice for a request */
+    /* until the answer comes: each issuer is asked once for a request */
 
     reviewed->result.verdict = K8S_SA_INTERNAL_ERROR;
 
@@ -364,7 +363,7 @@ ngx_http_k8s_sa_review_handler(ngx_k8s_sa_waiter_t *waiter)
 }
 
 
-/* for the time when the request is checked again */
+/* copies the result for when the request is checked again */
 
 static void
 ngx_http_k8s_sa_review_keep(ngx_http_request_t *r,

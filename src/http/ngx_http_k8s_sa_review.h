@@ -14,7 +14,7 @@
 /*
  * Reviews a token that the local check has accepted: ctx->entry is set, and
  * ctx->issuer has both keys and "token_review".  Changes ctx accordingly; the
- * verdict is final unless ctx->review_due is set.  NGX_OK, or NGX_ERROR without
+ * verdict is final unless ctx->state is REVIEW_DUE.  NGX_OK, or NGX_ERROR without
  * memory.
  */
 

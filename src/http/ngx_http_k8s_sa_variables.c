@@ -134,7 +134,8 @@ ngx_http_k8s_sa_identified(ngx_http_request_t *r)
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_k8s_sa_module);
 
-    if (!ctx->decided && ctx->prepared && lcf->auth && r == r->main
+    if (ctx->state == NGX_HTTP_K8S_SA_UNDECIDED
+        && ctx->prepared && lcf->auth && r == r->main
         && !ngx_http_k8s_sa_paused(ctx))
     {
         if (ngx_http_k8s_sa_check(r, lcf, ctx) != NGX_OK) {
@@ -272,7 +273,7 @@ ngx_http_k8s_sa_result_variable(ngx_http_request_t *r,
     ngx_http_k8s_sa_ctx_t  *ctx;
 
     ctx = ngx_http_k8s_sa_get_ctx(r);
-    if (ctx == NULL || !ctx->decided) {
+    if (ctx == NULL || ctx->state == NGX_HTTP_K8S_SA_UNDECIDED) {
         v->not_found = 1;
         return NGX_OK;
     }
@@ -292,12 +293,12 @@ ngx_http_k8s_sa_cache_variable(ngx_http_request_t *r,
     ngx_http_k8s_sa_ctx_t  *ctx;
 
     ctx = ngx_http_k8s_sa_get_ctx(r);
-    if (ctx == NULL || !ctx->looked_up) {
+    if (ctx == NULL || ctx->cache == NGX_HTTP_K8S_SA_CACHE_UNUSED) {
         v->not_found = 1;
         return NGX_OK;
     }
 
-    if (ctx->hit) {
+    if (ctx->cache == NGX_HTTP_K8S_SA_CACHE_HIT) {
         ngx_http_k8s_sa_set_value(v, (u_char *) "HIT", 3);
     } else {
         ngx_http_k8s_sa_set_value(v, (u_char *) "MISS", 4);

@@ -148,7 +148,7 @@ ngx_http_k8s_sa_whoami_answer(ngx_http_request_t *r,
 {
     ngx_http_k8s_sa_loc_conf_t  *lcf;
 
-    if (ctx == NULL || !ctx->decided) {
+    if (ctx == NULL || ctx->state == NGX_HTTP_K8S_SA_UNDECIDED) {
         return NGX_HTTP_UNAUTHORIZED;
     }
 
