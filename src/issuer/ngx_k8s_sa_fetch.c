@@ -244,24 +244,11 @@ ngx_k8s_sa_fetch_get(ngx_k8s_sa_fetch_t *fetch, ngx_uint_t private,
     req.data = fetch;
     req.hold = !ngx_queue_empty(&issuer->waiters);
 
-    if (private && issuer->token_file && issuer->token_file->token.len) {
-        req.authorization.len = sizeof("Bearer ") - 1
-                                + issuer->token_file->token.len;
-        req.authorization.data = ngx_pnalloc(fetch->pool,
-                                             req.authorization.len);
-        if (req.authorization.data == NULL) {
-            return NGX_ERROR;
-        }
-
-        ngx_sprintf(req.authorization.data, "Bearer %V",
-                    &issuer->token_file->token);
+    if (private && issuer->token_file) {
+        req.token = issuer->token_file->token;
     }
 
     fetch->exchange = ngx_k8s_sa_client_start(issuer->client, &req);
-
-    if (req.authorization.len) {
-        ngx_explicit_memzero(req.authorization.data, req.authorization.len);
-    }
 
     return fetch->exchange ? NGX_OK : NGX_ERROR;
 }

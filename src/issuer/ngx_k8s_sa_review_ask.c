@@ -70,14 +70,12 @@ static ngx_int_t
 ngx_k8s_sa_review_post(ngx_k8s_sa_review_t *review, ngx_str_t *body)
 {
     ngx_keyval_t              headers[2];
-    ngx_k8s_sa_issuer_t      *issuer;
     ngx_k8s_sa_reviews_t     *reviews;
     ngx_k8s_sa_request_t      req;
     ngx_k8s_sa_token_file_t  *own;
 
-    issuer = review->issuer;
-    reviews = issuer->reviews;
-    own = issuer->token_file;
+    reviews = review->issuer->reviews;
+    own = review->issuer->token_file;
 
     ngx_str_set(&headers[0].key, "Content-Type");
     ngx_str_set(&headers[0].value, "application/json");
@@ -96,25 +94,11 @@ ngx_k8s_sa_review_post(ngx_k8s_sa_review_t *review, ngx_str_t *body)
     req.idempotent = 1;
     req.hold = 1;
 
-    if (own && own->token.len
-        && ngx_k8s_sa_client_is_private(reviews->client, &reviews->url))
-    {
-        req.authorization.len = sizeof("Bearer ") - 1 + own->token.len;
-        req.authorization.data = ngx_alloc(req.authorization.len,
-                                           issuer->log);
-        if (req.authorization.data == NULL) {
-            return NGX_ERROR;
-        }
-
-        ngx_sprintf(req.authorization.data, "Bearer %V", &own->token);
+    if (own && ngx_k8s_sa_client_is_private(reviews->client, &reviews->url)) {
+        req.token = own->token;
     }
 
     review->exchange = ngx_k8s_sa_client_start(reviews->client, &req);
-
-    if (req.authorization.data) {
-        ngx_explicit_memzero(req.authorization.data, req.authorization.len);
-        ngx_free(req.authorization.data);
-    }
 
     return review->exchange ? NGX_OK : NGX_ERROR;
 }

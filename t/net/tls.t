@@ -260,15 +260,15 @@ like($r->{reason}, qr/^timed out while TLS handshaking with/, 'and the reason');
 $r = fetch($c{truncates});
 is("$r->{error} $r->{length}", 'closed 0', 'a body cut off is not its end');
 
-# the credential
+# the token
 
-$r = fetch("$c{good}?auth=Bearer%20SECRET");
-is($r->{error}, 'ok', 'with a credential');
-is((lines($r))[3], 'Bearer%20SECRET', 'the credential has been sent');
-is(fetch("$c{noverify}?auth=SECRET")->{error}, 'not_started',
-   'no credential without verification');
-unlike(log_text(), qr/Authorization: Bearer%20SECRET/,
-       'no credential in the debug log');
+$r = fetch("$c{good}?token=SECRET");
+is($r->{error}, 'ok', 'with a token');
+is((lines($r))[3], 'Bearer SECRET', 'the token has been sent');
+is(fetch("$c{noverify}?token=SECRET")->{error}, 'not_started',
+   'no token without verification');
+unlike(log_text(), qr/Authorization: Bearer SECRET/,
+       'no token in the debug log');
 
 # kept connections
 
