@@ -6,6 +6,7 @@
 #include <ngx_event.h>
 
 #include "net/ngx_k8s_sa_file.h"
+#include "net/ngx_k8s_sa_literal.h"
 #include "net/ngx_k8s_sa_system.h"
 
 
@@ -69,8 +70,6 @@ static void ngx_k8s_sa_system_add_option(ngx_k8s_sa_resolv_conf_t *conf,
     const ngx_str_t *word);
 static ngx_uint_t ngx_k8s_sa_system_word(u_char **pos, u_char *last,
     ngx_str_t *word);
-static ngx_uint_t ngx_k8s_sa_system_addr(const ngx_str_t *text,
-    ngx_sockaddr_t *addr);
 static ngx_k8s_sa_dns_t *ngx_k8s_sa_system_create_dns(
     ngx_k8s_sa_resolv_conf_t *conf);
 static void ngx_k8s_sa_system_retire(ngx_k8s_sa_system_t *system);
@@ -197,7 +196,7 @@ ngx_k8s_sa_system_hosts(ngx_k8s_sa_system_t *system, const ngx_str_t *name,
     if (name->len == 9 && ngx_strncmp(name->data, "localhost", 9) == 0) {
 
         for (i = 0; i < 2 && n < max; i++) {
-            n += ngx_k8s_sa_system_addr(&loopback[i], &addrs[n]);
+            n += ngx_k8s_sa_literal(&loopback[i], &addrs[n]) != 0;
         }
 
         return n;
@@ -473,7 +472,7 @@ ngx_k8s_sa_system_add_hosts(ngx_array_t *hosts, u_char *p, u_char *last)
     last = comment ? comment : last;
 
     if (!ngx_k8s_sa_system_word(&p, last, &word)
-        || !ngx_k8s_sa_system_addr(&word, &addr))
+        || !ngx_k8s_sa_literal(&word, &addr))
     {
         return NGX_OK;
     }
@@ -637,7 +636,7 @@ ngx_k8s_sa_system_add_server(ngx_k8s_sa_resolv_conf_t *conf,
         return NGX_OK;
     }
 
-    if (!ngx_k8s_sa_system_addr(word, &addr)) {
+    if (!ngx_k8s_sa_literal(word, &addr)) {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                       "name server \"%V\" is not supported, ignored", word);
         return NGX_OK;
@@ -700,39 +699,6 @@ ngx_k8s_sa_system_word(u_char **pos, u_char *last, ngx_str_t *word)
     *pos = p;
 
     return word->len != 0 && *word->data != '#' && *word->data != ';';
-}
-
-
-/* 1 if text is an IPv4 or IPv6 address, otherwise 0. */
-
-static ngx_uint_t
-ngx_k8s_sa_system_addr(const ngx_str_t *text, ngx_sockaddr_t *addr)
-{
-    in_addr_t  in;
-
-    ngx_memzero(addr, sizeof(ngx_sockaddr_t));
-
-    in = ngx_inet_addr(text->data, text->len);
-
-    if (in != INADDR_NONE) {
-        addr->sockaddr_in.sin_family = AF_INET;
-        addr->sockaddr_in.sin_addr.s_addr = in;
-        return 1;
-    }
-
-#if (NGX_HAVE_INET6)
-
-    if (ngx_inet6_addr(text->data, text->len,
-                       addr->sockaddr_in6.sin6_addr.s6_addr)
-        == NGX_OK)
-    {
-        addr->sockaddr_in6.sin6_family = AF_INET6;
-        return 1;
-    }
-
-#endif
-
-    return 0;
 }
 
 

@@ -10,6 +10,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "net/ngx_k8s_sa_literal.h"
 #include "net/ngx_k8s_sa_tls.h"
 
 
@@ -33,7 +34,6 @@ static X509_STORE *ngx_k8s_sa_tls_system_store(ngx_conf_t *cf);
 static void ngx_k8s_sa_tls_system_cleanup(void *data);
 static X509_STORE *ngx_k8s_sa_tls_load_store(ngx_k8s_sa_tls_t *tls,
     u_char *error);
-static ngx_uint_t ngx_k8s_sa_tls_is_address(const ngx_str_t *name);
 static ngx_int_t ngx_k8s_sa_tls_verify(ngx_k8s_sa_tls_session_t *session,
     u_char *error);
 static void ngx_k8s_sa_tls_verify_error(ngx_k8s_sa_tls_session_t *session,
@@ -424,6 +424,7 @@ ngx_k8s_sa_tls_open(ngx_k8s_sa_tls_t *tls, ngx_k8s_sa_tls_session_t *session,
     int                 rc;
     char               *name;
     SSL                *ssl;
+    ngx_sockaddr_t      addr;
     X509_VERIFY_PARAM  *param;
 
     ngx_memzero(session, sizeof(ngx_k8s_sa_tls_session_t));
@@ -445,7 +446,7 @@ ngx_k8s_sa_tls_open(ngx_k8s_sa_tls_t *tls, ngx_k8s_sa_tls_session_t *session,
 
     param = SSL_get0_param(ssl);
 
-    if (ngx_k8s_sa_tls_is_address(session->name)) {
+    if (ngx_k8s_sa_literal(session->name, &addr)) {
 
         /* no SNI for addresses (RFC 6066, section 3) */
 
@@ -475,21 +476,6 @@ failed:
     SSL_free(ssl);
 
     return NGX_ERROR;
-}
-
-
-static ngx_uint_t
-ngx_k8s_sa_tls_is_address(const ngx_str_t *name)
-{
-#if (NGX_HAVE_INET6)
-    u_char  addr6[16];
-
-    if (ngx_inet6_addr(name->data, name->len, addr6) == NGX_OK) {
-        return 1;
-    }
-#endif
-
-    return ngx_inet_addr(name->data, name->len) != INADDR_NONE;
 }
 
 
