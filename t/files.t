@@ -253,4 +253,59 @@ accepts('pem', 'b', 'a', 'and changes are noticed as before');
 unlike($nginx->log, qr/\[(?:alert|emerg)\]/, 'nothing broke');
 
 
-K8sSa::Nginx->finish;
+# A change at a moment when the worker has no descriptor left to open the file
+
+my $scarce = free_port();
+my $key = write_file('scarce.pem', pem('a'));
+my $credential = write_file('scarce', "$token_a\n");
+
+my $poor = K8sSa::Nginx->new(main => 'worker_rlimit_nofile 24;', http => <<"_");
+k8s_sa_token_file \$own $credential;
+k8s_sa_issuer scarce { public_key $key; audience service2; }
+server {
+    listen 127.0.0.1:$scarce;
+    root html;
+    location = / { k8s_sa_auth scarce; try_files /ok =404; }
+    location = /own { return 200 "\$own"; }
+}
+_
+
+write_file("$poor->{dir}/html/ok", "ok\n");
+$poor->start;
+
+sub until_ok {
+    my ($ok) = @_;
+    my $until = time() + $limit;
+    sleep 0.1 while !$ok->() && time() < $until;
+    return $ok->();
+}
+
+is(get($scarce, '/', bearer($token{a}))->{status}, 200, 'few descriptors');
+
+my @held = map { IO::Socket::INET->new(PeerAddr => "127.0.0.1:$scarce") }
+           1 .. 30;
+ok($poor->wait_log(qr/accept4?\(\) failed \(24:/, $limit),
+   'the worker runs out of them');
+
+write_file($key, pem('b'));
+write_file($credential, "$token_b\n");
+
+for my $file ($key, $credential) {
+    ok($poor->wait_log(qr/"\Q$file\E" changed and cannot be used.*\(24:/,
+                       $limit),
+       'a file that cannot be opened is logged');
+}
+
+sleep 2.5;
+is(scalar(() = $poor->log =~ /"\Q$key\E" changed and cannot/g), 1, 'once');
+
+close $_ for @held;
+
+ok(until_ok(sub { get($scarce, '/', bearer($token{b}))->{status} == 200 }),
+   'the key file is read as soon as it can be opened');
+is(get($scarce, '/', bearer($token{a}))->{status}, 401, 'the old key is gone');
+ok(until_ok(sub { get($scarce, '/own')->{body} eq $token_b }),
+   'so is the token file');
+
+
+K8sSa::Nginx->finish(allow => qr/accept4?\(\) failed \(24:/);

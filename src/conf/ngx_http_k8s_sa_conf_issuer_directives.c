@@ -493,9 +493,9 @@ ngx_http_k8s_sa_conf_issuer_key_file(ngx_conf_t *cf, ngx_command_t *cmd,
     file->jwks = cmd->offset;
     file->watch.handler = ngx_k8s_sa_issuer_reload;
     file->watch.data = block->issuer;
-    file->watch.path = value[1];
+    file->watch.file.path = value[1];
 
-    if (ngx_conf_full_name(cf->cycle, &file->watch.path, 1) != NGX_OK) {
+    if (ngx_conf_full_name(cf->cycle, &file->watch.file.path, 1) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -504,20 +504,20 @@ ngx_http_k8s_sa_conf_issuer_key_file(ngx_conf_t *cf, ngx_command_t *cmd,
         != NGX_OK)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" \"%V\": %s",
-                           &cmd->name, &file->watch.path, err.text);
+                           &cmd->name, &file->watch.file.path, err.text);
         return NGX_CONF_ERROR;
     }
 
     if (note.text[0] != '\0') {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "key in \"%V\" passed over: %s",
-                           &file->watch.path, note.text);
+                           &file->watch.file.path, note.text);
     }
 
     if (exposed) {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "\"%V\" holds a private key and is readable by "
-                           "everyone", &file->watch.path);
+                           "everyone", &file->watch.file.path);
     }
 
     return NGX_CONF_OK;

@@ -7,34 +7,11 @@ ngx_k8s_sa_exchange_t *
 ngx_k8s_sa_call(ngx_k8s_sa_client_t *client, ngx_k8s_sa_request_t *req,
     const ngx_k8s_sa_token_file_t *credential, ngx_log_t *log)
 {
-    u_char                 *p;
-    size_t                  len;
-    ngx_k8s_sa_exchange_t  *exchange;
-
-    if (credential == NULL || credential->token.len == 0) {
-        return ngx_k8s_sa_client_start(client, req);
+    if (credential) {
+        req->token = credential->token;
     }
 
-    len = sizeof("Bearer ") - 1 + credential->token.len;
-
-    p = ngx_alloc(len, log);
-    if (p == NULL) {
-        return NULL;
-    }
-
-    ngx_sprintf(p, "Bearer %V", &credential->token);
-
-    req->authorization.data = p;
-    req->authorization.len = len;
-
-    exchange = ngx_k8s_sa_client_start(client, req);
-
-    ngx_str_null(&req->authorization);
-
-    ngx_explicit_memzero(p, len);
-    ngx_free(p);
-
-    return exchange;
+    return ngx_k8s_sa_client_start(client, req);
 }
 
 

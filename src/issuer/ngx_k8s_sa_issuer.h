@@ -16,10 +16,10 @@
 #include <ngx_event.h>
 #include "token/k8s_sa_token.h"
 #include "net/ngx_k8s_sa_client.h"
+#include "net/ngx_k8s_sa_file.h"
 #include "shared/ngx_k8s_sa_keystore.h"
 #include "issuer/ngx_k8s_sa_token_file.h"
 #include "issuer/ngx_k8s_sa_waiter.h"
-#include "issuer/ngx_k8s_sa_watch.h"
 
 
 /* Fetches out of turn, for an unknown "kid": one in so many ms, SPEC 3. */

@@ -16,9 +16,11 @@ ngx_k8s_sa_key_file_read(ngx_k8s_sa_key_file_t *file, k8s_sa_keyset_t *keys,
     note->text[0] = '\0';
     has_private = 0;
 
-    if (ngx_k8s_sa_watch_read(&file->watch, K8S_SA_DOCUMENT_MAX, &content, err)
-        != NGX_OK)
-    {
+    file->watch.file.max = K8S_SA_DOCUMENT_MAX;
+
+    if (ngx_k8s_sa_file_read(&file->watch.file, &content) != NGX_OK) {
+        (void) ngx_k8s_sa_file_reason(&file->watch.file, err->text,
+                                      sizeof(err->text));
         return NGX_ERROR;
     }
 
@@ -30,12 +32,9 @@ ngx_k8s_sa_key_file_read(ngx_k8s_sa_key_file_t *file, k8s_sa_keyset_t *keys,
                                    &has_private, err);
     }
 
-    /* it may have held a private key */
+    ngx_k8s_sa_file_free(&content);
 
-    ngx_explicit_memzero(content.data, content.len);
-    free(content.data);
-
-    *exposed = has_private && (file->watch.mode & S_IROTH);
+    *exposed = has_private && (file->watch.file.info.st_mode & S_IROTH);
 
     return rc == K8S_SA_OK ? NGX_OK : NGX_ERROR;
 }
@@ -63,7 +62,7 @@ ngx_k8s_sa_issuer_reload(ngx_k8s_sa_watch_t *watch, ngx_log_t *log)
 
     failed = 0;
 
-    /* all, also behind a broken one: what was not read stays "changed" */
+    /* one broken file does not end the loop: each gets its line in the log */
 
     for (i = 0; i < issuer->key_files.nelts; i++) {
 
@@ -73,7 +72,7 @@ ngx_k8s_sa_issuer_reload(ngx_k8s_sa_watch_t *watch, ngx_log_t *log)
             ngx_log_error(NGX_LOG_ERR, log, 0,
                           "k8s_sa: \"%V\" changed and cannot be used, "
                           "issuer \"%V\" keeps its old keys: %s",
-                          &file[i]->watch.path, &issuer->name, err.text);
+                          &file[i]->watch.file.path, &issuer->name, err.text);
 
             failed = 1;
             continue;
@@ -82,7 +81,7 @@ ngx_k8s_sa_issuer_reload(ngx_k8s_sa_watch_t *watch, ngx_log_t *log)
         if (note.text[0] != '\0') {
             ngx_log_error(NGX_LOG_WARN, log, 0,
                           "k8s_sa: key in \"%V\" passed over: %s",
-                          &file[i]->watch.path, note.text);
+                          &file[i]->watch.file.path, note.text);
         }
     }
 
@@ -97,5 +96,5 @@ ngx_k8s_sa_issuer_reload(ngx_k8s_sa_watch_t *watch, ngx_log_t *log)
 
     ngx_log_error(NGX_LOG_NOTICE, log, 0,
                   "k8s_sa: issuer \"%V\" has new keys from \"%V\"",
-                  &issuer->name, &watch->path);
+                  &issuer->name, &watch->file.path);
 }

@@ -33,26 +33,30 @@ ngx_k8s_sa_state_read(ngx_k8s_sa_issuer_t *issuer)
     json_error_t         error;
     k8s_sa_error_t       err;
     ngx_k8s_sa_keys_t    keys;
-    ngx_k8s_sa_watch_t   watch;
+    ngx_k8s_sa_file_t    file;
 
     issuer->state_tried = 1;
 
-    watch.path = issuer->state_file;
+    ngx_memzero(&file, sizeof(ngx_k8s_sa_file_t));
+
+    file.path = issuer->state_file;
+    file.max = NGX_K8S_SA_STATE_MAX;
 
     state = NULL;
     rc = NGX_DECLINED;
 
-    if (ngx_k8s_sa_watch_read(&watch, NGX_K8S_SA_STATE_MAX, &content, &err)
-        == NGX_OK)
-    {
+    if (ngx_k8s_sa_file_read(&file, &content) != NGX_OK) {
+        (void) ngx_k8s_sa_file_reason(&file, err.text, sizeof(err.text));
+
+    } else {
         state = json_loadb((char *) content.data, content.len,
                            JSON_REJECT_DUPLICATES, &error);
-        free(content.data);
+        ngx_k8s_sa_file_free(&content);
 
-        if (watch.mode & S_IWOTH) {
+        if (file.info.st_mode & S_IWOTH) {
             k8s_sa_error_set(&err, "anyone may write it");
 
-        } else if (watch.uid != geteuid() && watch.uid != 0) {
+        } else if (file.info.st_uid != geteuid() && file.info.st_uid != 0) {
 
             /* the digest is no secret: whoever wrote it chose the keys */
 
@@ -83,9 +87,7 @@ ngx_k8s_sa_state_read(ngx_k8s_sa_issuer_t *issuer)
 
     } else {
 
-        /* mode 0: there is none yet */
-
-        level = watch.mode ? NGX_LOG_WARN : NGX_LOG_NOTICE;
+        level = file.error == NGX_ENOENT ? NGX_LOG_NOTICE : NGX_LOG_WARN;
 
         ngx_log_error(level, issuer->log, 0,
                       "k8s_sa: saved keys of issuer \"%V\" cannot be used: "

@@ -8,7 +8,7 @@ static ngx_int_t ngx_k8s_sa_token_file_read(ngx_k8s_sa_token_file_t *tf,
     k8s_sa_error_t *err);
 static void ngx_k8s_sa_token_file_changed(ngx_k8s_sa_watch_t *watch,
     ngx_log_t *log);
-static void ngx_k8s_sa_token_file_wipe(void *data);
+static void ngx_k8s_sa_token_file_cleanup(void *data);
 
 
 ngx_int_t
@@ -19,7 +19,8 @@ ngx_k8s_sa_token_file_init(ngx_k8s_sa_token_file_t *tf, ngx_pool_t *pool,
 
     ngx_memzero(tf, sizeof(ngx_k8s_sa_token_file_t));
 
-    tf->watch.path = *path;
+    tf->watch.file.path = *path;
+    tf->watch.file.max = K8S_SA_TOKEN_MAX;
     tf->watch.handler = ngx_k8s_sa_token_file_changed;
     tf->watch.data = tf;
 
@@ -29,7 +30,7 @@ ngx_k8s_sa_token_file_init(ngx_k8s_sa_token_file_t *tf, ngx_pool_t *pool,
         return NGX_ERROR;
     }
 
-    cln->handler = ngx_k8s_sa_token_file_wipe;
+    cln->handler = ngx_k8s_sa_token_file_cleanup;
     cln->data = tf;
 
     return ngx_k8s_sa_token_file_read(tf, err);
@@ -42,9 +43,9 @@ ngx_k8s_sa_token_file_read(ngx_k8s_sa_token_file_t *tf, k8s_sa_error_t *err)
     size_t     i;
     ngx_str_t  content, token;
 
-    if (ngx_k8s_sa_watch_read(&tf->watch, K8S_SA_TOKEN_MAX, &content, err)
-        != NGX_OK)
-    {
+    if (ngx_k8s_sa_file_read(&tf->watch.file, &content) != NGX_OK) {
+        (void) ngx_k8s_sa_file_reason(&tf->watch.file, err->text,
+                                      sizeof(err->text));
         return NGX_ERROR;
     }
 
@@ -71,7 +72,7 @@ ngx_k8s_sa_token_file_read(ngx_k8s_sa_token_file_t *tf, k8s_sa_error_t *err)
         goto failed;
     }
 
-    ngx_k8s_sa_token_file_wipe(tf);
+    ngx_k8s_sa_file_free(&tf->content);
 
     tf->content = content;
     tf->token = token;
@@ -80,8 +81,7 @@ ngx_k8s_sa_token_file_read(ngx_k8s_sa_token_file_t *tf, k8s_sa_error_t *err)
 
 failed:
 
-    ngx_explicit_memzero(content.data, content.len);
-    free(content.data);
+    ngx_k8s_sa_file_free(&content);
 
     return NGX_ERROR;
 }
@@ -95,18 +95,15 @@ ngx_k8s_sa_token_file_changed(ngx_k8s_sa_watch_t *watch, ngx_log_t *log)
     if (ngx_k8s_sa_token_file_read(watch->data, &err) != NGX_OK) {
         ngx_log_error(NGX_LOG_ERR, log, 0,
                       "k8s_sa: \"%V\" changed and cannot be used, the old "
-                      "token is kept: %s", &watch->path, err.text);
+                      "token is kept: %s", &watch->file.path, err.text);
     }
 }
 
 
 static void
-ngx_k8s_sa_token_file_wipe(void *data)
+ngx_k8s_sa_token_file_cleanup(void *data)
 {
     ngx_k8s_sa_token_file_t  *tf = data;
 
-    if (tf->content.data) {
-        ngx_explicit_memzero(tf->content.data, tf->content.len);
-        free(tf->content.data);
-    }
+    ngx_k8s_sa_file_free(&tf->content);
 }

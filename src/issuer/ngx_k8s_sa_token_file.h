@@ -9,7 +9,8 @@
 #define NGX_K8S_SA_TOKEN_FILE_H
 
 
-#include "issuer/ngx_k8s_sa_watch.h"
+#include "net/ngx_k8s_sa_file.h"
+#include "token/k8s_sa_base.h"
 
 
 typedef struct {

@@ -182,8 +182,7 @@ static ngx_int_t
 ngx_k8s_sa_client_check(ngx_k8s_sa_client_t *client,
     const ngx_k8s_sa_request_t *req)
 {
-    ngx_uint_t        i;
-    static ngx_str_t  authorization = ngx_string("Authorization");
+    ngx_uint_t  i;
 
     for (i = 0; i < req->nheaders; i++) {
 
@@ -197,15 +196,18 @@ ngx_k8s_sa_client_check(ngx_k8s_sa_client_t *client,
         }
     }
 
-    if (req->authorization.len == 0) {
+    if (req->token.len == 0) {
         return NGX_OK;
     }
 
-    if (!ngx_k8s_sa_client_header_ok(&authorization, &req->authorization)) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "invalid character in the credential for \"%V\"",
-                      &req->url->text);
-        return NGX_ERROR;
+    for (i = 0; i < req->token.len; i++) {
+
+        if (req->token.data[i] <= ' ' || req->token.data[i] >= 0x7f) {
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                          "invalid character in the credential for \"%V\"",
+                          &req->url->text);
+            return NGX_ERROR;
+        }
     }
 
     if (!ngx_k8s_sa_client_is_private(client, req->url)) {
@@ -299,7 +301,7 @@ ngx_k8s_sa_client_build(ngx_k8s_sa_exchange_t *ex,
           + sizeof("Host: " CRLF) - 1 + ex->url.authority.len
           + sizeof("User-Agent: ngx_http_k8s_sa" CRLF) - 1
           + sizeof("Connection: keep-alive" CRLF) - 1
-          + sizeof("Authorization: " CRLF) - 1 + req->authorization.len
+          + sizeof("Authorization: Bearer " CRLF) - 1 + req->token.len
           + sizeof("Content-Length: " CRLF) - 1 + NGX_SIZE_T_LEN
           + sizeof(CRLF) - 1
           + req->body.len;
@@ -332,8 +334,8 @@ ngx_k8s_sa_client_build(ngx_k8s_sa_exchange_t *ex,
                         &req->headers[i].value);
     }
 
-    if (req->authorization.len) {
-        p = ngx_sprintf(p, "Authorization: %V" CRLF, &req->authorization);
+    if (req->token.len) {
+        p = ngx_sprintf(p, "Authorization: Bearer %V" CRLF, &req->token);
     }
 
     if (req->method == NGX_K8S_SA_POST) {

@@ -147,11 +147,12 @@ typedef struct {
     ngx_uint_t                      nheaders;
 
     /*
-     * The value of "Authorization", "Bearer ..." with its scheme, or empty.
-     * As a last line of defence it is refused where it would not travel over
-     * verified TLS: ask ngx_k8s_sa_client_is_private() before.
+     * Sent as "Authorization: Bearer TOKEN" (RFC 6750, section 2.1); empty:
+     * not sent.  The copy is wiped at the end of the exchange.  A request
+     * whose token would not travel over verified TLS is refused: ask
+     * ngx_k8s_sa_client_is_private() first.
      */
-    ngx_str_t                       authorization;
+    ngx_str_t                       token;
 
     ngx_str_t                       body;           /* of a POST */
 

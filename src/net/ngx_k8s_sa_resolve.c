@@ -5,18 +5,18 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
+#include "net/ngx_k8s_sa_literal.h"
 #include "net/ngx_k8s_sa_resolve.h"
 
 
 static void ngx_k8s_sa_resolve_step(ngx_event_t *ev);
 static void ngx_k8s_sa_resolve_query(ngx_k8s_sa_resolve_t *res);
 static void ngx_k8s_sa_resolve_handler(ngx_resolver_ctx_t *ctx);
-static ngx_int_t ngx_k8s_sa_resolve_literal(ngx_k8s_sa_resolve_t *res);
-static void ngx_k8s_sa_resolve_hosts(ngx_k8s_sa_resolve_t *res);
+static void ngx_k8s_sa_resolve_local(ngx_k8s_sa_resolve_t *res);
 static ngx_int_t ngx_k8s_sa_resolve_alloc(ngx_k8s_sa_resolve_t *res,
     ngx_uint_t n);
 static void ngx_k8s_sa_resolve_add(ngx_k8s_sa_resolve_t *res,
-    struct sockaddr *sockaddr, socklen_t socklen);
+    struct sockaddr *sockaddr);
 static void ngx_k8s_sa_resolve_done(ngx_k8s_sa_resolve_t *res,
     const char *error);
 
@@ -30,22 +30,13 @@ ngx_k8s_sa_resolve(ngx_k8s_sa_resolve_t *res)
 
     res->state = NGX_AGAIN;
 
-    if (res->url->literal) {
+    /*
+     * A name server is never asked for localhost, not even one of the
+     * configuration: url->loopback promises that the request stays here.
+     */
 
-        if (ngx_k8s_sa_resolve_literal(res) != NGX_OK) {
-            res->error = "no memory";
-        }
-
-    } else {
-
-        /*
-         * localhost is never left to a name server, whichever is used:
-         * the loopback flag of its URL is a promise
-         */
-
-        if (res->resolver == NULL || res->url->loopback) {
-            ngx_k8s_sa_resolve_hosts(res);
-        }
+    if (res->url->literal || res->url->loopback || res->resolver == NULL) {
+        ngx_k8s_sa_resolve_local(res);
     }
 
     ngx_post_event(&res->event, &ngx_posted_events);
@@ -221,8 +212,7 @@ ngx_k8s_sa_resolve_handler(ngx_resolver_ctx_t *ctx)
 
         } else {
             for (i = 0; i < ctx->naddrs; i++) {
-                ngx_k8s_sa_resolve_add(res, ctx->addrs[i].sockaddr,
-                                       ctx->addrs[i].socklen);
+                ngx_k8s_sa_resolve_add(res, ctx->addrs[i].sockaddr);
             }
         }
 
@@ -238,59 +228,23 @@ ngx_k8s_sa_resolve_handler(ngx_resolver_ctx_t *ctx)
 }
 
 
-static ngx_int_t
-ngx_k8s_sa_resolve_literal(ngx_k8s_sa_resolve_t *res)
-{
-    in_addr_t         addr;
-    const ngx_str_t  *host;
-    ngx_sockaddr_t    sa;
-
-    if (ngx_k8s_sa_resolve_alloc(res, 1) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    host = &res->url->host;
-
-    ngx_memzero(&sa, sizeof(ngx_sockaddr_t));
-
-    addr = ngx_inet_addr(host->data, host->len);
-
-    if (addr != INADDR_NONE) {
-        sa.sockaddr_in.sin_family = AF_INET;
-        sa.sockaddr_in.sin_addr.s_addr = addr;
-
-        ngx_k8s_sa_resolve_add(res, &sa.sockaddr, sizeof(struct sockaddr_in));
-        return NGX_OK;
-    }
-
-#if (NGX_HAVE_INET6)
-
-    sa.sockaddr_in6.sin6_family = AF_INET6;
-
-    if (ngx_inet6_addr(host->data, host->len,
-                       sa.sockaddr_in6.sin6_addr.s6_addr)
-        == NGX_OK)
-    {
-        ngx_k8s_sa_resolve_add(res, &sa.sockaddr, sizeof(struct sockaddr_in6));
-    }
-
-#endif
-
-    return NGX_OK;
-}
-
+/* Takes a host that is an address, or localhost or another name in hosts. */
 
 static void
-ngx_k8s_sa_resolve_hosts(ngx_k8s_sa_resolve_t *res)
+ngx_k8s_sa_resolve_local(ngx_k8s_sa_resolve_t *res)
 {
-    socklen_t       socklen;
     ngx_uint_t      i, n;
     ngx_sockaddr_t  addrs[NGX_K8S_SA_ADDRS_MAX];
 
-    ngx_k8s_sa_system_refresh(res->system);
+    if (res->url->literal) {
+        n = ngx_k8s_sa_literal(&res->url->host, &addrs[0]) != 0;
 
-    n = ngx_k8s_sa_system_hosts(res->system, &res->url->host, addrs,
-                                NGX_K8S_SA_ADDRS_MAX);
+    } else {
+        ngx_k8s_sa_system_refresh(res->system);
+
+        n = ngx_k8s_sa_system_hosts(res->system, &res->url->host, addrs,
+                                    NGX_K8S_SA_ADDRS_MAX);
+    }
 
     if (n && ngx_k8s_sa_resolve_alloc(res, n) != NGX_OK) {
         res->error = "no memory";
@@ -298,16 +252,7 @@ ngx_k8s_sa_resolve_hosts(ngx_k8s_sa_resolve_t *res)
     }
 
     for (i = 0; i < n; i++) {
-        socklen = (addrs[i].sockaddr.sa_family == AF_INET)
-                  ? sizeof(struct sockaddr_in) : sizeof(ngx_sockaddr_t);
-
-#if (NGX_HAVE_INET6)
-        if (addrs[i].sockaddr.sa_family == AF_INET6) {
-            socklen = sizeof(struct sockaddr_in6);
-        }
-#endif
-
-        ngx_k8s_sa_resolve_add(res, &addrs[i].sockaddr, socklen);
+        ngx_k8s_sa_resolve_add(res, &addrs[i].sockaddr);
     }
 }
 
@@ -327,14 +272,28 @@ ngx_k8s_sa_resolve_alloc(ngx_k8s_sa_resolve_t *res, ngx_uint_t n)
 /* Copies an address, which may be in the resolver's memory, with our port. */
 
 static void
-ngx_k8s_sa_resolve_add(ngx_k8s_sa_resolve_t *res, struct sockaddr *sockaddr,
-    socklen_t socklen)
+ngx_k8s_sa_resolve_add(ngx_k8s_sa_resolve_t *res, struct sockaddr *sockaddr)
 {
+    socklen_t           socklen;
     ngx_k8s_sa_addr_t  *addr;
 
-    if (res->naddrs == NGX_K8S_SA_ADDRS_MAX
-        || socklen > (socklen_t) sizeof(ngx_sockaddr_t))
-    {
+    switch (sockaddr->sa_family) {
+
+    case AF_INET:
+        socklen = sizeof(struct sockaddr_in);
+        break;
+
+#if (NGX_HAVE_INET6)
+    case AF_INET6:
+        socklen = sizeof(struct sockaddr_in6);
+        break;
+#endif
+
+    default:
+        return;
+    }
+
+    if (res->naddrs == NGX_K8S_SA_ADDRS_MAX) {
         return;
     }
 

@@ -6,6 +6,7 @@
 #include <ngx_event.h>
 
 #include "net/ngx_k8s_sa_file.h"
+#include "net/ngx_k8s_sa_literal.h"
 #include "net/ngx_k8s_sa_system.h"
 
 
@@ -54,6 +55,9 @@ struct ngx_k8s_sa_system_s {
 
 
 static void ngx_k8s_sa_system_cleanup(void *data);
+static ngx_int_t ngx_k8s_sa_system_read(ngx_k8s_sa_file_t *file,
+    ngx_uint_t optional, ngx_pool_t *pool, ngx_str_t *content);
+static ngx_uint_t ngx_k8s_sa_system_line(ngx_str_t *rest, ngx_str_t *line);
 static void ngx_k8s_sa_system_read_hosts(ngx_k8s_sa_system_t *system);
 static ngx_int_t ngx_k8s_sa_system_add_hosts(ngx_array_t *hosts,
     u_char *p, u_char *last);
@@ -66,16 +70,20 @@ static void ngx_k8s_sa_system_add_option(ngx_k8s_sa_resolv_conf_t *conf,
     const ngx_str_t *word);
 static ngx_uint_t ngx_k8s_sa_system_word(u_char **pos, u_char *last,
     ngx_str_t *word);
-static ngx_uint_t ngx_k8s_sa_system_addr(const ngx_str_t *text,
-    ngx_sockaddr_t *addr);
 static ngx_k8s_sa_dns_t *ngx_k8s_sa_system_create_dns(
     ngx_k8s_sa_resolv_conf_t *conf);
 static void ngx_k8s_sa_system_retire(ngx_k8s_sa_system_t *system);
 
 
 static ngx_k8s_sa_system_t  ngx_k8s_sa_system_etc = {
-    .hosts_file = { .path = "/etc/hosts" },
-    .resolv_file = { .path = "/etc/resolv.conf" },
+    .hosts_file = {
+        .path = ngx_string("/etc/hosts"),
+        .max = NGX_K8S_SA_HOSTS_SIZE
+    },
+    .resolv_file = {
+        .path = ngx_string("/etc/resolv.conf"),
+        .max = NGX_K8S_SA_RESOLV_SIZE
+    },
     .port = 53
 };
 
@@ -101,11 +109,15 @@ ngx_k8s_sa_system_create(ngx_conf_t *cf, const ngx_str_t *resolv_conf,
         return NULL;
     }
 
-    system->resolv_file.path = (char *) p;
+    system->resolv_file.path.data = p;
+    system->resolv_file.path.len = resolv_conf->len;
+    system->resolv_file.max = NGX_K8S_SA_RESOLV_SIZE;
     p = ngx_cpymem(p, resolv_conf->data, resolv_conf->len);
     *p++ = '\0';
 
-    system->hosts_file.path = (char *) p;
+    system->hosts_file.path.data = p;
+    system->hosts_file.path.len = hosts->len;
+    system->hosts_file.max = NGX_K8S_SA_HOSTS_SIZE;
     p = ngx_cpymem(p, hosts->data, hosts->len);
     *p = '\0';
 
@@ -146,8 +158,8 @@ ngx_k8s_sa_system_close(ngx_k8s_sa_system_t *system)
         system->conf = NULL;
     }
 
-    system->hosts_file.known = 0;
-    system->resolv_file.known = 0;
+    ngx_k8s_sa_file_forget(&system->hosts_file);
+    ngx_k8s_sa_file_forget(&system->resolv_file);
 }
 
 
@@ -184,7 +196,7 @@ ngx_k8s_sa_system_hosts(ngx_k8s_sa_system_t *system, const ngx_str_t *name,
     if (name->len == 9 && ngx_strncmp(name->data, "localhost", 9) == 0) {
 
         for (i = 0; i < 2 && n < max; i++) {
-            n += ngx_k8s_sa_system_addr(&loopback[i], &addrs[n]);
+            n += ngx_k8s_sa_literal(&loopback[i], &addrs[n]) != 0;
         }
 
         return n;
@@ -324,13 +336,72 @@ ngx_k8s_sa_system_retire(ngx_k8s_sa_system_t *system)
 }
 
 
+/*
+ * Copies a file into pool; an optional one that does not exist is empty.
+ * NGX_OK; NGX_DECLINED: cannot be read, which has been logged; NGX_ERROR: no
+ * memory.
+ */
+
+static ngx_int_t
+ngx_k8s_sa_system_read(ngx_k8s_sa_file_t *file, ngx_uint_t optional,
+    ngx_pool_t *pool, ngx_str_t *content)
+{
+    char       reason[256];
+    ngx_str_t  text;
+
+    ngx_str_null(content);
+
+    if (ngx_k8s_sa_file_read(file, &text) != NGX_OK) {
+
+        if (optional && file->error == NGX_ENOENT) {
+            return NGX_OK;
+        }
+
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "cannot read \"%V\": %s", &file->path,
+                      ngx_k8s_sa_file_reason(file, reason, sizeof(reason)));
+
+        return NGX_DECLINED;
+    }
+
+    content->len = text.len;
+    content->data = ngx_pstrdup(pool, &text);
+
+    ngx_k8s_sa_file_free(&text);
+
+    return content->data ? NGX_OK : NGX_ERROR;
+}
+
+
+/* Takes the next line off *rest.  Returns 0 at the end. */
+
+static ngx_uint_t
+ngx_k8s_sa_system_line(ngx_str_t *rest, ngx_str_t *line)
+{
+    u_char  *last, *end;
+
+    if (rest->len == 0) {
+        return 0;
+    }
+
+    last = rest->data + rest->len;
+    end = ngx_strlchr(rest->data, last, '\n');
+
+    line->data = rest->data;
+    line->len = (end ? end : last) - rest->data;
+
+    rest->data = end ? end + 1 : last;
+    rest->len = last - rest->data;
+
+    return 1;
+}
+
+
 static void
 ngx_k8s_sa_system_read_hosts(ngx_k8s_sa_system_t *system)
 {
-    u_char              *p, *last, *end;
     ngx_int_t            rc;
-    ngx_err_t            err;
-    ngx_str_t            content;
+    ngx_str_t            content, line;
     ngx_pool_t          *pool;
     ngx_k8s_sa_hosts_t  *hosts;
 
@@ -339,18 +410,14 @@ ngx_k8s_sa_system_read_hosts(ngx_k8s_sa_system_t *system)
         return;
     }
 
-    rc = ngx_k8s_sa_file_read(pool, system->hosts_file.path,
-                              NGX_K8S_SA_HOSTS_SIZE, &content, &err);
+    rc = ngx_k8s_sa_system_read(&system->hosts_file, 1, pool, &content);
 
-    if (rc == NGX_DECLINED && err == NGX_ENOENT) {
-        ngx_str_set(&content, "");
+    if (rc == NGX_DECLINED) {
+        ngx_destroy_pool(pool);
+        return;
+    }
 
-    } else if (rc == NGX_DECLINED) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, err,
-                      "cannot read \"%s\"", system->hosts_file.path);
-        goto failed;
-
-    } else if (rc != NGX_OK) {
+    if (rc == NGX_ERROR) {
         goto failed;
     }
 
@@ -364,18 +431,14 @@ ngx_k8s_sa_system_read_hosts(ngx_k8s_sa_system_t *system)
 
     hosts->pool = pool;
 
-    p = content.data;
-    last = p + content.len;
+    while (ngx_k8s_sa_system_line(&content, &line)) {
 
-    while (p < last) {
-        end = ngx_strlchr(p, last, '\n');
-        end = end ? end : last;
-
-        if (ngx_k8s_sa_system_add_hosts(&hosts->hosts, p, end) != NGX_OK) {
+        if (ngx_k8s_sa_system_add_hosts(&hosts->hosts, line.data,
+                                        line.data + line.len)
+            != NGX_OK)
+        {
             goto failed;
         }
-
-        p = end + 1;
     }
 
     if (system->hosts) {
@@ -388,6 +451,9 @@ ngx_k8s_sa_system_read_hosts(ngx_k8s_sa_system_t *system)
 
 failed:
 
+    /* no memory */
+
+    ngx_k8s_sa_file_forget(&system->hosts_file);
     ngx_destroy_pool(pool);
 }
 
@@ -406,7 +472,7 @@ ngx_k8s_sa_system_add_hosts(ngx_array_t *hosts, u_char *p, u_char *last)
     last = comment ? comment : last;
 
     if (!ngx_k8s_sa_system_word(&p, last, &word)
-        || !ngx_k8s_sa_system_addr(&word, &addr))
+        || !ngx_k8s_sa_literal(&word, &addr))
     {
         return NGX_OK;
     }
@@ -431,10 +497,8 @@ ngx_k8s_sa_system_add_hosts(ngx_array_t *hosts, u_char *p, u_char *last)
 static void
 ngx_k8s_sa_system_read_resolv_conf(ngx_k8s_sa_system_t *system)
 {
-    u_char                    *p, *last, *end;
     ngx_int_t                  rc;
-    ngx_err_t                  err;
-    ngx_str_t                  content;
+    ngx_str_t                  content, line;
     ngx_pool_t                *pool;
     ngx_k8s_sa_resolv_conf_t  *conf;
     static const ngx_str_t     local = ngx_string("127.0.0.1");
@@ -444,47 +508,32 @@ ngx_k8s_sa_system_read_resolv_conf(ngx_k8s_sa_system_t *system)
         return;
     }
 
+    rc = ngx_k8s_sa_system_read(&system->resolv_file, 0, pool, &content);
+
+    /* without a file the C library asks a name server on this machine */
+
+    if (rc == NGX_DECLINED && system->conf) {
+        ngx_destroy_pool(pool);
+        return;
+    }
+
     conf = ngx_pcalloc(pool, sizeof(ngx_k8s_sa_resolv_conf_t));
-    if (conf == NULL) {
+
+    if (rc == NGX_ERROR || conf == NULL) {
         goto failed;
     }
 
     conf->pool = pool;
     conf->ndots = 1;
 
-    rc = ngx_k8s_sa_file_read(pool, system->resolv_file.path,
-                              NGX_K8S_SA_RESOLV_SIZE, &content, &err);
+    while (ngx_k8s_sa_system_line(&content, &line)) {
 
-    if (rc == NGX_DECLINED) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, err,
-                      "cannot read \"%s\"", system->resolv_file.path);
-
-        if (system->conf) {
-            goto failed;
-        }
-
-        /* as the C library does it: a name server on this machine */
-
-        ngx_str_set(&content, "");
-
-    } else if (rc != NGX_OK) {
-        goto failed;
-    }
-
-    p = content.data;
-    last = p + content.len;
-
-    while (p < last) {
-        end = ngx_strlchr(p, last, '\n');
-        end = end ? end : last;
-
-        if (ngx_k8s_sa_system_add_resolv(conf, system->port, p, end)
+        if (ngx_k8s_sa_system_add_resolv(conf, system->port, line.data,
+                                         line.data + line.len)
             != NGX_OK)
         {
             goto failed;
         }
-
-        p = end + 1;
     }
 
     if (conf->nservers == 0
@@ -505,6 +554,9 @@ ngx_k8s_sa_system_read_resolv_conf(ngx_k8s_sa_system_t *system)
 
 failed:
 
+    /* no memory */
+
+    ngx_k8s_sa_file_forget(&system->resolv_file);
     ngx_destroy_pool(pool);
 }
 
@@ -584,7 +636,7 @@ ngx_k8s_sa_system_add_server(ngx_k8s_sa_resolv_conf_t *conf,
         return NGX_OK;
     }
 
-    if (!ngx_k8s_sa_system_addr(word, &addr)) {
+    if (!ngx_k8s_sa_literal(word, &addr)) {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                       "name server \"%V\" is not supported, ignored", word);
         return NGX_OK;
@@ -647,39 +699,6 @@ ngx_k8s_sa_system_word(u_char **pos, u_char *last, ngx_str_t *word)
     *pos = p;
 
     return word->len != 0 && *word->data != '#' && *word->data != ';';
-}
-
-
-/* 1 if text is an IPv4 or IPv6 address, otherwise 0. */
-
-static ngx_uint_t
-ngx_k8s_sa_system_addr(const ngx_str_t *text, ngx_sockaddr_t *addr)
-{
-    in_addr_t  in;
-
-    ngx_memzero(addr, sizeof(ngx_sockaddr_t));
-
-    in = ngx_inet_addr(text->data, text->len);
-
-    if (in != INADDR_NONE) {
-        addr->sockaddr_in.sin_family = AF_INET;
-        addr->sockaddr_in.sin_addr.s_addr = in;
-        return 1;
-    }
-
-#if (NGX_HAVE_INET6)
-
-    if (ngx_inet6_addr(text->data, text->len,
-                       addr->sockaddr_in6.sin6_addr.s6_addr)
-        == NGX_OK)
-    {
-        addr->sockaddr_in6.sin6_family = AF_INET6;
-        return 1;
-    }
-
-#endif
-
-    return 0;
 }
 
 

@@ -10,6 +10,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "net/ngx_k8s_sa_literal.h"
 #include "net/ngx_k8s_sa_tls.h"
 
 
@@ -33,7 +34,6 @@ static X509_STORE *ngx_k8s_sa_tls_system_store(ngx_conf_t *cf);
 static void ngx_k8s_sa_tls_system_cleanup(void *data);
 static X509_STORE *ngx_k8s_sa_tls_load_store(ngx_k8s_sa_tls_t *tls,
     u_char *error);
-static ngx_uint_t ngx_k8s_sa_tls_is_address(const ngx_str_t *name);
 static ngx_int_t ngx_k8s_sa_tls_verify(ngx_k8s_sa_tls_session_t *session,
     u_char *error);
 static void ngx_k8s_sa_tls_verify_error(ngx_k8s_sa_tls_session_t *session,
@@ -128,21 +128,20 @@ ngx_k8s_sa_tls_create(ngx_conf_t *cf, ngx_k8s_sa_tls_t *tls,
         return NGX_OK;
     }
 
-    if (ngx_k8s_sa_tls_full_name(cf, &conf->ssl_trusted, &tls->trusted)
+    if (ngx_k8s_sa_tls_full_name(cf, &conf->ssl_trusted, &tls->trusted.path)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    tls->trusted_file.path = (char *) tls->trusted.data;
-    (void) ngx_k8s_sa_file_changed(&tls->trusted_file, 0);
+    tls->trusted.max = NGX_K8S_SA_TLS_CA_SIZE;
 
     store = ngx_k8s_sa_tls_load_store(tls, error);
 
     if (store == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "cannot load trusted certificates \"%V\": %s",
-                           &tls->trusted, error);
+                           &tls->trusted.path, error);
         return NGX_ERROR;
     }
 
@@ -259,40 +258,30 @@ void
 ngx_k8s_sa_tls_refresh(ngx_k8s_sa_tls_t *tls)
 {
     u_char       error[NGX_K8S_SA_TLS_ERROR_LEN];
-    u_char       digest[NGX_K8S_SA_TLS_DIGEST_LEN];
     X509_STORE  *store;
 
-    if (tls->trusted.len == 0
-        || !ngx_k8s_sa_file_changed(&tls->trusted_file,
-                                    NGX_K8S_SA_TLS_INTERVAL))
+    if (tls->trusted.path.len == 0
+        || !ngx_k8s_sa_file_changed(&tls->trusted, NGX_K8S_SA_TLS_INTERVAL))
     {
         return;
     }
-
-    ngx_memcpy(digest, tls->digest, NGX_K8S_SA_TLS_DIGEST_LEN);
 
     store = ngx_k8s_sa_tls_load_store(tls, error);
 
     if (store == NULL) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "cannot load trusted certificates \"%V\": %s, "
-                      "still using the previous ones", &tls->trusted, error);
+                      "still using the previous ones", &tls->trusted.path, error);
         return;
     }
 
     SSL_CTX_set_cert_store(tls->ctx, store);
 
-    /* touched, but the same: kept-alive connections are as good as before */
-
-    if (ngx_memcmp(digest, tls->digest, NGX_K8S_SA_TLS_DIGEST_LEN) == 0) {
-        return;
-    }
-
     tls->generation++;
 
     ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                   "trusted certificates \"%V\" have been read again",
-                  &tls->trusted);
+                  &tls->trusted.path);
 }
 
 
@@ -345,44 +334,29 @@ ngx_k8s_sa_tls_system_cleanup(void *data)
 }
 
 
-/* All certificates of the PEM file, of which none may be broken. */
+/*
+ * All certificates of the PEM file, none of which may be broken.  Returns NULL
+ * with the reason in error.
+ */
 
 static X509_STORE *
 ngx_k8s_sa_tls_load_store(ngx_k8s_sa_tls_t *tls, u_char *error)
 {
+    int          rc;
     BIO         *bio;
     X509        *cert;
     u_long       n;
-    ngx_int_t    rc;
-    ngx_err_t    err;
     ngx_str_t    content;
     ngx_uint_t   count;
-    ngx_pool_t  *pool;
     X509_STORE  *store;
 
-    bio = NULL;
-    store = NULL;
+    if (ngx_k8s_sa_file_read(&tls->trusted, &content) != NGX_OK) {
+        (void) ngx_k8s_sa_file_reason(&tls->trusted, error,
+                                      NGX_K8S_SA_TLS_ERROR_LEN);
+        return NULL;
+    }
 
     ERR_clear_error();
-
-    pool = ngx_create_pool(NGX_DEFAULT_POOL_SIZE, ngx_cycle->log);
-    if (pool == NULL) {
-        goto failed;
-    }
-
-    rc = ngx_k8s_sa_file_read(pool, tls->trusted_file.path,
-                              NGX_K8S_SA_TLS_CA_SIZE, &content, &err);
-
-    if (rc != NGX_OK) {
-        if (rc == NGX_DECLINED) {
-            ngx_cpystrn(error, (u_char *) strerror(err),
-                        NGX_K8S_SA_TLS_ERROR_LEN);
-            ngx_destroy_pool(pool);
-            return NULL;
-        }
-
-        goto failed;
-    }
 
     bio = BIO_new_mem_buf(content.data, content.len);
     store = X509_STORE_new();
@@ -419,28 +393,25 @@ ngx_k8s_sa_tls_load_store(ngx_k8s_sa_tls_t *tls, u_char *error)
 
     ERR_clear_error();
 
-    if (EVP_Digest(content.data, content.len, tls->digest, NULL, EVP_sha256(),
-                   NULL)
-        != 1)
-    {
-        goto failed;
-    }
-
     BIO_free(bio);
-    ngx_destroy_pool(pool);
+    ngx_k8s_sa_file_free(&content);
 
     return store;
 
 failed:
 
+    if (store == NULL
+        || bio == NULL
+        || ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE)
+    {
+        ngx_k8s_sa_file_forget(&tls->trusted);
+    }
+
     ngx_k8s_sa_tls_error(error, "no memory");
 
     BIO_free(bio);
     X509_STORE_free(store);
-
-    if (pool) {
-        ngx_destroy_pool(pool);
-    }
+    ngx_k8s_sa_file_free(&content);
 
     return NULL;
 }
@@ -453,6 +424,7 @@ ngx_k8s_sa_tls_open(ngx_k8s_sa_tls_t *tls, ngx_k8s_sa_tls_session_t *session,
     int                 rc;
     char               *name;
     SSL                *ssl;
+    ngx_sockaddr_t      addr;
     X509_VERIFY_PARAM  *param;
 
     ngx_memzero(session, sizeof(ngx_k8s_sa_tls_session_t));
@@ -474,7 +446,7 @@ ngx_k8s_sa_tls_open(ngx_k8s_sa_tls_t *tls, ngx_k8s_sa_tls_session_t *session,
 
     param = SSL_get0_param(ssl);
 
-    if (ngx_k8s_sa_tls_is_address(session->name)) {
+    if (ngx_k8s_sa_literal(session->name, &addr)) {
 
         /* no SNI for addresses (RFC 6066, section 3) */
 
@@ -504,21 +476,6 @@ failed:
     SSL_free(ssl);
 
     return NGX_ERROR;
-}
-
-
-static ngx_uint_t
-ngx_k8s_sa_tls_is_address(const ngx_str_t *name)
-{
-#if (NGX_HAVE_INET6)
-    u_char  addr6[16];
-
-    if (ngx_inet6_addr(name->data, name->len, addr6) == NGX_OK) {
-        return 1;
-    }
-#endif
-
-    return ngx_inet_addr(name->data, name->len) != INADDR_NONE;
 }
 
 

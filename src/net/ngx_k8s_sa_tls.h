@@ -20,17 +20,13 @@
 #include "net/ngx_k8s_sa_file.h"
 
 
-#define NGX_K8S_SA_TLS_ERROR_LEN   256
-#define NGX_K8S_SA_TLS_DIGEST_LEN  32       /* SHA-256 */
+#define NGX_K8S_SA_TLS_ERROR_LEN  256
 
 
 typedef struct {
     SSL_CTX              *ctx;
     ngx_str_t             name;         /* empty: the host of the URL */
-    ngx_str_t             trusted;      /* empty: the system's CAs */
-    ngx_k8s_sa_file_t     trusted_file;
-    u_char                digest[NGX_K8S_SA_TLS_DIGEST_LEN];
-                                        /* of the trusted certificates */
+    ngx_k8s_sa_file_t     trusted;      /* path empty: the system's CAs */
     ngx_uint_t            generation;   /* moves when the CAs have changed */
     unsigned              verify:1;
 } ngx_k8s_sa_tls_t;

@@ -4,6 +4,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "net/ngx_k8s_sa_literal.h"
 #include "net/ngx_k8s_sa_url.h"
 
 
@@ -206,14 +207,9 @@ ngx_k8s_sa_url_check_text(const ngx_str_t *text)
 static const char *
 ngx_k8s_sa_url_parse_host(ngx_k8s_sa_url_t *url)
 {
-    size_t            n;
-    u_char           *p, *last, *end;
-    in_addr_t         addr;
-    const char       *err;
-    u_char            canonical[NGX_INET_ADDRSTRLEN];
-#if (NGX_HAVE_INET6)
-    struct in6_addr   addr6;
-#endif
+    u_char          *p, *last, *end;
+    const char      *err;
+    ngx_sockaddr_t   addr;
 
     p = url->authority.data;
     last = p + url->authority.len;
@@ -230,18 +226,18 @@ ngx_k8s_sa_url_parse_host(ngx_k8s_sa_url_t *url)
         url->host.data = p;
         url->host.len = end - p;
 
-#if (NGX_HAVE_INET6)
-        if (ngx_inet6_addr(p, end - p, addr6.s6_addr) != NGX_OK) {
+        if (!ngx_k8s_sa_literal(&url->host, &addr)
+            || addr.sockaddr.sa_family == AF_INET)
+        {
             return "invalid IPv6 address";
         }
 
         url->literal = 1;
-        url->loopback = IN6_IS_ADDR_LOOPBACK(&addr6);
+#if (NGX_HAVE_INET6)
+        url->loopback = IN6_IS_ADDR_LOOPBACK(&addr.sockaddr_in6.sin6_addr);
+#endif
 
         return ngx_k8s_sa_url_parse_port(url, end + 1, last);
-#else
-        return "IPv6 address without IPv6 support";
-#endif
     }
 
     end = ngx_strlchr(p, last, ':');
@@ -252,20 +248,9 @@ ngx_k8s_sa_url_parse_host(ngx_k8s_sa_url_t *url)
     url->host.data = p;
     url->host.len = end - p;
 
-    addr = ngx_inet_addr(p, end - p);
-
-    if (addr != INADDR_NONE) {
-
-        /* "010.0.0.1" and "1..2.3" are different addresses elsewhere */
-
-        n = ngx_inet_ntop(AF_INET, &addr, canonical, NGX_INET_ADDRSTRLEN);
-
-        if (n != url->host.len || ngx_strncmp(canonical, p, n) != 0) {
-            return "invalid IPv4 address";
-        }
-
+    if (ngx_k8s_sa_literal(&url->host, &addr)) {
         url->literal = 1;
-        url->loopback = (ntohl(addr) >> 24 == 127);
+        url->loopback = ntohl(addr.sockaddr_in.sin_addr.s_addr) >> 24 == 127;
 
         return ngx_k8s_sa_url_parse_port(url, end, last);
     }

@@ -339,8 +339,8 @@ for my $header ('a%0d%0aX:%20y', 'a%0ab', 'a%00b', 'a%0db', '%7f') {
        "header value $header is not sent");
 }
 
-is(fetch('/f?path=/echo&auth=Bearer')->{error}, 'not_started',
-   'no credential without TLS');
+is(fetch('/f?path=/echo&token=SECRET')->{error}, 'not_started',
+   'no token without TLS');
 ok(log_like(qr/credential for "http:.*is not sent without verified TLS/),
    'and the log says so');
 

@@ -7,7 +7,7 @@
  *
  * k8s_sa_net_test URL [key=value ...]; makes a client of its own for its
  * location.  What a request wants is in its arguments: method, path, size (of
- * a POST's body), idempotent, hold, unhold, auth, header, background, cancel;
+ * a POST's body), idempotent, hold, unhold, token, header, background, cancel;
  * parse and base instead: URLs alone.
  */
 
@@ -165,9 +165,7 @@ ngx_http_k8s_sa_net_test_handler(ngx_http_request_t *r)
     req.idempotent = ngx_http_k8s_sa_net_test_arg(r, "idempotent", &value);
     req.hold = ngx_http_k8s_sa_net_test_arg(r, "hold", &value);
 
-    if (ngx_http_k8s_sa_net_test_arg(r, "auth", &value)) {
-        req.authorization = value;
-    }
+    (void) ngx_http_k8s_sa_net_test_arg(r, "token", &req.token);
 
     if (ngx_http_k8s_sa_net_test_arg(r, "header", &value)) {
         u_char  *dst, *src;

@@ -21,7 +21,7 @@ use Time::HiRes qw(sleep time);
 our @EXPORT = qw(
     dir free_port tcp_server dns_server stop_process read_request answer
     reset_connection slowly nginx_start nginx_stop nginx_signal nginx_wait_exit
-    nginx_workers fetch raw_fetch log_text log_like write_file make_ca
+    nginx_workers connection fetch raw_fetch log_text log_like write_file make_ca
     make_cert tls_options wait_for sanitized
 );
 
@@ -375,8 +375,7 @@ CONF
     $nginx = $pid;
 
     wait_for(sub {
-        my $s = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port");
-        return 0 if !$s;
+        my $s = connection() or return 0;
         print $s "GET /up HTTP/1.0\r\n\r\n";
         local $/;
         return <$s> =~ /204/;
@@ -456,13 +455,18 @@ sub log_text { _slurp("$dir/error.log") }
 
 sub log_like { log_text() =~ $_[0] }
 
+# A connection to nginx.
+
+sub connection {
+    return IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port");
+}
+
 # GET from nginx; the answer's lines as a hash, and its body.
 
 sub fetch {
     my ($uri, %o) = @_;
 
-    my $s = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port")
-        or return { error => "nginx: $!" };
+    my $s = connection() or return { error => "nginx: $!" };
 
     my $start = time;
     syswrite $s, "GET $uri HTTP/1.0\r\nHost: test\r\n\r\n";
