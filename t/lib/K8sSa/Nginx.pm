@@ -2,19 +2,22 @@
 
 package K8sSa::Nginx;
 
-# nginx in a directory of its own on free loopback ports, for suites that need
-# more than one request a configuration.  What was started is stopped when the
-# suite ends, and its logs are searched for tokens.
+# Runs nginx in its own directory and on free loopback ports, for suites that
+# need several requests per configuration.  Everything is stopped when the
+# suite ends, and the logs are searched for tokens.
 
 use strict;
 use warnings;
 
+use Exporter qw(import);
 use IO::Socket::INET;
 use POSIX qw(WNOHANG);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-use K8sSa;
+use K8sSa qw(:DEFAULT until_true);
+
+our @EXPORT_OK = qw(gone);
 
 my @running;
 my $count = 0;
@@ -22,8 +25,8 @@ my $count = 0;
 $SIG{$_} = sub { exit 1 } for qw(HUP INT PIPE TERM);
 
 
-# new(http => TEXT, main => TEXT, level => 'info', workers => 1); nothing runs
-# yet.
+# new(http => TEXT, main => TEXT, level => 'info', workers => 1) does not start
+# it yet.
 
 sub new {
     my ($class, %arg) = @_;
@@ -43,7 +46,7 @@ sub new {
 }
 
 
-# Its first line is $self->{line} of the file.
+# The first line of TEXT is line $self->{line} of the file.
 
 sub configure {
     my ($self, $http) = @_;
@@ -80,7 +83,7 @@ sub command {
 }
 
 
-# nginx -t: its exit status and what it said.
+# Runs nginx -t and returns its exit status and output.
 
 sub test {
     my ($self) = @_;
@@ -138,16 +141,33 @@ sub start {
 }
 
 
-# With another http block.  The one worker that did not know it has gone then.
+# Reloads, with another http block if there is one, and waits until the old
+# workers have ended.
 
 sub reload {
     my ($self, $http) = @_;
-    my $from = length $self->log;
+    my @old = $self->workers;
 
-    $self->configure($http);
+    $self->configure($http) if defined $http;
     $self->signal('HUP');
-    $self->wait_log(qr/worker process \d+ exited/, 10, $from)
-        or BAIL_OUT('the old worker does not end');
+    gone(20, @old) or BAIL_OUT('the old workers do not end');
+}
+
+
+# Returns the pids of the workers.
+
+sub workers {
+    my ($self) = @_;
+    return split ' ', slurp("/proc/$self->{pid}/task/$self->{pid}/children");
+}
+
+
+# Waits until no process with these pids exists any more.  Returns false after
+# $limit seconds.
+
+sub gone {
+    my ($limit, @pids) = @_;
+    return until_true($limit, sub { !grep { -e "/proc/$_" } @pids });
 }
 
 
@@ -157,19 +177,14 @@ sub signal {
 }
 
 
-# Waits until text stands in the error log, behind what was there before;
-# false after limit seconds.
+# Waits until a pattern appears in the error log after offset $from.  Returns
+# false after $limit seconds.
 
 sub wait_log {
     my ($self, $pattern, $limit, $from) = @_;
-    my $until = time() + ($limit || 5);
 
-    while (time() < $until) {
-        return 1 if substr($self->log, $from || 0) =~ $pattern;
-        sleep 0.05;
-    }
-
-    return 0;
+    return until_true($limit || 5,
+                      sub { substr($self->log, $from || 0) =~ $pattern });
 }
 
 
@@ -194,7 +209,7 @@ sub stop {
 }
 
 
-# Called once at a suite's end: stops all, then looks into all logs.
+# Called once at the end of a suite: stops everything, then checks all logs.
 
 sub finish {
     my @logs;
@@ -207,12 +222,12 @@ sub finish {
 
     my @leaks = map { leaks($_) } @logs;
 
-    is(scalar @leaks, 0, 'no log shows a token\'s signature')
+    is(scalar @leaks, 0, 'no log contains a token\'s signature')
         or diag(@leaks);
 
     my @bad = grep { /\[(?:alert|emerg|crit)\]/ } map { split /^/m } @logs;
 
-    is(scalar @bad, 0, 'no log shows a crash or the like') or diag(@bad);
+    is(scalar @bad, 0, 'no log reports a crash or the like') or diag(@bad);
 
     @running = ();
 
