@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# k8s_sa_allow: who may call, at every level, and whatever comes before.
+# k8s_sa_allow: access at every level of the configuration, and in combination
+# with other checks.
 
 use strict;
 use warnings;
@@ -31,12 +32,12 @@ sub user {
 }
 
 my %token = (
-    one       => account('mytest', 'service1'),
-    two       => account('mytest', 'service2'),
-    elsewhere => account('other', 'service1'),
-    longer    => account('mytest2', 'service1'),
-    prefix    => account('my', 'test-service1'),
-    dotted    => account('mytest', 'a.b-c.d'),
+    one       => account_token('mytest', 'service1'),
+    two       => account_token('mytest', 'service2'),
+    elsewhere => account_token('other', 'service1'),
+    longer    => account_token('mytest2', 'service1'),
+    prefix    => account_token('my', 'test-service1'),
+    dotted    => account_token('mytest', 'a.b-c.d'),
     alice     => user('alice'),
     mail      => user('bob@example.com'),
     url       => user('https://idp.example/users/7'),
@@ -44,7 +45,7 @@ my %token = (
 );
 
 
-# Patterns: each names all who pass
+# Patterns: each with the callers that it matches
 
 my @patterns = (
     [ 'mytest/service1' => qw(one) ],
@@ -92,8 +93,8 @@ my $patterns = join '', map {
 } 0 .. $#patterns;
 
 
-# Inheritance: http one, server two (in the second server), location, nested
-# location, limit_except
+# Inheritance: one list in http, two in server (the second server), location,
+# nested location, limit_except
 
 my $nginx = K8sSa::Nginx->new(http => <<"_");
 $issuers
@@ -204,8 +205,8 @@ for my $i (0 .. $#patterns) {
     my @passed = grep { passes("/pattern/$i", $_) == 200 } sort keys %token;
     my @refused = grep { passes("/pattern/$i", $_) == 403 } sort keys %token;
 
-    is_deeply(\@passed, [ sort @pass ], "$pattern: who passes");
-    is(@passed + @refused, keys %token, "$pattern: the others get 403");
+    is_deeply(\@passed, [ sort @pass ], "$pattern: these callers pass");
+    is(@passed + @refused, keys %token, "$pattern: all others get 403");
 }
 
 is(passes('/http', 'one'), 200, 'http: allowed');
@@ -228,30 +229,33 @@ is(passes('/limit', 'two'), 403, 'limit_except: GET, not allowed');
 is(passes('/limit', 'two', 'POST'), 200, 'limit_except: POST, the inner list');
 is(passes('/limit', 'one', 'POST'), 403, 'limit_except: POST, not allowed');
 is(passes('/limit-auth'), 200, 'limit_except with auth: GET');
-is(passes('/limit-auth', undef, 'POST'), 401, 'limit_except: POST, nobody');
-is(passes('/limit-auth', 'one', 'POST'), 403, 'limit_except: POST, another');
-is(passes('/limit-auth', 'two', 'POST'), 200, 'limit_except: POST, he');
+is(passes('/limit-auth', undef, 'POST'), 401, 'limit_except: POST, no token');
+is(passes('/limit-auth', 'one', 'POST'), 403,
+   'limit_except: POST, another caller');
+is(passes('/limit-auth', 'two', 'POST'), 200,
+   'limit_except: POST, the allowed caller');
 
 is(passes('/any-denied', 'one'), 200, 'satisfy any: the token is enough');
 is(passes('/any-denied', 'two'), 403, 'satisfy any: neither');
 is(passes('/any-denied'), 401, 'satisfy any: neither, no token');
 is(passes('/any-allowed', 'two'), 200, 'satisfy any: the address is enough');
 unlike(status($port, '/any-allowed', 'two')->{body}, qr/^X-Remote-User/m,
-       'satisfy any: but who is not allowed is nobody');
+       'satisfy any: a caller that is not allowed gets no identity');
 like(status($port, '/any-allowed', 'one')->{body}, qr/^X-Remote-User/m,
-     'satisfy any: and who is, is somebody');
-is(passes('/all-denied', 'one'), 403, 'satisfy all: the address is wrong');
-is(passes('/all-allowed', 'two'), 403, 'satisfy all: the caller is wrong');
-is(passes('/all-allowed', 'one'), 200, 'satisfy all: both are right');
+     'satisfy any: one that is allowed has its identity');
+is(passes('/all-denied', 'one'), 403, 'satisfy all: wrong address');
+is(passes('/all-allowed', 'two'), 403, 'satisfy all: wrong caller');
+is(passes('/all-allowed', 'one'), 200, 'satisfy all: both right');
 
 is(passes('/optional', 'one'), 200, 'optional: allowed');
 is(passes('/optional', 'two'), 403, 'optional: not allowed');
 my $nobody = status($port, '/optional');
-is($nobody->{status}, 401, 'optional with a list: nobody is on it');
+is($nobody->{status}, 401, 'optional with a list: no token, no match');
 is_deeply([ header_values($nobody->{head}, 'WWW-Authenticate') ],
-          [ 'Bearer realm="kubernetes"' ], 'and is asked for a token');
+          [ 'Bearer realm="kubernetes"' ], '... and a token is requested');
 is(passes('/optional-any'), 200, 'optional, satisfy any: the address');
-unlike(status($port, '/optional-any')->{body}, qr/^X-Remote/m, 'is nobody');
+unlike(status($port, '/optional-any')->{body}, qr/^X-Remote/m,
+       '... without an identity');
 
 my $denied = status($port, '/http', 'two');
 is_deeply([ header_values($denied->{head}, 'WWW-Authenticate') ],
@@ -259,18 +263,18 @@ is_deeply([ header_values($denied->{head}, 'WWW-Authenticate') ],
           '403: insufficient_scope');
 
 my $page = status($port, '/page', 'one');
-is($page->{status}, 418, 'error_page: shown');
+is($page->{status}, 418, 'error_page: the page is shown');
 is($page->{body}, 'not_allowed system:serviceaccount:mytest:service1',
-   'error_page: knows who it was');
-is(passes('/redirect', 'two'), 403, 'redirect: the list of where it goes');
-is(passes('/redirect', 'one'), 403, 'redirect: and of where it comes from');
+   'error_page: the identity is known');
+is(passes('/redirect', 'two'), 403, 'redirect: the list of the target');
+is(passes('/redirect', 'one'), 403, 'redirect: and the list of the origin');
 
 my $line = 'k8s_sa: request refused (not_allowed): the caller is not allowed, '
            . 'issuer: "made", subject: '
            . '"system:serviceaccount:mytest:service2", kid: "';
 
 like($nginx->log, qr/\[warn\].*\Q$line\E[\w-]{43}", client: /,
-     'the log says who');
+     'the log has the subject');
 
 for (1 .. 100) {
     last if $nginx->log('access') =~ m{^/http 403 .*service2$}m;
@@ -279,13 +283,14 @@ for (1 .. 100) {
 
 like($nginx->log('access'),
      qr{^/http 403 not_allowed system:serviceaccount:mytest:service2$}m,
-     'so does the access log');
+     'the access log has the user');
 my $from = length $nginx->log;
 is(passes('/levels', 'one'), 403, 'k8s_sa_log_level');
-like(substr($nginx->log, $from), qr/\[info\].*\(not_allowed\)/, 'is obeyed');
+like(substr($nginx->log, $from), qr/\[info\].*\(not_allowed\)/,
+     'k8s_sa_log_level applies');
 
 
-# Keep-alive: each request is looked at
+# Keep-alive: each request is checked
 
 my $c = talk($port);
 my @statuses;
@@ -296,10 +301,11 @@ for my $path ('/http', '/location', '/http', '/location') {
     push @statuses, receive($c)->{status};
 }
 
-is_deeply(\@statuses, [ 200, 403, 200, 403 ], 'keep-alive: each request');
+is_deeply(\@statuses, [ 200, 403, 200, 403 ],
+          'keep-alive: each request is checked');
 
 
-# A reload that tightens the rule meets a cached token
+# A reload with a stricter rule applies to a cached token
 
 my $reload_port = free_port();
 my $text = <<"_";
@@ -332,14 +338,16 @@ sub reloaded {
 is(status($reload_port, '/', 'one')->{status}, 200, 'before a reload') for 1, 2;
 
 my $after = reloaded('mytest/service2', 'one');
-is($after->{status}, 403, 'a reload tightens the rule');
-like($after->{head}, qr/^X-Cache: HIT\r$/m, 'although the token was known');
-is(status($reload_port, '/', 'one')->{status}, 403, 'and so it stays') for 1, 2;
-is(reloaded('*/service1', 'one')->{status}, 200, 'a reload opens again');
+is($after->{status}, 403, 'a reload with a stricter rule');
+like($after->{head}, qr/^X-Cache: HIT\r$/m,
+     '... although the token was cached');
+is(status($reload_port, '/', 'one')->{status}, 403,
+   '... also for the next request') for 1, 2;
+is(reloaded('*/service1', 'one')->{status}, 200, 'a reload with the old rule');
 
 
-# 10,000 patterns: the configuration is read at once, and who stands last is
-# found as quickly as who stands alone
+# 10,000 patterns: the configuration is read without delay, and the last
+# pattern of 10,001 is found as quickly as a single one
 
 my $many = join "\n", map {
     'k8s_sa_allow ' . join(' ', map { ('other/*', "ns$_/sa$_", "*/only$_",
@@ -354,7 +362,7 @@ my @now = times;
 my $took = $now[2] + $now[3] - $before[2] - $before[3];
 
 is($status, 0, '10,000 patterns: accepted') or diag($out);
-cmp_ok($took, '<', 1, '10,000 patterns: nginx -t takes no second');
+cmp_ok($took, '<', 1, '10,000 patterns: nginx -t takes less than a second');
 diag(sprintf '10,000 patterns: nginx -t takes %.2f s', $took);
 
 my $many_port = free_port();
@@ -380,11 +388,12 @@ $big->configure($big->{http});
 $big->start;
 
 is(passes('/one', 'one', 'GET', $many_port), 200, 'one pattern');
-is(passes('/many', 'one', 'GET', $many_port), 200, 'he stands last of 10,001');
-is(passes('/many', 'two', 'GET', $many_port), 403, 'another one does not');
+is(passes('/many', 'one', 'GET', $many_port), 200,
+   'the last of 10,001 patterns');
+is(passes('/many', 'two', 'GET', $many_port), 403, 'another caller is refused');
 is(passes('/none', 'one', 'GET', $many_port), 204, '10,000 others');
 
-# The worker's own CPU time for so many requests on one connection
+# The worker's CPU time for 3,000 requests on one connection
 
 sub cost {
     my ($path) = @_;
@@ -419,10 +428,10 @@ diag(sprintf '3,000 requests, CPU: %.0f ms with 1 pattern, %.0f ms with '
              . '10,001; refused: %.0f ms, %.0f ms',
              map { 1000 * $cost{$_} } '/one', '/many', '/few', '/none');
 
-# a walk over them would be several times as dear
+# a linear search would take several times as long
 cmp_ok($cost{'/many'}, '<', 1.5 * $cost{'/one'},
-       '10,001 patterns cost a request what one does');
-cmp_ok($cost{'/none'}, '<', 1.5 * $cost{'/few'}, 'also who is refused');
+       '10,001 patterns cost a request no more than one');
+cmp_ok($cost{'/none'}, '<', 1.5 * $cost{'/few'}, 'also for a refused request');
 
 
 # What nginx -t says
@@ -455,7 +464,7 @@ accepted("allow $_", location("k8s_sa_auth made; k8s_sa_allow $_;"))
         '"user with blanks"', '0/0', 'group:with/slash', '"a b/c@d"',
         "\xc3\xa4rger";
 
-refused('allow in a block of an issuer', "k8s_sa_issuer x { public_key $pub; "
+refused('allow in an issuer block', "k8s_sa_issuer x { public_key $pub; "
         . "audience a;\nk8s_sa_allow a/b; # HERE\n}\n", qr/k8s_sa_allow/);
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# What a caller is told: the table of SPEC section 2.
+# Answers to the caller: statuses and challenges.
 
 use strict;
 use warnings;
@@ -50,7 +50,7 @@ k8s_sa: request refused (no_token): there is no token
 
 
 
-=== TEST 3: Basic credentials are no token
+=== TEST 3: Basic credentials are not a token
 --- more_headers
 Authorization: Basic dXNlcjpwYXNzd29yZA==
 --- response_headers
@@ -108,7 +108,7 @@ WWW-Authenticate: Bearer realm="kubernetes", error="invalid_token"
 
 
 
-=== TEST 9: a second token behind the first
+=== TEST 9: a second token after the first
 --- more_headers eval: ::bearer(::sign_token()) . ' x'
 --- response_headers
 WWW-Authenticate: Bearer realm="kubernetes", error="invalid_token"
@@ -135,7 +135,7 @@ WWW-Authenticate: Bearer realm="kubernetes", error="invalid_token"
 
 
 
-=== TEST 12: bad signature, and expired besides: the same answer
+=== TEST 12: bad signature and expired: the same answer
 --- more_headers eval
 ::bearer(::spoil(::sign_token(claims => ::claims(exp => time() - 1000))))
 --- response_headers
@@ -168,7 +168,7 @@ WWW-Authenticate: Bearer realm="kubernetes", error="invalid_token"
 
 
 
-=== TEST 16: no key of this cluster
+=== TEST 16: not signed by a key of this cluster
 --- more_headers eval: ::bearer('1.20.2/long-aud-service2')
 --- response_headers
 WWW-Authenticate: Bearer realm="kubernetes", error="invalid_token"
@@ -186,7 +186,7 @@ WWW-Authenticate: Bearer realm="kubernetes", error="invalid_token"
 
 
 
-=== TEST 18: another issuer, whom nobody knows
+=== TEST 18: an unknown issuer
 --- more_headers eval
 ::bearer(::sign_token(claims => ::claims(iss => 'https://elsewhere.example')))
 --- response_headers
@@ -235,7 +235,7 @@ WWW-Authenticate: Bearer realm="kubernetes", error="invalid_token", error_descri
 
 
 
-=== TEST 23: a legacy token, and these are off
+=== TEST 23: a legacy token, with legacy_tokens off
 --- more_headers eval: ::bearer('1.36.2/legacy-manual')
 --- response_headers
 WWW-Authenticate: Bearer realm="kubernetes", error="invalid_token", error_description="Legacy tokens are not accepted"
@@ -244,7 +244,7 @@ WWW-Authenticate: Bearer realm="kubernetes", error="invalid_token", error_descri
 
 
 
-=== TEST 24: claims that are not of Kubernetes
+=== TEST 24: without the Kubernetes claims
 --- more_headers eval: ::bearer('1.36.2/forged-no-kubernetes.io')
 --- response_headers
 WWW-Authenticate: Bearer realm="kubernetes", error="invalid_token", error_description="The token's claims are invalid"
@@ -253,7 +253,7 @@ WWW-Authenticate: Bearer realm="kubernetes", error="invalid_token", error_descri
 
 
 
-=== TEST 25: a user name that breaks lines
+=== TEST 25: a user name with a line break
 --- more_headers eval
 ::bearer(::sign_token(claims => ::claims(sub => "system:a\r\nX-Remote-User: b")))
 --- response_headers
@@ -298,7 +298,7 @@ WWW-Authenticate: Bearer realm="a \"b\" \\ c"
 
 
 
-=== TEST 30: another realm, and an error
+=== TEST 30: another realm and an error
 --- config
 k8s_sa_realm "service 2";
 location /t {
@@ -363,7 +363,7 @@ WWW-Authenticate: Bearer realm="kubernetes", error="invalid_token"
 
 
 
-=== TEST 35: optional with something that is no token
+=== TEST 35: optional with something that is not a token
 --- config
 location /t {
     k8s_sa_auth made optional;

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# What the token cache may never do.  There are two tables: a worker's own one,
-# with one place for a token, and the zone.  /own and /zone have the same issuer
-# in a k8s_sa_auth each: what one of them has put into that place is not for the
-# other, which finds the token in the zone.
+# What the token cache must never do.  There are two tables: each worker's own
+# one, with one slot for a token, and the zone.  /own and /zone use the same
+# issuer in different k8s_sa_auth directives: an entry in the slot from one of
+# them is not valid for the other, which has to look in the zone.
 
 use strict;
 use warnings;
@@ -87,18 +87,20 @@ sub tokens {
     return $n;
 }
 
-# in both tables
+# Checks that a new token gets into both tables.
 
 sub known {
     my ($token, $uid) = @_;
 
     is(answer('/own', $token), "ok MISS $uid", "$uid: new");
-    is(answer('/own', $token), "ok HIT $uid", "$uid: known to the worker");
-    is(answer('/zone', $token), "ok HIT $uid", "$uid: known to the zone");
-    is(answer('/own', $token), "ok HIT $uid", "$uid: and back");
+    is(answer('/own', $token), "ok HIT $uid",
+       "$uid: found in the worker's table");
+    is(answer('/zone', $token), "ok HIT $uid", "$uid: found in the zone");
+    is(answer('/own', $token), "ok HIT $uid",
+       "$uid: and in the worker's table again");
 }
 
-# by neither table
+# Checks that neither table has the token.
 
 sub refused {
     my ($token, $result, $what) = @_;
@@ -116,19 +118,20 @@ known($token, 'uid-1');
 for (1, 2) {
     like(answer('/else', $token), qr/^wrong_audience MISS/, 'another audience');
     like(answer('/other', $token), qr/^wrong_issuer MISS/, 'another issuer');
-    is(answer('/own', $token), 'ok HIT uid-1', '... and still its own');
+    is(answer('/own', $token), 'ok HIT uid-1', '... and unchanged for its own');
 }
 
 
-# k8s_sa_allow is asked each time
+# k8s_sa_allow is checked each time
 
 is(answer('/allow/all', $token), 'ok HIT uid-1', 'allowed') for 1, 2;
-is(answer('/allow/one', $token), 'not_allowed HIT uid-1', 'known, not allowed')
+is(answer('/allow/one', $token), 'not_allowed HIT uid-1',
+   'cached, but not allowed')
     for 1, 2;
 
 
-# Tokens that have something in common with a known one: parts that are the same
-# must not do as the whole.
+# Tokens that have something in common with a cached one: equal parts must not
+# be taken for the whole.
 
 my ($header, $payload, $signature) = split /\./, $token;
 my (undef, $payload2, $signature2) = split /\./, made('uid-2');
@@ -142,9 +145,9 @@ substr($middle, length($header) + 100, 1) =~ tr/A-Za-z0-9/B-ZAb-za1-90/;
 refused($middle, 'bad_signature|malformed', 'all but one character');
 
 refused(substr($token, 0, -1), 'malformed|bad_signature', 'without its end');
-refused("$token$signature", 'bad_signature', 'with more behind');
+refused("$token$signature", 'bad_signature', 'with more after its end');
 
-# many, so that some have the same place
+# many tokens, so that some share a slot
 
 my @many = map { made("uid-many-$_") } 1 .. 300;
 
@@ -159,7 +162,7 @@ for my $round (1, 2) {
 }
 
 
-# no character of it is left out, wherever it stands
+# every character counts, wherever it is
 
 my @else = map {
     my $else = $token;
@@ -175,25 +178,28 @@ for my $case ([ 'one character is another', @else ],
     my @known = grep { answer('/own', $_) =~ /^ok | HIT / } @tokens;
 
     cmp_ok(scalar @tokens, '>', 400, "$name: all of them");
-    is(scalar @known, 0, '... are not known') or diag($known[0]);
+    is(scalar @known, 0, '... are not found') or diag($known[0]);
 }
 
-is(answer('/own', $token), 'ok HIT uid-1', '... and still itself');
+is(answer('/own', $token), 'ok HIT uid-1',
+   '... the token itself is still found');
 
 
-# Nothing enters that is not verified
+# Only verified tokens are stored
 
 my $before = tokens();
 
 refused(spoil(made('uid-3')), 'bad_signature', 'forged');
 refused(made('uid-4', exp => int(time()) - 5), 'expired', 'expired');
 refused(made('uid-5', nbf => int(time()) + 50), 'not_yet_valid', 'not yet valid');
-refused(made('uid-6', aud => [ 'service4' ]), 'wrong_audience', 'for others');
-refused(made('uid-7', iss => 'https://x.example'), 'wrong_issuer', 'of others');
+refused(made('uid-6', aud => [ 'service4' ]), 'wrong_audience',
+        'for another audience');
+refused(made('uid-7', iss => 'https://x.example'), 'wrong_issuer',
+        'of another issuer');
 refused(made('uid-8', sub => 'system:serviceaccount:mytest:service2'),
-        'bad_claims', 'contradicts itself');
+        'bad_claims', 'contradictory claims');
 refused(sign_token(key => [ 'ec', 'second' ], header => { kid => 'second' }),
-        'unknown_key', 'by a stranger');
+        'unknown_key', 'of an unknown key');
 
 is(tokens(), $before, 'the zone has as many tokens as before');
 
@@ -205,8 +211,8 @@ my $short = made('uid-short', exp => $exp);
 
 known($short, 'uid-short');
 sleep 0.05 while time() < $exp;
-sleep 1.1;    # nginx' clock, which is of whole seconds
-refused($short, 'expired', 'known before it expired');
+sleep 1.1;    # nginx's clock counts whole seconds
+refused($short, 'expired', 'cached before it expired');
 
 
 # A reload with another audience, and back
@@ -216,20 +222,21 @@ sub reload {
     $nginx->reload(text());
 }
 
-is(answer('/own', $token), 'ok HIT uid-1', 'known before the reload');
+is(answer('/own', $token), 'ok HIT uid-1', 'cached before the reload');
 
 reload('service9');
-refused($token, 'wrong_audience', 'known under another audience');
+refused($token, 'wrong_audience', 'cached with another audience');
 like(answer('/else', made('uid-9', aud => [ 'service3' ])), qr/^ok MISS/,
-     'its audience has not changed');
+     'an issuer whose audience has not changed');
 
 reload('service2');
-is(answer('/own', $token), 'ok HIT uid-1', 'a reload back: it is known again');
+is(answer('/own', $token), 'ok HIT uid-1',
+   'a reload with the old audience: found again');
 
 
-# The removal of its key, of which nobody is told
+# Its key is removed, without any notice to the cache
 
-is(answer($_, $token), 'ok HIT uid-1', "known before the removal: $_")
+is(answer($_, $token), 'ok HIT uid-1', "cached before the removal: $_")
     for qw(/zone /own);
 
 file('second');
@@ -237,8 +244,8 @@ my $next = sign_token(key => [ 'ec', 'second' ], header => { kid => 'second' });
 my $until = time() + 10;
 sleep 0.1 while answer('/zone', $next) !~ /^ok/ && time() < $until;
 
-refused($token, 'unknown_key', 'its key is gone');
-refused($many[0], 'unknown_key', 'its key is gone, another token');
+refused($token, 'unknown_key', 'its key was removed');
+refused($many[0], 'unknown_key', 'its key was removed, another token');
 
 K8sSa::Nginx->finish;
 

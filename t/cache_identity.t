@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
 # An identity is the same however it is found: by verification, in a worker's
-# own table, or in the zone, where it stays packed until somebody asks for it.
-# /own and /zone as in t/cache.t: what is under /own fills the one place that the
-# token has in the own table, what is under /zone has to look into the zone.  From
-# a zone as small as this, forget() drives out a token: it is verified again then,
-# but finds its place in the own table taken.
+# own table, or in the zone, where it stays packed until it is needed.  As in
+# t/cache.t, /own fills the only slot that a token has in the worker's table,
+# and /zone has to look in the zone.  The zone is so small that forget() can
+# evict a token: it is then verified again, but its slot in the worker's table
+# is taken.
 
 use strict;
 use warnings;
@@ -24,7 +24,7 @@ my $port = free_port();
 my @names = qw(username namespace name uid groups pod pod_uid node node_uid
                secret issuer audience jti kid expires claim_sub result cache);
 
-# each alone, since one that has been asked for unpacks all
+# each in its own location, because reading one of them unpacks all
 
 my $each = join "\n", map {
     my $name = $_;
@@ -56,7 +56,7 @@ my $others = join "\n", map { <<"_" } qw(own zone);
         location = /$_/dry {
             k8s_sa_require "";
             k8s_sa_dry_run on;
-            error_log logs/dry.log crit;   # nothing there to ask who it is
+            error_log logs/dry.log crit;   # nothing there reads the identity
             k8s_sa_whoami;
         }
         location = /$_/plain { empty_gif; }
@@ -97,7 +97,7 @@ sub answer_of {
     return (header_values(ask($path, $token)->{head}, 'X-Answer'))[0];
 }
 
-# what of an answer tells about the identity
+# Returns the part of an answer that depends on the identity.
 
 sub told {
     my ($path, $token) = @_;
@@ -115,7 +115,7 @@ sub status {
 }
 
 
-# too large for the own table, and more than the zone has room for
+# too large for the worker's table, and more than the zone can hold
 
 my @large = map { sign_token(claims => claims(jti => $_ x 1900)) } 'a' .. 'p';
 
@@ -160,14 +160,14 @@ for my $who (sort keys %tokens) {
         my ($own, $zone) = map { answer_of("/$_/$name", $token) } qw(own zone);
 
         is($zone, $own, "$who: \$k8s_sa_$name");
-        ok(length $own, '... and there is one')
+        ok(length $own, '... which is not empty')
             if $name =~ /^(?:username|result|claim_sub)$/;
-        is($zone, 'HIT', '... which was known') if $name eq 'cache';
+        is($zone, 'HIT', '... which was cached') if $name eq 'cache';
     }
 
     for my $path (sort keys %own) {
         is(told("/zone/$path", $token), $own{$path}, "$who: $path");
-        like($own{$path}, qr/subject: "\S/, '... and who it was is logged')
+        like($own{$path}, qr/subject: "\S/, '... and the user is logged')
             if $path =~ /^no/;
     }
 }
@@ -175,12 +175,13 @@ for my $who (sort keys %tokens) {
 my $own = told('/own/front', $tokens{'a pod of 1.36'});
 
 like($own, qr/^X-Remote-Extra-Authentication\.kubernetes\.io%2fpod-Name: \S/mi,
-     'the front proxy headers are all there');
+     'all front proxy headers are sent');
 like(told('/zone/dry', $tokens{'a pod of 1.36'}), qr/^X-Remote-User: \S/m,
-     'who it is is known in a dry run');
+     'the identity is known in a dry run');
 
 
-# Callers that do not renew their tokens are counted, however they are known.
+# Callers that do not renew their tokens are counted, wherever the token is
+# found.
 
 my $fresh = sign_token(claims => claims(jti => 'fresh'));
 my $old = sign_token(claims => claims(jti => 'old', iat => time() - 3500,

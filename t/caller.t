@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# k8s_sa_token_file under load: NGINX as Service 1's sidecar puts the token on
-# each request, and its renewal, as the kubelet does it, loses none.
+# k8s_sa_token_file under load: NGINX as Service 1's sidecar adds the token to
+# each request, and no request is lost when the kubelet renews it.
 
 use strict;
 use warnings;
@@ -17,7 +17,7 @@ use K8sSa::Nginx;
 
 my ($caller_port, $service_port) = map { free_port() } 1 .. 2;
 
-# The volume: token -> ..data/token, ..data -> a directory that is swapped
+# The volume: token -> ..data/token, ..data -> a directory that is replaced
 
 my $volume = dir() . '/tokens';
 my $generation = 0;
@@ -74,18 +74,18 @@ _
 
 $_->start for $service, $caller;
 
-# The id of the token that the service got
+# Returns the id of the token that the service has received.
 
 sub used {
     my ($id) = header_values(get($caller_port, '/', @_)->{head}, 'X-Id');
     return defined $id ? $id : '';
 }
 
-is(used(), 'one', 'the token is put on');
+is(used(), 'one', 'the token is added');
 is(used(bearer(with_id('own'))), 'one',
-   'instead of a client\'s own');
+   '... and replaces the client\'s own');
 
-# Until one token is in use in all workers
+# Waits until all workers use the token.
 
 sub wait_for {
     my ($id) = @_;
@@ -109,34 +109,34 @@ for my $id (@tokens) {
     sleep 0.3;
     swap(with_id($id) . "\n");
     my $took = wait_for($id);
-    cmp_ok($took, '<', 4, "token \"$id\" is in use");
+    cmp_ok($took, '<', 4, "all workers use token \"$id\"");
 }
 
-# in place, as a ConfigMap's subPath or a shell does it: an empty file in the
-# meantime, and one that holds half a token
+# written in place, as with a ConfigMap's subPath or by a shell: first an empty
+# file, then one with half a token
 
 my $last = with_id('last');
 my $at = "$volume/..$generation/token";
 
 write_file($at, '');
 sleep 2.5;
-is(used(), 'four', 'an empty file: the old one stays');
+is(used(), 'four', 'an empty file: the old one stays in use');
 write_file($at, "two\nlines\n");
 sleep 2.5;
-is(used(), 'four', 'two lines: the old one stays');
+is(used(), 'four', 'two lines: the old one stays in use');
 write_file($at, "\n $last\r\n\n");
 cmp_ok(wait_for('last'), '<', 4, 'written in place: in use');
 
 unlink "$volume/token" or die "unlink: $!\n";
 sleep 2.5;
-is(used(), 'last', 'no file: the old one stays');
+is(used(), 'last', 'no file: the old one stays in use');
 
-# a reload and a new file in the middle of it
+# a reload, and a new file in the middle of it
 
 symlink '..data/token', "$volume/token" or die "symlink: $!\n";
 swap(with_id('reloaded'));
 $caller->signal('HUP');
-cmp_ok(wait_for('reloaded'), '<', 4, 'over a reload');
+cmp_ok(wait_for('reloaded'), '<', 4, 'across a reload');
 
 my (%status, $total);
 
@@ -159,13 +159,13 @@ diag("$total requests, 6 changes of the token, all answered with 200");
 my %used;
 $used{$_}++ for $service->log('access') =~ /^200 ok (\S+)$/mg;
 is_deeply([ sort keys %used ], [ sort 'one', @tokens, qw(last reloaded) ],
-          'each token was used, and no other');
+          'all tokens were used, and no others');
 is(scalar(() = $service->log('access') =~ /^(?!200 ok )\d{3} /mg), 0,
-   'none was refused');
+   'no request was refused');
 like($caller->log, qr/\[error\].*\Q$volume\E\/token.*file is empty/,
-     'what is wrong with the file is logged');
+     'the problem with the file is logged');
 is(scalar(() = $caller->log =~ /file is empty/g), 2,
-   'once, by each of two workers');
+   '... once by each of two workers');
 
 
 K8sSa::Nginx->finish;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Every wrong configuration is refused with file, line and reason, and what is
-# right is accepted.
+# Every wrong configuration is refused with file, line and reason, and every
+# right one is accepted.
 
 use strict;
 use warnings;
@@ -23,7 +23,7 @@ my $issuer = "k8s_sa_issuer cluster { public_key $pub; audience service2; }";
 
 accepted('one issuer', "$issuer\nserver { k8s_sa_auth cluster; }");
 
-accepted('an issuer below its use', <<"_");
+accepted('an issuer defined after its use', <<"_");
 server { server_name a; k8s_sa_auth cluster other optional; }
 $issuer
 k8s_sa_issuer other.A-b_1 { public_key $pub; audience service2; }
@@ -69,7 +69,7 @@ k8s_sa_issuer a; # HERE
 _
 
 
-# What is missing
+# Missing directives
 
 refused('no keys', <<'_', qr/issuer "a" has no keys: .*"public_key"/);
 k8s_sa_issuer a {
@@ -95,9 +95,9 @@ k8s_sa_issuer a {
     audience service2;
 }
 _
-    for [ 'directive nobody knows', 'audiense b;',
+    for [ 'unknown directive', 'audiense b;',
           qr/unknown directive "audiense" in "k8s_sa_issuer"/ ],
-        [ 'directive of http', 'keepalive_timeout 1;',
+        [ 'directive of another context', 'keepalive_timeout 1;',
           qr/unknown directive "keepalive_timeout" in "k8s_sa_issuer"/ ],
         [ 'directive without value', 'leeway;',
           qr/invalid number of arguments in "leeway" directive/ ],
@@ -112,14 +112,14 @@ _
         [ 'algorithm none', 'algorithms RS256 none;',
           qr/invalid value "none"/ ],
         [ 'algorithm HS256', 'algorithms HS256;', qr/invalid value "HS256"/ ],
-        [ 'algorithm in small letters', 'algorithms rs256;',
+        [ 'algorithm in lower case', 'algorithms rs256;',
           qr/invalid value "rs256"/ ],
         [ 'empty issuer', 'issuer "";', qr/"issuer" directive.*empty/ ],
         [ 'empty audience', 'audience "";', qr/"audience" directive.*empty/ ],
         [ 'repeated audience', 'audience a a;', qr/duplicate value "a"/ ],
         [ 'repeated issuer', 'issuer a b a;', qr/duplicate value "a"/ ],
-        [ 'mixed audience', 'audience any b;', qr/"audience any"/ ],
-        [ 'mixed audience, turned', 'audience b any;', qr/"audience any"/ ],
+        [ 'audience and any', 'audience any b;', qr/"audience any"/ ],
+        [ 'any and audience', 'audience b any;', qr/"audience any"/ ],
         [ 'missing include', 'include nothing.conf;',
           qr/open\(\) ".*nothing\.conf" failed/ ],
         [ 'include without a file', 'include;',
@@ -144,7 +144,7 @@ k8s_sa_issuer a {
 _
     for [ 'any', 'b' ], [ 'b', 'any' ];
 
-refused('legacy tokens that are not of Kubernetes', <<"_",
+refused('legacy_tokens with kubernetes off', <<"_",
 k8s_sa_issuer a {
     public_key $pub;
     audience service2;
@@ -157,16 +157,16 @@ _
 write_file('block.conf', "public_key $pub;\naudience service2;\n");
 write_file('bad.conf', "\n\naudiense service2;\n");
 
-accepted('a block in a file', <<"_");
+accepted('a block in an included file', <<"_");
 k8s_sa_issuer a { include @{[ dir() ]}/block.conf; }
 server { k8s_sa_auth a; }
 _
 
 like((said("k8s_sa_issuer a { include @{[ dir() ]}/bad.conf; }"))[1],
      qr{unknown directive "audiense".* in @{[ dir() ]}/bad\.conf:3},
-     'a mistake in an included file is found there');
+     'a mistake in an included file is reported there');
 
-accepted('everything that can be in a block', <<"_");
+accepted('every directive of the block', <<"_");
 k8s_sa_issuer a {
     public_key     $pub;
     public_key     @{[ fixture('1.20.2/sa.pub') ]};
@@ -183,7 +183,7 @@ k8s_sa_issuer a {
 _
 
 
-# Where directives stand
+# Contexts of directives
 
 refused("k8s_sa_issuer in $_->[0]", <<"_", qr/"k8s_sa_issuer" directive is not allowed here/)
 server {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Key files when the configuration is read.
+# Key files that are read while the configuration is read.
 
 use strict;
 use warnings;
@@ -25,7 +25,7 @@ sub issuer {
 }
 
 
-# Files that cannot be read
+# Unreadable files
 
 mkdir "$dir/directory";
 symlink 'loop', "$dir/loop";
@@ -71,7 +71,7 @@ accepted("PEM: $_->[0]",
         [ 'P-384', slurp(key_file('p384')) ],
         [ 'P-521', slurp(key_file('p521')) ],
         [ 'certificate', slurp(fixture('1.36.2/ca.crt')) ],
-        [ 'several, with text', "# one\n$rsa\n# two\n"
+        [ 'several, with text between them', "# one\n$rsa\n# two\n"
                                 . slurp(fixture('1.20.2/sa.pub')) ];
 
 
@@ -98,7 +98,7 @@ refused("JWKS: $_->[0]",
         issuer('jwks_file ' . write_file('bad.json', $_->[1])), $_->[2])
     for [ 'PEM', $rsa, qr/not sound JSON/ ],
         [ 'not JSON', '{"keys":[', qr/JWK|JSON/ ],
-        [ 'no set', '{"a":1}', qr/JWK|"kty"/ ],
+        [ 'not a key set', '{"a":1}', qr/JWK|"kty"/ ],
         [ 'no keys', '{"keys":[]}', qr/no usable key/ ],
         [ 'RSA 1024', jwks([ 'rsa1024' ]), qr/RSA key of 1024 bits/ ],
         [ 'private key', set(key('ec')->export_key_jwk('private', 1)),
@@ -111,9 +111,10 @@ accepted("JWKS: $_->[0]",
     for [ '1.20.2', slurp(fixture('1.20.2/jwks.json')) ],
         [ '1.36.2', slurp(fixture('1.36.2/jwks.json')) ],
         [ 'one JWK', JSON::PP->new->encode($good) ],
-        [ 'one for encryption', jwks([ 'ec' ], [ 'ec', 'b', use => 'enc' ]) ];
+        [ 'one for encryption only',
+          jwks([ 'ec' ], [ 'ec', 'b', use => 'enc' ]) ];
 
-accepted('JWKS: a weak one beside a good one',
+accepted('JWKS: a weak key and a good one',
          issuer('jwks_file ' . write_file('some.json',
                                           jwks([ 'rsa1024' ], [ 'ec' ]))),
          qr/key in "\Q$dir\E\/some\.json" passed over: key 1: RSA key of/);

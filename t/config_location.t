@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Directives of http, server and location: what each refuses.
+# Directives in http, server and location: the arguments that each refuses.
 
 use strict;
 use warnings;
@@ -40,7 +40,7 @@ refused("$_->[0]", location("$_->[1] # HERE"), $_->[2])
           qr/invalid issuer name "optional"/ ],
         [ 'auth: optional twice', 'k8s_sa_auth cluster optional optional;',
           qr/invalid issuer name "optional"/ ],
-        [ 'auth: optional in front', 'k8s_sa_auth optional cluster;',
+        [ 'auth: optional first', 'k8s_sa_auth optional cluster;',
           qr/invalid issuer name "optional"/ ],
         [ 'auth: off and more', 'k8s_sa_auth off cluster;', qr/"off"/ ],
         [ 'auth: more and off', 'k8s_sa_auth cluster off;',
@@ -82,7 +82,7 @@ refused("$_->[0]", location("$_->[1] # HERE"), $_->[2])
 
         [ 'set_header without value', 'k8s_sa_set_header X-A;',
           qr/"k8s_sa_set_header" directive has no value/ ],
-        [ 'set_header with too much', 'k8s_sa_set_header X-A a b;',
+        [ 'set_header with too many values', 'k8s_sa_set_header X-A a b;',
           qr/invalid number of arg/ ],
         [ 'set_header and off', 'k8s_sa_set_header X-A a; '
                                 . 'k8s_sa_set_header off;',
@@ -94,7 +94,7 @@ refused("$_->[0]", location("$_->[1] # HERE"), $_->[2])
                                   . 'k8s_sa_set_header off;',
           qr/"off"|duplicate/ ],
 
-        [ 'forward_token: no flag', 'k8s_sa_forward_token yes;',
+        [ 'forward_token: neither on nor off', 'k8s_sa_forward_token yes;',
           qr/invalid value "yes" in "k8s_sa_forward_token" directive/ ],
         [ 'forward_token twice', 'k8s_sa_forward_token on; '
                                  . 'k8s_sa_forward_token on;',
@@ -119,14 +119,15 @@ accepted("$_->[0]", location($_->[1]))
           'k8s_sa_auth cluster; k8s_sa_token $arg_token; '
           . 'k8s_sa_forward_token on;' ],
         [ 'token in an argument, without auth', 'k8s_sa_token $arg_token;' ],
-        [ 'token in authorization, small', 'k8s_sa_token authorization;' ],
-        [ 'realm that is empty', 'k8s_sa_realm "";' ],
-        [ 'headers that look odd', 'k8s_sa_set_header "X!#\$%&\'*+-.^_`|~A" a;'
+        [ 'token in authorization, in lower case',
+          'k8s_sa_token authorization;' ],
+        [ 'empty realm', 'k8s_sa_realm "";' ],
+        [ 'unusual header names', 'k8s_sa_set_header "X!#\$%&\'*+-.^_`|~A" a;'
           =~ s/\\\$/a/r ],
         [ 'several headers', 'k8s_sa_set_header X-A a; k8s_sa_set_header X-A b;'
           . ' k8s_sa_set_header X-B $k8s_sa_uid;' ];
 
-# nginx names no line for these, whoever has them
+# nginx reports unknown variables without a line
 
 like((said(location($_)))[1], qr/unknown "nope" variable/, "unknown in $_")
     for 'k8s_sa_token $nope;', 'k8s_sa_set_header X-A $nope;';
@@ -150,10 +151,10 @@ write_file('two', "aaa.bbb.ccc\nddd.eee.fff\n");
 write_file('large', 'a' x (16 * 1024 + 1));
 
 refused("token_file: $_->[0]", "$_->[1] # HERE\n", $_->[2])
-    for [ 'no file', 'k8s_sa_token_file $a;', qr/invalid number of arg/ ],
-        [ 'no variable', "k8s_sa_token_file a $dir/token;",
+    for [ 'missing file', 'k8s_sa_token_file $a;', qr/invalid number of arg/ ],
+        [ 'missing variable', "k8s_sa_token_file a $dir/token;",
           qr/invalid variable name "a"/ ],
-        [ 'no name', "k8s_sa_token_file \$ $dir/token;",
+        [ 'missing name', "k8s_sa_token_file \$ $dir/token;",
           qr/invalid variable name/ ],
         [ 'taken', "k8s_sa_token_file \$host $dir/token;",
           qr/(?:variable "\$?host"|duplicate).*/ ],
@@ -169,7 +170,7 @@ refused("token_file: $_->[0]", "$_->[1] # HERE\n", $_->[2])
           qr/larger than 16384 bytes/ ];
 
 my (undef, $out) = said("k8s_sa_token_file \$a $dir/two;");
-unlike($out, qr/aaa|ddd|eee|fff/, 'what is in the file is not shown');
+unlike($out, qr/aaa|ddd|eee|fff/, 'the content of the file is not shown');
 
 refused('token_file in a server', <<"_", qr/directive is not allowed here/);
 server {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# token_review and token_review_cache: what is accepted, and what is refused
-# with which words.
+# token_review and token_review_cache: arguments that are accepted, and those
+# that are refused, with their messages.
 
 use strict;
 use warnings;
@@ -24,13 +24,13 @@ accepted('with an audience', issuer("token_review $url; audience a b;"));
 accepted('audience any', issuer("token_review $url; audience any;"));
 accepted('a path', issuer("token_review $url/a/b;"));
 accepted('api_server', issuer("api_server $url; token_review;"));
-accepted('on this machine', issuer('token_review http://127.0.0.1:8001;'));
+accepted('http on loopback', issuer('token_review http://127.0.0.1:8001;'));
 accepted('with keys', issuer("$keys token_review $url;"));
 accepted('with discovery',
          issuer("discovery; api_server $url; audience a; token_review;"));
 accepted('rules of the local check', issuer(
     "$keys token_review $url; issuer x; legacy_tokens on; leeway 0;"));
-accepted('all of the cache', issuer(
+accepted('all parameters of the cache', issuer(
     "token_review $url; token_review_cache 5s failed=0 stale=1h;"));
 accepted('in any order', issuer(
     "token_review_cache 500ms stale=1h failed=1s; token_review $url;"));
@@ -43,9 +43,9 @@ refused('not a URL', issuer("token_review 10.0.0.1;\n}  # HERE\n#"),
         'invalid URL "10.0.0.1" in "token_review"');
 refused('twice', issuer("token_review $url; token_review;  # HERE"),
         '"token_review" directive is duplicate');
-refused('too much', issuer("token_review $url x;  # HERE"),
+refused('too many arguments', issuer("token_review $url x;  # HERE"),
         'invalid number of arguments in "token_review"');
-refused('keys without an audience',
+refused('with keys, without an audience',
         issuer('public_key ' . key_file('ec')
                . ";\ntoken_review $url;\n}  # HERE\n#"), 'has no "audience"');
 
@@ -62,7 +62,7 @@ for my $rule ('issuer x', 'algorithms RS256', 'legacy_tokens off',
             "\"$name\" in issuer \"a\" needs keys");
 }
 
-refused('a cache without reviews',
+refused('a cache without token_review',
         issuer("$keys token_review_cache 5s;\n}  # HERE\n#"),
         '"token_review_cache" in issuer "a" needs "token_review"');
 
@@ -78,7 +78,8 @@ for my $bad ('x', '-1', '5s fail=1s', '5s failed=', '5s failed=x', '5s stale=-1'
 refused('cache twice', issuer("token_review $url;\n"
         . "token_review_cache 5s; token_review_cache 5s;  # HERE"),
         '"token_review_cache" directive is duplicate');
-refused('an empty cache', issuer("token_review $url; token_review_cache;  # HERE"),
+refused('a cache without a value',
+        issuer("token_review $url; token_review_cache;  # HERE"),
         'invalid number of arguments');
 
 K8sSa::Nginx::finish();

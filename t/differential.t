@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Whatever our check accepts, a second implementation accepts, too: thousands
-# of tokens with one defect each, through k8s-sa-client verify and Crypt::JWT.
+# Every token that this module accepts is also accepted by a second
+# implementation: thousands of tokens with one defect each are checked by
+# k8s-sa-client verify and by Crypt::JWT.
 #
-# The tokens follow from K8S_SA_SEED (default 1), the keys are new each time;
-# K8S_SA_TIMES makes so many times as many of those with a random defect.
+# The tokens follow from K8S_SA_SEED (default 1), the keys are new each time.
+# K8S_SA_TIMES multiplies the number of tokens with a random defect.
 
 use strict;
 use warnings;
@@ -46,7 +47,7 @@ srand $seed;
 my $times = $ENV{K8S_SA_TIMES} || 1;
 
 
-# Keys, and a second set of the same types that is nobody's
+# Keys, and a second set of the same types that no issuer has
 
 my @algs = qw(RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA);
 
@@ -126,7 +127,7 @@ sub sign {
 sub parts { return map { decode_base64url($_) } split /\./, $_[0] }
 
 
-# Undamaged ones: header and claims as text, so that they can be damaged
+# Good ones: header and claims as text, so that they can be damaged
 
 my $n = 0;
 
@@ -161,7 +162,7 @@ sub flip {
 }
 
 
-# The two sides
+# The two implementations
 
 my $token_file = "$dir/token";
 my @verify = ($client, 'verify', '--jwks', $jwks, '--at', $now,
@@ -205,8 +206,9 @@ sub theirs {
 }
 
 
-# defect(WHAT, EXPECT, COUNT, MAKE): MAKE->(undamaged) gives a token.  EXPECT:
-# 'never' accepted, 'always', or 'maybe', where the second side decides.
+# defect(WHAT, EXPECT, COUNT, MAKE): MAKE->(good token) returns a token with a
+# defect.  EXPECT is 'never' accepted, 'always', or 'maybe', in which case the
+# second implementation decides.
 
 my ($tokens, $accepted) = (0, 0);
 
@@ -218,7 +220,7 @@ sub defect {
         my $token = $make->(good($algs[$i % @algs]), $i);
         $token = sign($token) if ref $token;
 
-        # the client takes white space off the ends of a file
+        # the client strips white space from the ends of a file
         $token =~ s/\A[ \t\r\n]+|[ \t\r\n]+\z//g;
 
         my $verdict = ours($token);
@@ -242,7 +244,7 @@ sub defect {
         or diag(join "\n", @bad[0 .. ($#bad > 4 ? 4 : $#bad)]);
 }
 
-# one of a list in turn, so that each is there
+# Returns the entries of a list in turn, so that each one is used.
 sub each_of {
     my ($what, $expect, $times, $make, @list) = @_;
     defect($what, $expect, $times * @list,
@@ -276,7 +278,7 @@ sub claim {
 defect('undamaged', 'always', 5 * @algs, sub { return $_[0] });
 
 
-# the text
+# The text
 
 defect('a bit of the signature', 'never', 100 * $times, sub {
     my ($header, $payload, $sig) = parts(sign($_[0]));
@@ -379,7 +381,7 @@ defect('cut, or longer', 'never', 40 * $times, sub {
 });
 
 
-# signatures
+# Signatures
 
 sub number { return length $_[0] ? $_[0] : "\0" }
 
@@ -417,7 +419,7 @@ my %ecdsa = (
     'DER' => sub { der(@_[0, 1]) },
     'a zero before each' => sub { "\0$_[0]\0$_[1]" },
     'a zero before all' => sub { "\0$_[0]$_[1]" },
-    'a zero behind' => sub { "$_[0]$_[1]\0" },
+    'a zero after it' => sub { "$_[0]$_[1]\0" },
     'R alone' => sub { $_[0] },
     'cut by one' => sub { substr $_[0] . $_[1], 0, -1 },
 );
@@ -426,7 +428,7 @@ for my $what (sort keys %ecdsa) {
     defect("ECDSA: $what", 'never', 6, ec_signature($ecdsa{$what}));
 }
 
-# the same point: RFC 7518 has nothing against it
+# the same point: RFC 7518 does not forbid it
 
 defect('ECDSA: minus S', 'always', 6, ec_signature(sub {
     my ($r, $s, $order) = @_;
@@ -480,7 +482,7 @@ defect('signed by a key that is not in the set', 'never', 30, sub {
     return sign($t, $foreign);
 });
 
-defect('signed by the key that it brings', 'never', 30, sub {
+defect('signed by a key in its own header', 'never', 30, sub {
     my ($t) = @_;
     my $jwk = $json->encode(jwk($foreign, $type{ $t->{alg} }));
     $t->{header} =~ s/\}\z/,"jwk":$jwk}/;
@@ -498,7 +500,7 @@ each_of('PSS with a salt of another length', 'never', 3, sub {
 
 my $pem = $keys->{rsa}->export_key_pem('public_x509');
 
-each_of('HMAC with what is public, and none', 'never', 1, sub {
+each_of('HMAC with public data, and none', 'never', 1, sub {
     my ($t, $how) = @_;
     my ($alg, $secret) = @$how;
     $t = good('RS256');
@@ -514,7 +516,7 @@ each_of('HMAC with what is public, and none', 'never', 1, sub {
    map { [$_, undef] } qw(none None NONE nOnE HS256 null));
 
 
-# headers, rightly signed
+# Headers, with a valid signature
 
 sub header {
     my ($t, $header) = @_;
@@ -558,10 +560,11 @@ each_of('the name of the algorithm', 'never', 1, sub {
    sub { substr $_[0], 0, -1 }, sub { "$_[0]0" }, sub { '' });
 
 
-# claims, rightly signed
+# Claims, with a valid signature
 
 for my $name (qw(exp nbf iat)) {
-    each_of("$name is no time", 'never', 1, sub { claim($_[0], $name, $_[1]) },
+    each_of("$name is not a time", 'never', 1,
+            sub { claim($_[0], $name, $_[1]) },
         '"1795440100"', '1795440100.0', '1.7954401e9', '17954401E2', '-1',
         '-0', 'true', 'false', 'null', '[]', '{}', '[1795440100]', '""',
         '9223372036854775808', '1' . '0' x 30, '1e400', '-1795440100',
@@ -572,7 +575,7 @@ each_of('expired', 'never', 3, sub { claim($_[0], 'exp', $_[1]) },
         $now - 61, $now - 62, $now - 3600, 0, 1);
 each_of('expired within the leeway', 'always', 3,
         sub { claim($_[0], 'exp', $_[1]) }, $now, $now - 1, $now - 59);
-each_of('lives long', 'always', 3, sub { claim($_[0], 'exp', $_[1]) },
+each_of('long lifetime', 'always', 3, sub { claim($_[0], 'exp', $_[1]) },
         $now + 1, 4294967296, 9007199254740993, 9223372036854775807);
 
 for my $name (qw(nbf iat)) {
@@ -585,7 +588,7 @@ for my $name (qw(nbf iat)) {
 
 each_of('a claim is missing', 'never', 3, sub { claim(@_) },
         qw(exp aud iss sub));
-each_of('a claim is missing that may', 'always', 3, sub { claim(@_) },
+each_of('an optional claim is missing', 'always', 3, sub { claim(@_) },
         qw(nbf iat jti));
 
 each_of('audience', 'never', 2, sub { claim($_[0], 'aud', $_[1]) },
@@ -630,7 +633,7 @@ each_of("Kubernetes' own claims", 'never', 2, sub {
    [qr/"jti":/, '"kubernetes.io/serviceaccount/namespace":"mytest","jti":']);
 
 
-# JSON, rightly signed
+# JSON, with a valid signature
 
 each_of('JSON', 'never', 2, sub {
     my ($t, $change) = @_;
@@ -662,7 +665,7 @@ each_of('JSON', 'always', 2, sub {
         '"":""', '"X":1,"x":1', '"x":{"exp":1,"sub":"x"}',
         '"x":' . '[' x 15 . ']' x 15, '"groups":["a","b\u000a"]'));
 
-# what one edit anywhere makes of them, the second side knows
+# One edit anywhere: the second implementation knows whether it matters
 
 my @bits = ('"', '\\', '{', '}', '[', ']', ',', ':', '0', '-', '1e1', 'null',
             '\u0061', '\n', "\xc3\xa9", "\x7f", '""', '"x":1,', ' ', 'A', '.');
@@ -693,6 +696,6 @@ defect('an edit of the header, signed', 'maybe', 100 * $times, sub {
 
 
 note("$tokens tokens, $accepted accepted by us, seed $seed");
-ok($accepted > 200, 'enough of them were accepted to tell something');
+ok($accepted > 200, 'enough tokens were accepted');
 
 done_testing();

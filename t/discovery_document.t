@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# What is taken from discovery documents and key sets, and what is refused:
-# one issuer a case, all of one mock server.
+# Discovery documents and key sets that are accepted and refused: one issuer
+# per case, all on one mock server.
 
 use strict;
 use warnings;
@@ -23,8 +23,8 @@ my $good = jwks([ 'ec', 'first', kid => 'k', use => 'sig', alg => 'ES256' ]);
 my $weak = jwks([ 'rsa1024', 'weak', kid => 'w' ]) =~ s/^\{"keys":\[|\]\}$//gr;
 
 
-# Documents and key sets that are refused: name, what is set, the reason that
-# the log has to give, and directives beyond "discovery".
+# Refused documents and key sets: name, settings of the mock, the reason in the
+# log, and directives in addition to "discovery".
 
 sub differs {
     my ($document, $configured) = @_;
@@ -75,8 +75,8 @@ my @bad = (
       qr/key/ ],
 );
 
-# And those that are taken: name, what of the document differs, the token's
-# "iss" (the mock's own if absent), directives.
+# Accepted ones: name, differences in the document, the token's "iss" (default:
+# the mock's own), directives.
 
 my $given = 'jwks_uri ' . $mock->url('given') . '/jwks;';
 
@@ -145,7 +145,7 @@ for (@bad) {
     my ($name, undef, undef, $reason, $more) = @$_;
 
     ok($nginx->wait_log(fetch_failed($name, qr/.*$reason/)),
-       "$name: refused, and why")
+       "$name: refused, with the reason")
         or diag(grep { /"\Q$name\E"/ } split /^/m, $nginx->log);
 
     my ($iss) = ($more || '') =~ /^issuer (\S+?)[ ;]/;
@@ -162,27 +162,27 @@ for (@fine) {
 
 is(status('one-of-two', 'https://two.test'), 200, 'one-of-two: the other');
 is(status('one-of-two', $mock->url('one-of-two')), 401,
-   'one-of-two: only what is configured');
+   'one-of-two: only configured issuers');
 is(status($_), 200, $_) for qw(given some alone at-issuer at-server);
 is(status('given', undef, key => [ 'ec', 'forged' ]), 401,
    'given: a forged token');
 
 ok($nginx->wait_log(qr/\[warn\].*key of issuer "some" passed over: .*bits/),
-   'some: the weak key is passed over with a warning');
+   'some: the weak key is skipped with a warning');
 
 is(scalar(() = $nginx->log =~ /issuer "compared" has new keys from/g), 1,
-   'compared: one line says that there are keys');
+   'compared: one line reports the keys');
 
 my @heads = map { $_->{head} } $mock->requests('learned');
 
-is(scalar @heads, 2, 'learned: document and keys were asked for once');
+is(scalar @heads, 2, 'learned: document and keys were fetched once');
 is(scalar(grep { /^Accept: \*\/\*\r$/m } @heads), 2,
    'learned: any type is accepted');
 is(scalar(grep { m{^GET /learned/\S+ HTTP/1\.1\r\nHost: 127\.0\.0\.1:\d+\r$}m }
                @heads), 2,
    'learned: GET with Host');
 is(scalar $mock->requests('given', 'doc'), 0,
-   'given: nobody asked for a document');
+   'given: no document was fetched');
 like(($mock->requests('at-server', 'doc'))[0]{head},
      qr{^GET /at-server/\.well-known/openid-configuration },
      'at-server: the path is below the server\'s');
@@ -206,9 +206,10 @@ refused('api_server',
         issuer("api_server http://192.0.2.1/; discovery;\n}"), $insecure);
 refused('issuer', issuer("issuer http://192.0.2.1/; discovery;\n}"),
         $insecure);
-refused('issuer that is no URL', issuer("issuer kubernetes/x; discovery;\n}"),
+refused('issuer that is not a URL',
+        issuer("issuer kubernetes/x; discovery;\n}"),
         qr/invalid URL "kubernetes\/x" in "issuer"/);
-refused('discovery of nothing', issuer("discovery;\n}"),
+refused('discovery without an address', issuer("discovery;\n}"),
         qr/"discovery" in issuer "a" needs a URL/);
 
 accepted("jwks_uri $_",

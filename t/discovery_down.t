@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# The issuer is not there: when nginx starts, later on, and when keys from disk
-# have to do.
+# The issuer is down: when nginx starts, later, and while keys from disk have
+# to be used.
 
 use strict;
 use warnings;
@@ -28,9 +28,7 @@ my $two = jwks([ 'ec', 'first', kid => 'k' ], [ 'ec', 'second', kid => 's' ]);
 
 sub signed {
     my ($name, $key, $kid) = @_;
-    return with_token("/$name", sign_token(
-        key => [ 'ec', $key || 'first' ], header => { kid => $kid || 'k' },
-        claims => claims(iss => $mock->url($name))));
+    return with_token("/$name", issuer_token($mock->url($name), $key, $kid));
 }
 
 my %request;
@@ -73,14 +71,14 @@ $nginx->start;
 
 my $began = time();
 is(status('start'), 503, 'down: nginx starts and answers 503');
-cmp_ok(time() - $began, '<', 1, 'at once');
+cmp_ok(time() - $began, '<', 1, '... at once');
 ok($nginx->wait_log(fetch_failed('start', qr/.*111: Connection refused/)),
-   'the log tells why');
+   'the log has the reason');
 
-sleep 2;                                   # several tries
+sleep 2;                                   # several attempts
 $mock->start;
 my $took = until_status('start', 200, 5);
-cmp_ok($took, '<', 2.5, 'it comes back by itself');
+cmp_ok($took, '<', 2.5, 'it recovers by itself');
 diag(sprintf 'down at start: back after %.2f s', $took);
 
 
@@ -91,23 +89,23 @@ $mock->stop;
 my $stopped = time();
 my $load = load($port, 'start' => signed('start'));
 
-is(status('later'), 200, 'down later: the keys serve');
+is(status('later'), 200, 'down later: the keys stay in use');
 sleep 0.1 while time() < $stopped + 1.5;
-is(status('later'), 200, 'and go on serving');
+is(status('later'), 200, '... for a while');
 $took = until_status('later', 503, 5);
-cmp_ok(time() - $stopped, '>', 2, 'until "stale" is over');
-cmp_ok(time() - $stopped, '<', 3.5, 'but not longer');
+cmp_ok(time() - $stopped, '>', 2, '... until "stale" has passed');
+cmp_ok(time() - $stopped, '<', 3.5, '... and no longer');
 
-# a request with a token that was accepted all the time
-is(status('later'), 503, 'and stay away');
+# a request whose token was accepted all the time
+is(status('later'), 503, '... also for the next request');
 
 $mock->start;
 $took = until_status('later', 200, 5);
-cmp_ok($took, '<', 2.5, 'stale: it comes back by itself');
+cmp_ok($took, '<', 2.5, 'stale: it recovers by itself');
 
 my $result = load_end($load);
 is_deeply([ grep { /^\d/ } keys %{$result->{start}} ], [ 200 ],
-          'an issuer with another "stale" served all the time')
+          'an issuer with a longer "stale" was available all the time')
     or diag(explain($result));
 
 $nginx->stop;
@@ -118,7 +116,7 @@ $nginx->stop;
 my $state = dir() . '/state';
 my @disk = qw(disk rotated changed damaged cut foreign text old open fifo huge
               stuck);
-push @disk, 'owned' if $> == 0;            # only root can give files away
+push @disk, 'owned' if $> == 0;            # only root can change the owner
 
 $mock->set($_, jwks => { body => $jwks }) for @disk;
 
@@ -136,11 +134,11 @@ sleep 0.02 while time() < $began + 60 && grep { !-e } values %file;
 
 my @dir = stat $state;
 my @stat = stat $file{disk};
-is($stat[2] & 07777, 0600, 'saved: only for nginx');
-is($dir[2] & 0077, 0, 'in a directory that only nginx may look into');
-is($stat[4], $dir[4], 'of the same owner');
+is($stat[2] & 07777, 0600, 'saved: readable for nginx only');
+is($dir[2] & 0077, 0, '... in a directory for nginx only');
+is($stat[4], $dir[4], '... with the same owner');
 
-# it is replaced as a whole: whoever reads it sees one that is complete
+# the file is replaced as a whole: a reader always sees a complete one
 
 my ($bad, %seen) = (0);
 my $until = time() + 1.5;
@@ -152,8 +150,8 @@ while (time() < $until) {
     $seen{(stat $file{rotated})[1]} = 1;
 }
 
-is($bad, 0, 'saved: never a half of it');
-cmp_ok(scalar keys %seen, '>', 2, 'and it was replaced meanwhile');
+is($bad, 0, 'saved: never half a file');
+cmp_ok(scalar keys %seen, '>', 2, '... although it was replaced meanwhile');
 
 $mock->set('rotated', jwks => { body => $two });
 $until = time() + 5;
@@ -163,7 +161,7 @@ is_deeply(decode_json(slurp($file{rotated}))->{jwks}, $two,
 
 $nginx->stop;
 is_deeply([ grep { !/\.json$/ } glob "$state/*" ], [],
-          'nothing else is left there');
+          'no other file is left there');
 $mock->stop;
 
 my $text = slurp($file{damaged});
@@ -184,7 +182,7 @@ unlink $file{fifo};
 mkfifo($file{fifo}, 0666);
 write_file($file{huge}, $text . ' ' x (4 * 1024 * 1024));
 $conf{changed} .= ' issuer ' . $mock->url('changed') . ';';
-sleep 1.1;                                 # for "old"
+sleep 1.1;                                 # makes "old" too old
 
 $nginx = K8sSa::Nginx->new(workers => 2, http => conf(%conf))->start;
 
@@ -192,7 +190,7 @@ is(status($_), 200, "$_: served from disk") for qw(disk rotated stuck);
 is(request($port, signed('rotated', 'second', 's'))->{status}, 200,
    'rotated: with the new key');
 is(request($port, signed('disk', 'second', 's'))->{status}, 401,
-   'disk: and no other');
+   'disk: and with no other');
 
 sub unusable {
     my ($level, $name, $reason) = @_;
@@ -216,23 +214,23 @@ my %why = (
 for (sort keys %why) {
     is(status($_), 503, "$_: 503");
     ok($nginx->wait_log(unusable('warn', $_, qr/.*$why{$_}/)),
-       "$_: a warning tells why");
+       "$_: a warning with the reason");
 }
 
 is(scalar(() = $nginx->log =~ /"disk" has saved keys/g), 1,
-   'one worker has read them');
+   'one worker has read the files');
 
-# The issuer is back: its keys count, and are saved.
+# The issuer is back: its keys are used and saved.
 
 chmod 0500, $state;
 $mock->set('disk', jwks => { body => $two });
 unlink $file{fifo};
 $mock->start;
 
-cmp_ok(until_status('text', 200, 5), '<', 2.5, 'all are back');
+cmp_ok(until_status('text', 200, 5), '<', 2.5, 'all issuers are back');
 ok($nginx->wait_log(qr/\[error\].*cannot save .*"\Q$file{text}\E" \(13:/),
-   'a directory that cannot be written to is an error');
-is(slurp($file{text}), 'hello', 'and leaves the file as it was');
+   'a directory that is not writable is an error');
+is(slurp($file{text}), 'hello', '... and the file is unchanged');
 
 $request{disk} = signed('disk', 'second', 's');
 cmp_ok(until_status('disk', 200, 10), '<', 9,
@@ -241,14 +239,14 @@ cmp_ok(until_status('disk', 200, 10), '<', 9,
 chmod 0700, $state;
 $nginx->stop;
 
-# gone for good: nginx starts with what there is
+# down for good: nginx starts with the saved keys
 
 $mock->stop;
 unlink $file{cut};
 $nginx->start;
 delete $request{disk};
-is(status('disk'), 200, 'started again: from disk');
-is(status('cut'), 503, 'a file that is not there');
+is(status('disk'), 200, 'restarted: keys from disk');
+is(status('cut'), 503, 'a missing file');
 ok($nginx->wait_log(unusable('notice', 'cut', qr/open\(\) failed \(2:/)),
    'is no more than a notice');
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Whatever an issuer does wrong, the keys that are there go on serving, the log
-# says what is wrong, and all is well when it stops.
+# Whatever an issuer does wrong, the keys that were fetched before stay in use,
+# the log names the problem, and everything works again when it is over.
 
 use strict;
 use warnings;
@@ -38,7 +38,8 @@ sub redirect {
 }
 
 
-# Faults of an answer: name, of what, what is set, what the log has to say
+# Faulty answers: name, which of them, settings of the mock, the reason in the
+# log
 
 my $mib = 1024 * 1024;
 
@@ -87,7 +88,7 @@ my @faults = (
       qr/header|large/ ],
 );
 
-# What is unusual, and no fault
+# Unusual but correct answers
 
 my @unusual = (
     [ 'full', jwks => { body => $new . ' ' x ($mib - length $new) } ],
@@ -105,7 +106,7 @@ my @unusual = (
                                 'X-Type: text/plain' ] } ],
 );
 
-# Faults of TLS: name, what changes of the mock, what the log has to say
+# TLS faults: name, changes to the mock, the reason in the log
 
 my @tls = (
     [ 'wrong-name', { tls => 'name' }, qr/IP address mismatch|127\.0\.0\.1/ ],
@@ -118,7 +119,7 @@ my @tls = (
     [ 'stopped', undef, qr/111: Connection refused/ ],
 );
 
-# Faults of the name: name, what its server says then, what the log has to say
+# Faults of the name server: name, its answer, the reason in the log
 
 my @dns = (
     [ 'no-name', 'nx', qr/3: Host not found|could not be resolved|not found/ ],
@@ -197,7 +198,7 @@ my @missing = @names;
 failed('all issuers have keys', @missing);
 
 
-# Now all of it happens at once.
+# All faults happen at once.
 
 my $log = length $nginx->log;
 my $load = load($port, map { $_ => $request{$_}{k} } @names);
@@ -216,7 +217,7 @@ for (@tls) {
     $at->start if $change;
 }
 
-# names are looked up when there is no connection
+# names are only resolved when there is no connection
 
 $dns->set(map { ("$_->[0].test" => $_->[1]) } @dns);
 $named->stop;
@@ -227,20 +228,20 @@ for (@faults, @tls, @dns) {
                                          : (@$_[0, 1], undef, $_->[2]));
 
     ok($nginx->wait_log(fetch_failed($name, qr/.*$reason/), 8, $log),
-       "$name: the log says so")
+       "$name: the log has the reason")
         or diag(grep { /"\Q$name\E"/ } split /^/m, substr $nginx->log, $log);
 }
 
 for (@unusual) {
     my ($name) = @$_;
-    is(status($name, 's'), 200, "$name: is understood");
+    is(status($name, 's'), 200, "$name: accepted");
     is(scalar(grep { /issuer "\Q$name\E" failed: (?!.*timed out)/ }
                    split /^/m, substr $nginx->log, $log), 0,
-       "$name: and no error");
+       "$name: without an error");
 }
 
 
-# And now all is well again, with a new key.
+# All faults end, and there is a new key.
 
 for (@tls) {
     my ($name) = @$_;
@@ -264,7 +265,7 @@ for my $name (@names) {
 
 $dns->set(map { ("$_->[0].test" => [ '127.0.0.1' ]) } @dns);
 
-# keys are at hand: up to 8 s between two tries by now
+# with keys, there are up to 8 s between two attempts by now
 
 $until = time() + 12;
 @missing = @names;
@@ -280,14 +281,14 @@ my $result = load_end($load);
 my @refused = grep { grep { /^\d/ && $_ != 200 } keys %{$result->{$_}} }
               @names;
 
-failed('keys that were there served all the time', @refused);
-cmp_ok($result->{hang}{slowest}, '<', 1, 'and nobody waited');
+failed('the old keys were in use all the time', @refused);
+cmp_ok($result->{hang}{slowest}, '<', 1, 'no request had to wait');
 
 my %tries = map { my $name = $_;
                   $name => scalar(() = $nginx->log
                       =~ /issuer "\Q$name\E" failed/g) } @names;
 
-failed('nobody was asked more than backoff allows',
+failed('no issuer was asked more often than backoff allows',
        grep { $tries{$_} > 6 } @names);
 
 

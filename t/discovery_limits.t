@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Reloads, upgrades, and what runs out: keys that are at hand go on serving,
-# and those that must not are gone.
+# Reloads, upgrades, and exhausted resources: keys that were fetched stay in
+# use, and those that must not be used are gone.
 
 use strict;
 use warnings;
@@ -33,9 +33,7 @@ my $two = jwks([ 'ec', 'first', kid => 'k' ], [ 'ec', 'second', kid => 's' ]);
 
 sub signed {
     my ($name, $key, $kid) = @_;
-    return with_token('/', sign_token(
-        key => [ 'ec', $key || 'first' ], header => { kid => $kid || 'k' },
-        claims => claims(iss => "https://$name.test")));
+    return with_token('/', issuer_token("https://$name.test", $key, $kid));
 }
 
 sub http {
@@ -64,7 +62,7 @@ sub until_log {
     ok($nginx->wait_log($pattern), $name);
 }
 
-# What is an alert for nginx, and expected here.
+# Alerts in nginx's log that are expected here.
 
 sub forgive {
     my ($nginx, $pattern) = @_;
@@ -87,7 +85,7 @@ my $port = free_port();
 my $nginx = K8sSa::Nginx->new(workers => 2,
                               http => http('reload', $port, ''))->start;
 
-is(request($port, signed('reload'))->{status}, 200, 'the keys are there');
+is(request($port, signed('reload'))->{status}, 200, 'keys were fetched');
 
 my $load = load($port, all => signed('reload'));
 my $asked = $mock->requests('reload', 'doc');
@@ -102,7 +100,7 @@ sleep 0.7;
 is(request($port, signed('reload'))->{status}, 200,
    'reloads: keys are kept, also with another "refresh"');
 is(scalar $mock->requests('reload', 'doc'), $asked,
-   'and nobody asks for them');
+   '... and not fetched again');
 
 $mock->set('reload', doc => { body => $mock->document('reload',
                                           issuer => 'https://reload.test') });
@@ -113,12 +111,12 @@ $mock->wait_requests('reload', 'doc', $asked + 1);
 is(scalar $mock->requests('reload', 'doc'), $asked + 1,
    'another size of the zone: keys are fetched');
 sleep 0.5;
-only($load, 200, 'nobody was refused over three reloads');
+only($load, 200, 'no request was refused across three reloads');
 $nginx->stop;
 
 
-# An upgrade: the new nginx has a zone of its own.  Who was started by somebody
-# that is still there does not upgrade.
+# An upgrade: the new nginx has its own zone.  An nginx process whose parent is
+# still running does not upgrade.
 
 $nginx = K8sSa::Nginx->new(workers => 2, http => http('upgrade', $port, ''));
 
@@ -130,7 +128,7 @@ system "sh -c '$command >/dev/null 2>&1 & sleep 0.2'";
 sleep 0.02 while time() < $until && !-s $file;
 ($old) = slurp($file) =~ /(\d+)/;
 
-is(request($port, signed('upgrade'))->{status}, 200, 'the keys are there');
+is(request($port, signed('upgrade'))->{status}, 200, 'keys were fetched');
 $load = load($port, all => signed('upgrade'));
 kill 'USR2', $old;
 sleep 0.02 while time() < $until && !(-s "$file.oldbin" && -s $file);
@@ -141,14 +139,15 @@ kill 'QUIT', $old;
 sleep 0.02 while time() < $until && -e "/proc/$old";
 sleep 0.3;
 is(request($port, signed('upgrade'))->{status}, 200, 'upgraded: served');
-only($load, 200, 'nobody was refused');
+only($load, 200, 'no request was refused');
 kill 'TERM', $next;
 $until = time() + 5;
 sleep 0.02 while time() < $until && -e "/proc/$next";
-ok(!-e "/proc/$next", 'and the new one ends');
+ok(!-e "/proc/$next", 'the new nginx ends');
 
 
-# Whom we believe: keys that came unverified do not outlive "ssl_verify off"
+# Trust: keys that were fetched without verification are dropped when
+# "ssl_verify off" is removed
 
 my $foreign = K8sSa::MockIssuer->new(tls => 'foreign');
 
@@ -165,11 +164,11 @@ $until = time() + 3;
 sleep 0.05 while time() < $until
     && request($port, signed('trust'))->{status} != 503;
 is(request($port, signed('trust'))->{status}, 503,
-   'and so are its keys');
+   '... and its keys are dropped');
 $nginx->stop;
 
 
-# A key set that has no room in the zone
+# A key set that does not fit into the zone
 
 $nginx = K8sSa::Nginx->new(workers => 2, http => http(
     'room', $port, 'refresh 300ms;',
@@ -180,9 +179,9 @@ $mock->set('room', jwks => { body => $two . ' ' x 500_000 });
 until_log($nginx,
           fetch_failed('a', qr/.*the zone has no room for 500\d+ bytes/),
           'a set that is larger than the zone');
-is(request($port, signed('room'))->{status}, 200, 'the old keys serve');
+is(request($port, signed('room'))->{status}, 200, 'the old keys stay in use');
 is(request($port, signed('room', 'second', 's'))->{status}, 401,
-   'and only they');
+   '... and only they');
 
 $mock->set('room', jwks => { body => $two });
 $until = time() + 5;
@@ -229,9 +228,9 @@ for (
     print {$all[0]} $rest;
     my $answer = '';
     IO::Select->new($all[0])->can_read(5) and sysread $all[0], $answer, 65536;
-    like($answer, qr{^HTTP/1.1 200}, "$name: the old keys serve");
+    like($answer, qr{^HTTP/1.1 200}, "$name: the old keys stay in use");
 
-    # the mock has them, too
+    # the mock keeps them, too
     shutdown $_, 2 for @all;
     $mock->set($name, jwks => { body => $two });
 
@@ -239,15 +238,15 @@ for (
     sleep 0.05 while time() < $until
         && request($port, signed($name, 'second', 's'))->{status} != 200;
     is(request($port, signed($name, 'second', 's'))->{status}, 200,
-       "$name: new keys when there are some again");
+       "$name: new keys when it is over");
     $nginx->stop;
 
-    like($nginx->log, $reason, "$name: it was that");
+    like($nginx->log, $reason, "$name: the log has the reason");
     forgive($nginx, $reason);
 }
 
 
-# What cannot be
+# Impossible configurations
 
 refused($_->[0], <<"_", $_->[1])
 k8s_sa_issuer a {
@@ -263,7 +262,7 @@ my $token = write_file('own', sign_token());
 my $stays = qr/"token_file" of issuer "a" is not sent to (?#
               )"https:\/\/127\.0\.0\.1:1\/": only over verified TLS/;
 
-accepted('token_file that is not sent', <<"_", $stays);
+accepted('token_file that is never sent', <<"_", $stays);
 k8s_sa_issuer a {
     audience b; jwks_uri https://127.0.0.1:1/; token_file $token;
     ssl_verify off;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# When keys are fetched again: refresh, Cache-Control, backoff, jitter.
+# The times at which keys are fetched again: refresh, Cache-Control, backoff,
+# jitter.
 
 use strict;
 use warnings;
@@ -20,9 +21,9 @@ my $ca = 'ssl_trusted_certificate ' . dir() . '/ca.crt;';
 my $mock = K8sSa::MockIssuer->new;
 my $jwks = jwks([ 'ec', 'first', kid => 'k' ]);
 
-# issuer, refresh, Cache-Control of the document, of the keys, and how long
-# it is until the next fetch, from and to: a fifth is jitter, the rest for a
-# machine that is busy
+# issuer, refresh, Cache-Control of the document and of the keys, and the
+# shortest and longest time until the next fetch: a fifth is jitter, the rest
+# allows for a busy machine
 
 my $slack = 1.5;
 
@@ -49,7 +50,7 @@ for (@cases) {
                       jwks => { headers => $age[1], body => $jwks });
 }
 
-# failures from the beginning, and later on
+# failures from the beginning, and later
 $mock->set('bare', doc => { status => 500 });
 $mock->set('failing', jwks => { body => $jwks });
 $mock->set('gone', jwks => { body => $jwks });
@@ -78,9 +79,8 @@ my $began = time();
 
 sub status {
     my ($name) = @_;
-    return get($port, "/$name", bearer(sign_token(
-               header => { kid => 'k' },
-               claims => claims(iss => $mock->url($name)))))->{status};
+    return get($port, "/$name",
+               bearer(issuer_token($mock->url($name))))->{status};
 }
 
 sub gaps {
@@ -92,7 +92,7 @@ sub gaps {
 is(status($_->[0]), 200, "$_->[0]: keys") for grep { $_->[0] ne 'bare' }
                                              @issuers;
 
-# "failing" fails from 1 s on, "gone" is not there any more from then on
+# "failing" starts to fail after 1 s; "gone" is down from then on
 
 sleep 0.05 while time() < $began + 1;
 $mock->set('failing', doc => { status => 500 });
@@ -106,16 +106,16 @@ my $failed = time();
 $mock->wait_requests('bare', 'doc', 5, 12);
 my @bare = gaps('bare');
 
-cmp_ok($bare[0], '>=', 0.75, 'no keys: 1 s until the second try');
+cmp_ok($bare[0], '>=', 0.75, 'no keys: 1 s until the second attempt');
 cmp_ok($bare[0], '<', 1 + $slack, '1 s, not more');
-cmp_ok($_, '>=', 1.55, 'no keys: 2 s until another one'),
+cmp_ok($_, '>=', 1.55, 'no keys: 2 s until the next one'),
 cmp_ok($_, '<', 2 + $slack, '2 s, not more') for @bare[1 .. 3];
 
 $mock->set('bare', doc => {}, jwks => { body => $jwks });
 
 my $back = time();
 sleep 0.05 while time() < $back + 5 && status('bare') != 200;
-cmp_ok(time() - $back, '<', 2 + $slack, 'and within 2 s all is well');
+cmp_ok(time() - $back, '<', 2 + $slack, 'recovers within 2 s');
 diag(sprintf 'an issuer that was never there is back: served after %.2f s',
              time() - $back);
 
@@ -131,24 +131,26 @@ my @failing = map { $after[$_]{at} - $after[$_ - 1]{at} } 1 .. $#after;
 
 for (0 .. 2) {
     my $wait = 2 ** $_;
-    cmp_ok($failing[$_], '>=', 0.78 * $wait, "failure: $wait s until a try");
+    cmp_ok($failing[$_], '>=', 0.78 * $wait,
+           "failure: $wait s until the next attempt");
     cmp_ok($failing[$_], '<', $wait + $slack, "$wait s, not more");
 }
 
-is(status('failing'), 200, 'the keys serve');
+is(status('failing'), 200, 'the keys stay in use');
 
 
-# The keys get stale: then tries come every 2 s again, and tokens are refused
+# The keys become stale: from then on nginx tries every 2 s again, and tokens
+# are refused
 
 sleep 0.1 while time() < $failed + 6;
 is(status('gone'), 503, 'keys that are too old: 503');
 ok($nginx->wait_log(qr/\[(?:error|warn)\].*request refused \(\w+\): .*"gone"/),
-   'which the log tells');
+   '... and the log says so');
 
 $mock->set('gone', jwks => {});
 $back = time();
 sleep 0.05 while time() < $back + 5 && status('gone') != 200;
-cmp_ok(time() - $back, '<', 2 + $slack, 'stale: back within 2 s');
+cmp_ok(time() - $back, '<', 2 + $slack, 'stale: recovers within 2 s');
 
 
 # Jitter
@@ -158,11 +160,11 @@ my ($least, $most) = (sort { $a <=> $b } @gaps)[0, -1];
 
 cmp_ok(scalar(grep { defined } @gaps), '==', 20, 'all have fetched again');
 cmp_ok($least, '>=', 3.95, 'refresh 5s: after 4 s at least');
-cmp_ok($most, '<', 5 + $slack, 'after 5 s at most');
+cmp_ok($most, '<', 5 + $slack, '... after 5 s at most');
 cmp_ok($most - $least, '>', 0.3, 'not all at the same time');
 
 
-# What takes longer
+# Longer intervals
 
 sleep 0.1 while time() < $began + 12.5;
 
@@ -180,13 +182,13 @@ for (@cases) {
 }
 
 
-# An error once a failure, with the time of the next try
+# One error per failure, with the time of the next attempt
 
 my @errors = $nginx->log
              =~ /"failing" failed: .* answered 500; next try in (\d+) ms/g;
 
-cmp_ok(scalar @errors, '<=', 5, 'one line a failure');
-cmp_ok($errors[0], '<=', 1000, 'which tells when the next try comes');
+cmp_ok(scalar @errors, '<=', 5, 'one line per failure');
+cmp_ok($errors[0], '<=', 1000, '... with the time of the next attempt');
 
 
 K8sSa::Nginx::finish();

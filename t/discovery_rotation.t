@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
 # Keys rotate while requests run: no valid token is refused at any moment, and
-# a token of a key that has gone is refused after the next fetch, however
-# often it was accepted before.
+# a token of a removed key is refused after the next fetch, however often it
+# was accepted before.
 
 use strict;
 use warnings;
@@ -29,8 +29,7 @@ sub set {
 
 sub signed {
     my ($key, $kid) = @_;
-    return sign_token(key => [ 'ec', $key ], header => { kid => $kid || $key },
-                      claims => claims(iss => $mock->url('a')));
+    return issuer_token($mock->url('a'), $key, $kid || $key);
 }
 
 set('old');
@@ -54,11 +53,11 @@ server {
 }
 _
 
-# each in a process of its own; the same token all the time, as callers do
+# each in its own process; always with the same token, as callers do
 
 sub requests { return map { with_token('/', $token{$_}) } @_ }
 
-# Until all workers have fetched keys that were set by now, at most.
+# Waits until all workers have fetched the keys that have been set by now.
 
 sub fetched {
     my $n = $mock->requests('a', 'jwks');
@@ -70,14 +69,14 @@ my $old = load($port, valid => requests('old'),
                       forged => with_token('/', signed('forger', 'old')));
 sleep 0.5;
 
-# Before the new key is announced, its tokens are not valid.
+# Tokens of the new key are not valid before it is announced.
 is(tally(answers(flood($port, requests('new')), 5)), '401: 1',
-   'a key to come');
+   'a key that is not announced yet');
 
 set('old', 'new');
 
-# An unknown key asks for one fetch in 10 s, which it has just had: the next
-# regular one brings this key.
+# An unknown key triggers one fetch in 10 s, and that has just happened: the
+# next regular fetch brings this key.
 fetched();
 
 my $new = load($port, valid => requests('new'));
@@ -85,8 +84,8 @@ my $nameless = load($port, valid => requests('nameless'));
 
 sleep 1.5;
 
-# The new one signs from here on; tokens of the old one live until all are
-# replaced.
+# From here on the new key signs; tokens of the old one are used until all have
+# been replaced.
 
 my $valid = load_end($old);
 
@@ -102,7 +101,7 @@ fetched();
 
 my $third = load($port, valid => requests('third'));
 
-# a rotation without an overlap of the sets, back and forth
+# A rotation between two sets without a common key, back and forth
 for (1 .. 2) {
     set('third', 'new');
     sleep 0.5;
@@ -122,8 +121,8 @@ for (sort keys %result) {
 
     is($wrong, 0, "$_: none of $n{200} valid tokens was refused")
         or diag(explain($result{$_}));
-    cmp_ok($n{200}, '>', 50, "$_: enough of them");
-    cmp_ok($n{slowest}, '<', 1, "$_: none had to wait");
+    cmp_ok($n{200}, '>', 50, "$_: enough requests");
+    cmp_ok($n{slowest}, '<', 1, "$_: no request had to wait");
 }
 
 is_deeply([ grep { /^\d/ } keys %{$valid->{forged}} ], [ 401 ],

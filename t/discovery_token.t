@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Our own token, and the TLS that it travels over: who gets it, when it is
-# read again, which certificates are accepted.
+# NGINX's own token and the TLS connections it is sent over: which servers get
+# it, when it is read again, and which certificates are accepted.
 
 use strict;
 use warnings;
@@ -25,7 +25,7 @@ certificate('ca', 'client', 'DNS:client.test');
 
 my $dir = dir();
 
-# the system's CAs, as OpenSSL finds them, and an API server for in_cluster
+# the system's CAs, where OpenSSL finds them, and an API server for in_cluster
 $ENV{SSL_CERT_FILE} = "$dir/public.crt";
 
 my $plain = K8sSa::MockIssuer->new;
@@ -53,7 +53,7 @@ my $jwks = jwks([ 'ec', 'first', kid => 'k' ]);
 my $ca = "ssl_trusted_certificate $dir/ca.crt;";
 my $token = "token_file $file;";
 
-# issuer, its mock, where its keys are, directives
+# issuer, its mock, the address of its keys, directives
 
 my @issuers = (
     [ 'plain', $plain, undef, "$ca $token" ],
@@ -88,7 +88,7 @@ for (@issuers) {
     $keys->set($name, jwks => { body => $jwks });
 }
 
-# an API server's own path, as in_cluster has it
+# an API server's own path, as with in_cluster
 $tls->set('.well-known', jwks => { body => $jwks },
                          doc => { body => $tls->document('.well-known',
                                  issuer => 'https://kubernetes.default.svc') });
@@ -111,21 +111,21 @@ my $nginx = K8sSa::Nginx->new(level => 'debug', http => join '',
 
 sub status { return get($port, "/$_[0]", $request)->{status} }
 
-# The "Authorization" of the first request, or undef.
+# Returns the "Authorization" of the first request, or undef.
 
 sub auth {
     my ($at, $name, $what) = @_;
     my ($first) = $at->requests($name, $what);
-    return $first ? $first->{auth} : 'was not asked';
+    return $first ? $first->{auth} : 'no request';
 }
 
 my $bearer = "Bearer $own[0]";
 
-is(status($_->[0]), 200, "$_->[0]: its keys are there")
+is(status($_->[0]), 200, "$_->[0]: keys were fetched")
     for grep { $_->[0] !~ /^40/ } @issuers, [ 'in-cluster' ];
 
 is(auth($tls, 'verified', 'doc'), $bearer, 'verified TLS: sent, trimmed');
-is(auth($tls, 'verified', 'jwks'), $bearer, 'verified TLS: for keys, too');
+is(auth($tls, 'verified', 'jwks'), $bearer, 'verified TLS: sent for keys, too');
 is(auth($plain, 'plain', $_), undef, "http on loopback: not sent for $_")
     for qw(doc jwks);
 is(auth($tls, 'unverified', $_), undef, "ssl_verify off: not sent for $_")
@@ -148,14 +148,14 @@ is(auth($tls, 'none', 'doc'), undef, 'no token_file, no token');
 is(auth($named, 'named', 'doc'), $bearer, 'ssl_name');
 
 ok($nginx->wait_log(qr/issuer "401" failed: \S+ answered 401 \(our own token/),
-   '401: a hint');
+   '401: the error has a hint');
 ok($nginx->wait_log(fetch_failed(403, qr/\S+ answered 403 \(.*(?#
    )system:service-account-issuer-discovery/)),
-   '403: a hint');
+   '403: the error has a hint');
 is(status($_), 503, "$_: 503") for 401, 403;
 
 
-# What changes while nginx runs
+# Changes while nginx runs
 
 my $log = length $nginx->log;
 
@@ -166,7 +166,7 @@ $swap->stop;
 $swap->{tls} = 'swapped';
 $swap->start;
 
-# every 2 s nginx looks at its files, and every 500 ms at these issuers
+# nginx checks its files every 2 s, and asks these issuers every 500 ms
 
 sub turned { return grep { ($_->{auth} || '') eq "Bearer $own[1]" }
                     $tls->requests('turning', 'doc') }
@@ -174,16 +174,16 @@ sub turned { return grep { ($_->{auth} || '') eq "Bearer $own[1]" }
 my $until = time() + 6;
 sleep 0.1 while time() < $until && !turned();
 
-ok(turned(), 'the token that is in the file now is sent');
+ok(turned(), 'the new token in the file is sent');
 
 ok($nginx->wait_log(qr/\[error\].*"\Q$broken\E" changed and cannot be used, (?#
                     )the old token is kept: there is more/, 5, $log),
-   'a file that holds no token is an error');
+   'a file without a token is an error');
 
 ok($nginx->wait_log(qr/\[error\].*issuer "swap" failed: .*certificate/, 5,
                     $log),
    'another CA\'s certificate is refused');
-is(status('swap'), 200, 'and the old keys serve');
+is(status('swap'), 200, '... and the old keys stay in use');
 
 $log = length $nginx->log;
 my $asked = $tls->requests('broken', 'doc');
@@ -192,11 +192,11 @@ my $before = $swap->requests('swap', 'doc');
 spew('swap.crt', slurp("$dir/ca2.crt"));
 
 ok($swap->wait_requests('swap', 'doc', $before + 1, 6),
-   'with the new CA in its file the issuer is asked again');
+   'with the new CA in the file, keys are fetched again');
 ok($tls->wait_requests('broken', 'doc', $asked + 1),
    'the other issuer is still asked');
 is(($tls->requests('broken', 'doc'))[-1]{auth}, $bearer,
-   'with the token that was there before');
+   '... with the old token');
 
 spew($broken, $own[2]);
 $until = time() + 6;
@@ -204,10 +204,10 @@ sleep 0.1 while time() < $until
     && ($tls->requests('broken', 'doc'))[-1]{auth} eq $bearer;
 
 is(($tls->requests('broken', 'doc'))[-1]{auth}, "Bearer $own[2]",
-   'and when the file is right again, with that one');
+   '... and with the new one when the file is good again');
 
 
-# What is wrong in the configuration
+# Wrong configurations
 
 my $url = $tls->discovery('a');
 
@@ -231,7 +231,7 @@ k8s_sa_issuer a { # HERE
 server { k8s_sa_auth a; }
 _
 
-refused('no files of a pod', <<"_", qr/automountServiceAccountToken/)
+refused('without the files of a pod', <<"_", qr/automountServiceAccountToken/)
 k8s_sa_issuer a {
     audience b; discovery; api_server in_cluster;
 } # HERE

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Requests that come before the keys are there, or with a key that nobody
-# knows: they wait for one fetch, whoever makes it, and whatever becomes of it.
+# Requests that arrive before the keys have been fetched, or with an unknown
+# key, wait for one fetch, whichever worker makes it and however it ends.
 
 use strict;
 use warnings;
@@ -15,7 +15,7 @@ use K8sSa;
 use K8sSa::Http;
 use K8sSa::Load;
 use K8sSa::MockIssuer;
-use K8sSa::Nginx;
+use K8sSa::Nginx qw(gone);
 use K8sSa::Upstream;
 
 
@@ -28,8 +28,8 @@ my $jwks = jwks([ 'ec', 'first', kid => 'k' ]);
 my $both = jwks([ 'ec', 'first', kid => 'k' ], [ 'ec', 'new', kid => 'n' ]);
 
 
-# An issuer with its nginx, not started: NAME, directives, more of the
-# server, more arguments of K8sSa::Nginx.
+# An issuer with its own nginx, not started: NAME, directives, more text for
+# the server, more arguments for K8sSa::Nginx.
 
 sub setup {
     my ($name, $directives, $server, %arg) = @_;
@@ -53,15 +53,14 @@ _
 
 sub signed {
     my ($name, $kid, $key, $path) = @_;
-    return with_token($path || '/', sign_token(
-        key => [ 'ec', $key || 'first' ], header => { kid => $kid || 'k' },
-        claims => claims(iss => $mock->url($name))));
+    return with_token($path || '/',
+                      issuer_token($mock->url($name), $key, $kid));
 }
 
 sub fetches { return scalar $mock->requests($_[0], 'doc') }
 
-# The worker that fetches: it has a socket more than the others, as long as
-# there are no clients.
+# Returns the worker that fetches: without clients, it has one socket more than
+# the others.
 
 sub fetcher {
     my ($nginx) = @_;
@@ -75,7 +74,7 @@ sub fetcher {
     my ($most, $next) = sort { $sockets{$b} <=> $sockets{$a} } keys %sockets;
 
     return $sockets{$most} > $sockets{$next} ? $most
-                                             : die "nobody fetches\n";
+                                             : die "no worker fetches\n";
 }
 
 sub ended {
@@ -91,13 +90,6 @@ sub ended {
     }
 
     return $limit;
-}
-
-sub gone {
-    my ($limit, @pids) = @_;
-    my $began = time();
-    sleep 0.01 while time() - $began < $limit && grep { -e "/proc/$_" } @pids;
-    return time() - $began;
 }
 
 
@@ -119,7 +111,7 @@ my $kept = signed('first') =~ s/Connection: close\r\n//r;
 my $post = signed('first', undef, undef, '/post/x') =~ s/^GET/POST/r
            =~ s/\r\n\z/"Content-Length: 100000\r\n\r\n" . 'b' x 100000/er;
 
-# curl's answers: status and version of HTTP, N times
+# curl's answers: status and HTTP version, N times
 sub streams {
     my ($port, $name, $n, @options) = @_;
     my ($token) = signed($name) =~ /Bearer (\S+)/;
@@ -138,18 +130,19 @@ my $flood = flood($port, (signed('first')) x 97, $kept . signed('first'),
 my @answers = answers($flood, 10);
 
 is(tally(@answers), '200: 100', '100 requests before the first keys');
-cmp_ok(slowest(@answers), '<', 3, 'are answered when the keys are there');
-cmp_ok(slowest(@answers), '>', 0.5, 'which took its time');
+cmp_ok(slowest(@answers), '<', 3, '... are answered when the keys arrive');
+cmp_ok(slowest(@answers), '>', 0.5, '... which took a while');
 is(join('', <$streams>), "200 2\n" x 5, 'HTTP/2 streams, too');
-is(fetches('first'), 1, 'after one fetch');
-is(scalar $mock->requests('first', 'jwks'), 1, 'of the document and the keys');
+is(fetches('first'), 1, '... after one fetch');
+is(scalar $mock->requests('first', 'jwks'), 1,
+   '... of the document and the keys');
 is(scalar(() = $answers[97]{text} =~ m{HTTP/1.1 200}g), 2,
    'pipelined requests, too');
 is(length(($answers[98]{text} =~ /(b{1000,})/g)[0] || ''), 100000,
-   'and a body arrives whole');
+   'a body arrives whole');
 
 
-# A thousand keys that nobody knows
+# A thousand unknown keys
 
 my $payload = encode_base64url(JSON::PP->new->encode(claims(
     iss => $mock->url('first'))));
@@ -168,11 +161,11 @@ push @answers, answers(flood($port, splice @unknown, 0, 200), 20) for 1 .. 5;
 my $unknown_at = time();
 
 is(tally(@answers), '401: 1000', '1,000 unknown keys');
-is(fetches('first'), 2, 'are one fetch');
+is(fetches('first'), 2, '... lead to one fetch');
 diag(sprintf '1,000 unknown keys: %d fetch, the slowest answer after %.2f s',
              fetches('first') - 1, slowest(@answers));
 
-# the new key can be known in 10 s only: see below
+# the new key cannot be found for 10 s, see below
 
 $mock->set('first', doc => {}, jwks => { body => $both });
 SKIP: {
@@ -183,25 +176,25 @@ SKIP: {
 }
 
 
-# A new key, at once
+# A new key is found at once
 
 my ($fresh, $fresh_port) = setup('fresh', 'timeout 5s;', '');
 
 $fresh->start;
 is(tally(answers(flood($fresh_port, signed('fresh')), 5)), '200: 1',
-   'the key that was there');
+   'the old key');
 
 $mock->set('fresh', doc => { delay => 0.3 }, jwks => { body => $both });
 @answers = answers(flood($fresh_port, (signed('fresh', 'n', 'new')) x 50), 5);
-is(tally(@answers), '200: 50', 'a new key is there when it is asked for');
-is(fetches('fresh'), 2, 'after one fetch');
+is(tally(@answers), '200: 50', 'a new key is fetched when it is needed');
+is(fetches('fresh'), 2, '... after one fetch');
 
-# nothing to do for the next 10 minutes
+# nothing to fetch for the next 10 minutes
 $fresh->signal('QUIT');
-cmp_ok(ended($fresh, 5), '<', 1, 'timers do not keep anybody');
+cmp_ok(ended($fresh, 5), '<', 1, 'timers do not keep a worker running');
 
 
-# Clients that go away
+# Clients disconnect
 
 my $lost_h2 = free_port();
 my ($lost, $lost_port) = setup('lost', 'timeout 10s;',
@@ -237,27 +230,26 @@ sub settled {
 is(settled(61), 61, '60 requests wait');
 
 close $_->{socket} for splice @{$flood->{answers}}, 0, 59;
-is(settled(2), 2, '59 clients go away, and nothing of them is left');
+is(settled(2), 2, '59 clients disconnect, and nothing of them is left');
 is(sockets(), $sockets + 1, 'no socket either');
 
 close $_->{socket} for @{$flood->{answers}};
 
 is(join('', readline streams($lost_h2, 'lost', 5, '--max-time', 0.5)),
-   "000 0\n" x 5, 'HTTP/2 streams that are given up');
-is(settled(1), 1, 'leave nothing either');
+   "000 0\n" x 5, 'cancelled HTTP/2 streams');
+is(settled(1), 1, '... leave nothing either');
 
-# nobody waits, but the fetch still hangs
+# no request waits any more, but the fetch still hangs
 
 my @old = $lost->workers;
 $lost->signal('HUP');
-cmp_ok(gone(5, @old), '<', 1,
-       'a reload: old workers do not wait for an issuer that hangs');
+ok(gone(1, @old), 'a reload: old workers do not wait for an issuer that hangs');
 $mock->wait_requests('lost', 'doc', 2);
 $lost->signal('QUIT');
 cmp_ok(ended($lost, 5), '<', 1, 'neither does a shutdown');
 
 
-# Somebody waits while nginx reloads, or shuts down
+# Requests wait while nginx reloads or shuts down
 
 my ($reload, $reload_port) = setup('reload', 'timeout 5s;', '');
 
@@ -270,12 +262,12 @@ $reload->signal('HUP');
 sleep 0.2;
 my $second = flood($reload_port, (signed('reload')) x 40);
 @answers = answers($flood, 8);
-is(tally(@answers), '200: 40', 'requests that waited over a reload');
-cmp_ok(slowest(@answers), '<', 4, 'in time');
+is(tally(@answers), '200: 40', 'requests that wait across a reload');
+cmp_ok(slowest(@answers), '<', 4, '... in time');
 @answers = answers($second, 8);
-is(tally(@answers), '200: 40', 'requests that came after it');
-cmp_ok(slowest(@answers), '<', 4, 'in time, too');
-cmp_ok(gone(5, @old), '<', 1, 'the old workers end then');
+is(tally(@answers), '200: 40', 'requests after the reload');
+cmp_ok(slowest(@answers), '<', 4, '... in time, too');
+ok(gone(1, @old), '... and the old workers end');
 
 my ($quit, $quit_port) = setup('quit', 'timeout 5s;', '',
                                workers => 1);
@@ -285,13 +277,14 @@ $quit->start;
 $flood = flood($quit_port, (signed('quit')) x 40);
 sleep 0.2;
 $quit->signal('QUIT');
-is(tally(answers($flood, 8)), '200: 40', 'requests that waited at a shutdown');
-is(fetches('quit'), 1, 'by the fetch that was under way');
-cmp_ok(ended($quit, 5), '<', 1, 'which ends then');
+is(tally(answers($flood, 8)), '200: 40',
+   'requests that wait during a shutdown');
+is(fetches('quit'), 1, '... are answered after the running fetch');
+cmp_ok(ended($quit, 5), '<', 1, '... and nginx ends');
 
 
-# The worker that fetches is killed: the first keys, and then a new one that
-# nobody would fetch for another 10 minutes.
+# The worker that fetches is killed: during the first fetch, and then during
+# the fetch for a new key, which would otherwise not happen for 10 minutes.
 
 my ($kill, $kill_port) = setup('kill', 'timeout 5s;', '');
 my @victims;
@@ -308,24 +301,24 @@ sub killed {
 
     my @answers = answers($flood, 10);
     is(scalar(grep { $_->{status} != 200 && $_->{status} != 0 } @answers), 0,
-       "$name: nobody gets a wrong answer");
+       "$name: no wrong answer");
     my $served = grep { $_->{status} == 200 } @answers;
     cmp_ok($served, '>', 0, "$name: $served of 60 waited in other workers");
-    cmp_ok(slowest(@answers), '<', 2, "$name: and are served soon")
+    cmp_ok(slowest(@answers), '<', 2, "$name: ... and are served soon")
         or diag(tally(@answers));
     is(tally(answers(flood($kill_port, ($request) x 20), 5)), '200: 20',
-       "$name: and so are all that come now");
+       "$name: ... as are all new requests");
 }
 
 $mock->set('kill', doc => { do => 'hang' });
 $kill->start;
-ok($mock->wait_requests('kill', 'doc', 1), 'somebody fetches');
+ok($mock->wait_requests('kill', 'doc', 1), 'a worker fetches');
 killed('killed', signed('kill'));
 
 my $n = fetches('kill');
 $mock->set('kill', doc => { do => 'hang' }, jwks => { body => $both });
 $flood = flood($kill_port, signed('kill', 'n', 'new'));
-ok($mock->wait_requests('kill', 'doc', $n + 1), 'somebody fetches a new key');
+ok($mock->wait_requests('kill', 'doc', $n + 1), 'a worker fetches a new key');
 killed('killed again', signed('kill', 'n', 'new'));
 answers($flood, 1);
 
@@ -338,9 +331,9 @@ $mock->set('hang', doc => { do => 'hang' });
 $hang->start;
 @answers = answers(flood($hang_port, (signed('hang')) x 20), 10);
 is(tally(@answers), '503: 20', 'an issuer that hangs: 503');
-cmp_ok(slowest(@answers), '<', 3, 'when the time is over');
+cmp_ok(slowest(@answers), '<', 3, '... after the timeout');
 ok($hang->wait_log(qr/issuer "a" failed: \S+: timed out while waiting/),
-   'the log tells');
+   'the log has the reason');
 
 
 # 10 s after the unknown keys
@@ -348,10 +341,10 @@ ok($hang->wait_log(qr/issuer "a" failed: \S+: timed out while waiting/),
 sleep 0.1 while time() < $unknown_at + 10.2;
 is(tally(answers(flood($port, signed('first', 'n', 'new')), 5)), '200: 1',
    'a new key after 10 s');
-is(fetches('first'), 3, 'by one more fetch');
+is(fetches('first'), 3, '... with one more fetch');
 
 
-# nginx names SIGKILL an alert
+# nginx logs SIGKILL as an alert
 
 for (glob "$kill->{dir}/logs/error.log") {
     my $log = slurp($_);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# k8s_sa_dry_run: decides and logs, and refuses nothing.
+# k8s_sa_dry_run: decides and logs, but refuses nothing.
 
 use strict;
 use warnings;
@@ -98,8 +98,8 @@ my $expired = bearer(sign_token(claims => claims(exp => time() - 100)));
 my @forged = ('X-Remote-User: admin', 'X_Remote_Group: system:masters',
               'X-Remote-Extra-a: b', 'X-Remote-Uid: 0');
 
-# status, what the upstream saw of an identity, result and user of the access
-# log, and the line in the error log
+# status, identity headers at the upstream, result and user in the access log,
+# and the line in the error log
 
 sub ask {
     my ($path, @headers) = @_;
@@ -107,7 +107,8 @@ sub ask {
     my $lines = length $nginx->log('access');
     my $answer = get($port, $path, grep { defined } @headers);
 
-    # it is written behind the answer, after one in nginx's own format
+    # our line is written after the answer, and after the line in nginx's own
+    # format
 
     my $line;
 
@@ -126,22 +127,21 @@ sub ask {
 }
 
 for (
-        # who is known, and may
+        # known and allowed
         [ '/plain', $good, 'ok', $user ],
         [ '/outer/inner', $good, 'ok', $user, 'enforced' ],
 
-        # who is not known, is nobody
+        # not known: no identity
         [ '/plain', undef, 'no_token', '' ],
         [ '/plain', $bad, 'bad_signature', '' ],
         [ '/plain', $expired, 'expired', '' ],
         [ '/plain', bearer('x.y.z'), 'malformed', '' ],
         [ '/allow', $bad, 'bad_signature', '' ],
         [ '/front', $expired, 'expired', '' ],
-        [ '/down', bearer(sign_token(header => { kid => 'k' },
-               claims => claims(iss => $mock->url('down')))), 'no_keys', '' ],
+        [ '/down', bearer(issuer_token($mock->url('down'))), 'no_keys', '' ],
         [ '/optional', undef, 'no_token', '' ],
 
-        # who is known, but may not
+        # known but not allowed
         [ '/allow', $good, 'not_allowed', $user ],
         [ '/require', $good, 'not_required', $user ],
         [ '/optional', $good, 'not_allowed', $user ])
@@ -154,9 +154,9 @@ for (
     is($answer->{status}, 200, "$name: passes");
     unlike($answer->{head}, qr/^WWW-Authenticate/mi, "$name: no challenge");
     is_deeply($seen, $who ? [ "X-Remote-User: $who" ] : [],
-              "$name: what the upstream learns");
+              "$name: identity headers");
     unlike($answer->{body}, qr/^Authorization/mi, "$name: no token");
-    like($answer->{body}, qr/^X-Kept/m, "$name: other headers stay");
+    like($answer->{body}, qr/^X-Kept/m, "$name: other headers are passed on");
     is($line, "200 [$result] [" . ($who || '-') . ']', "$name: access log");
 
     if ($result eq 'ok') {
@@ -175,9 +175,9 @@ is_deeply($seen, [ "X-Remote-User: $user", 'X-Remote-Uid: uid-1',
                    'X-Remote-Group: system:serviceaccounts',
                    'X-Remote-Group: system:serviceaccounts:mytest',
                    'X-Remote-Group: system:authenticated' ],
-          'the whole set of who is known, but not allowed');
+          'all headers for a caller that is known but not allowed');
 
-# Others refuse as ever
+# Other locations still refuse
 
 is((ask('/any'))[0]{status}, 403, 'satisfy any: the address decides');
 is((ask('/any', $good))[0]{status}, 200, 'satisfy any: the token is enough');
@@ -187,17 +187,18 @@ is((ask('/all', $good))[0]{status}, 403, 'satisfy all: the address decides');
 
 is((ask('/off'))[0]{status}, 401, 'off: no token');
 is((ask('/off', $good))[0]{status}, 403, 'off: not allowed');
-unlike((ask('/off', $good))[3], qr/dry run/, 'off: the log says it was real');
+unlike((ask('/off', $good))[3], qr/dry run/,
+       'off: the log does not say dry run');
 is((ask('/outer/inner'))[0]{status}, 401, 'off is inherited');
 is(get($server_port, '/server')->{status}, 401, 'off in a server');
-is(get($server_port, '/on')->{status}, 200, 'and on again in a location');
-is((ask('/limit'))[0]{status}, 401, 'limit_except: GET is not dry');
+is(get($server_port, '/on')->{status}, 200, '... and on again in a location');
+is((ask('/limit'))[0]{status}, 401, 'limit_except: GET is not a dry run');
 is(request($port, "POST /limit HTTP/1.0\r\n\r\n")->{status}, 200,
-   'limit_except: POST is');
+   'limit_except: POST is a dry run');
 like((ask('/quiet'))[3], qr/\[info\].*dry run/, 'k8s_sa_log_level is obeyed');
 
 
-# Taken away by a reload: in force at once, for a token that was known, too
+# Removed by a reload: the rule applies at once, also to a cached token
 
 my $reload_port = free_port();
 my $text = <<"_";
@@ -218,12 +219,13 @@ is(get($reload_port, '/', $good)->{status}, 200, 'before a reload') for 1, 2;
 $reload->reload($text =~ s/DRY/off/r);
 
 my $reloaded = get($reload_port, '/', $good);
-is($reloaded->{status}, 403, 'after it');
-like($reloaded->{head}, qr/^X-Cache: HIT\r$/m, 'although the token was known');
+is($reloaded->{status}, 403, '... and after it');
+like($reloaded->{head}, qr/^X-Cache: HIT\r$/m,
+     '... although the token was cached');
 
 
 refused("dry_run: $_->[0]", "$issuer\n$_->[1] # HERE", $_->[2])
-    for [ 'no flag', 'k8s_sa_dry_run yes;',
+    for [ 'neither on nor off', 'k8s_sa_dry_run yes;',
           qr/invalid value "yes" in "k8s_sa_dry_run" directive/ ],
         [ 'twice', 'k8s_sa_dry_run on; k8s_sa_dry_run on;',
           qr/"k8s_sa_dry_run" directive is duplicate/ ];

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# External authorization, as others ask for it: Envoy, ingress-nginx, Traefik,
-# HAProxy.  None but nginx is in Debian, so what they send is sent here, byte by
-# byte, as their documentation and the examples in conf-examples/ say, and what
-# they make of the answer is looked at.
+# External authorization for Envoy, ingress-nginx, Traefik and HAProxy.  Of
+# these only nginx is in Debian; so the requests that they send are sent here
+# byte by byte, as described in their documentation and in conf-examples/, and
+# their handling of the answer is simulated.
 
 use strict;
 use warnings;
@@ -28,7 +28,7 @@ my $bad_token = "$realm, error=\"invalid_token\"";
 my $expired_token = "$bad_token, error_description=\"The token is expired\"";
 my $scope = "$realm, error=\"insufficient_scope\"";
 
-# All YAML files, each document of them
+# All YAML files, and each document in them
 
 my %yaml = map { my ($name) = m{conf-examples/(.*)\.yaml$};
                  ($name => eval { [ YAML::XS::LoadFile($_) ] }) }
@@ -36,16 +36,16 @@ my %yaml = map { my ($name) = m{conf-examples/(.*)\.yaml$};
                                    kubernetes/tutorial/*.yaml);
 
 for my $name (sort keys %yaml) {
-    ok($yaml{$name} && @{$yaml{$name}}, "$name.yaml: is YAML");
+    ok($yaml{$name} && @{$yaml{$name}}, "$name.yaml: valid YAML");
 
     next if $name eq 'external-auth-envoy';
 
     is(scalar(grep { !$_->{apiVersion} || !$_->{kind}
                      || !$_->{metadata}{name} } @{$yaml{$name}}), 0,
-       "$name.yaml: of objects");
+       "$name.yaml: contains objects");
 }
 
-# { NAME => VALUE } of the headers that tell who calls, and of the challenge
+# Returns { NAME => VALUE } of the headers with an identity or a challenge.
 
 sub told {
     my ($head) = @_;
@@ -54,9 +54,9 @@ sub told {
 }
 
 
-# Envoy.  A request of its client is METHOD, PATH, headers; small letters,
-# as Envoy writes them in HTTP/1.1.  The answer: what the client gets, or what
-# the service gets.
+# Envoy: sends a request for METHOD, PATH, headers of its client, in lower
+# case, as Envoy does in HTTP/1.1.  Returns the answer that the client gets, or
+# the headers that the service gets.
 
 my ($envoy) = @{$yaml{'external-auth-envoy'}};
 my ($listener) = @{$envoy->{static_resources}{listeners}};
@@ -70,15 +70,15 @@ my %cluster = map { $_->{name} => $_ }
 
 is_deeply([ map { ($_->{name} =~ /(\w+)$/)[0] } @{$manager->{http_filters}} ],
           [ qw(header_mutation ext_authz router) ], 'Envoy: the filters');
-ok(!$authz->{failure_mode_allow}, 'Envoy: unsure means refused');
-ok($cluster{$service->{server_uri}{cluster}}, 'Envoy: there is such a cluster');
+ok(!$authz->{failure_mode_allow}, 'Envoy: refuses if it cannot ask');
+ok($cluster{$service->{server_uri}{cluster}}, 'Envoy: the cluster exists');
 
 my $socket = $cluster{whoami}{load_assignment}{endpoints}[0]{lb_endpoints}[0]
              {endpoint}{address}{socket_address};
 my $whoami = example('external-auth-envoy.conf', $up)->start;
 my $whoami_port = $whoami->{port}{$socket->{port_value}};
 
-ok($whoami_port, 'Envoy: asks where external-auth-envoy.conf listens');
+ok($whoami_port, 'Envoy: asks the address of external-auth-envoy.conf');
 
 sub names {
     my ($matcher) = @_;
@@ -98,7 +98,7 @@ sub envoy {
               'host', 'authorization', names($authz->{allowed_headers}),
               names($service->{authorization_request}{allowed_headers});
 
-    # it keeps its connections
+    # Envoy keeps its connections
 
     $kept = talk($whoami_port) unless $kept;
     print {$kept->{socket}} join "\r\n",
@@ -173,8 +173,8 @@ is_deeply(envoy('POST', '/', %client, authorization => $_->[0]), $_->[1],
           { client => 403, 'www-authenticate' => $scope },
           'another namespace' ];
 
-# A client chooses the path, so no path may be answered with 200 by anybody but
-# whoami.  Those that nginx does not take are refused, too.
+# A client chooses the path, so no path may be answered with 200 by anything
+# but k8s_sa_whoami.  Paths that nginx does not accept are refused, too.
 
 for my $path ('/healthz', '/../healthz', '/..', '/%2e%2e/healthz', '/status',
               '/metrics', '/index.html', '/whoami/../x', '/a%00b', '/%', '/a?%',
@@ -208,17 +208,17 @@ put($pod, qr/api_server +in_cluster;/,
     . 'token_file ' . write_file('own', 'own-token') . ';');
 
 my ($status, $out) = $pod->test;
-is($status, 0, 'Deployment: its nginx.conf is one') or diag($out);
+is($status, 0, 'Deployment: its nginx.conf is valid') or diag($out);
 $pod->start;
 
 my $container = $object{Deployment}{spec}{template}{spec}{containers}[0];
 my ($listens) = @{$container->{ports}};
 my $pod_port = $pod->{port}{$listens->{containerPort}};
 
-ok($pod_port, 'Deployment: the container\'s port is one of nginx');
+ok($pod_port, 'Deployment: the container\'s port is nginx\'s');
 is($object{Service}{spec}{ports}[0]{targetPort}, $listens->{name},
-   'which the Service is for');
-is($_->{httpGet}{port}, $listens->{name}, 'and the probes')
+   '... and the Service\'s');
+is($_->{httpGet}{port}, $listens->{name}, '... and that of the probes')
     for @$container{qw(readinessProbe livenessProbe)};
 is(get($pod_port, $container->{readinessProbe}{httpGet}{path})->{status}, 204,
    'Deployment: it is ready');
@@ -251,7 +251,8 @@ my %expected = (
 );
 
 
-# ingress-nginx: what it writes into its nginx.conf for these annotations
+# ingress-nginx: the configuration that it writes into its nginx.conf for these
+# annotations
 
 my ($ingress) = grep { $_->{kind} eq 'Ingress' }
                 @{$yaml{'external-auth-ingress'}};
@@ -317,7 +318,7 @@ sub ingress_nginx {
 # without keys
 
 is(ingress_nginx('GET', '/', $token{good}, '')->{status}, 500,
-   'ingress-nginx: what it makes of 503');
+   'ingress-nginx: turns 503 into 500');
 
 $mock->set('api', doc => {}, jwks => {
     body => jwks([ 'ec', 'first', kid => 'c' ]) });
@@ -337,7 +338,7 @@ for my $method (qw(GET POST PUT OPTIONS DELETE)) {
 
             is($answer->{status}, $expected, $name);
 
-            # it hands on the challenge of a 401
+            # it passes on the challenge of a 401
 
             is(told($answer->{head})->{'www-authenticate'},
                $expected == 401 ? $challenge : undef, "$name: challenge");
@@ -354,7 +355,8 @@ for my $method (qw(GET POST PUT OPTIONS DELETE)) {
 }
 
 
-# Traefik: always GET, with all of the client's headers but the body's
+# Traefik: always GET, with all of the client's headers except those of the
+# body
 
 my ($middleware) = grep { $_->{kind} eq 'Middleware' }
                    @{$yaml{'external-auth-traefik'}};
@@ -421,16 +423,17 @@ for my $who (sort keys %token) {
     is_deeply(told($answer->{head}),
               $expected == 200 ? { 'x-remote-user' => $user }
                                : { 'www-authenticate' => $challenge },
-              "HAProxy: $who, what it is told");
+              "HAProxy: $who, status");
 }
 
 
-# The whole identity is in the body for those who read it
+# The body contains the whole identity
 
 my $json = decode_json(get($pod_port, $auth_path, bearer($token{good}))
                        ->{body});
 is_deeply([ @$json{qw(username issuer audiences)} ],
-          [ $user, $mock->url('api'), [ 'service2' ] ], 'the body');
+          [ $user, $mock->url('api'), [ 'service2' ] ],
+          'the body has the identity');
 
 
 K8sSa::Nginx->finish;

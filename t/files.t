@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Key and token files that change while nginx runs: in place and as a ConfigMap
-# volume does it, to something good and to something broken.
+# Key and token files that change while nginx runs, in place and as in a
+# ConfigMap volume, to good and to broken content.
 
 use strict;
 use warnings;
@@ -90,8 +90,8 @@ sub status {
 }
 
 
-# Waits until a location accepts tokens by one key and not by the other; in
-# each worker, hence often.
+# Waits until a location accepts tokens of one key and not of the other.  Asks
+# often, so that each worker answers.
 
 sub accepts {
     my ($location, $yes, $no, $name) = @_;
@@ -111,7 +111,7 @@ sub accepts {
 }
 
 
-# What was logged since
+# Returns the log lines since the last call.
 
 my $read = 0;
 
@@ -129,12 +129,12 @@ sub refused {
                          . qq{issuer "$issuer" keeps its old keys: });
 
     ok($nginx->wait_log(qr/\[error\].*$line.*$why/, $limit, $read),
-       "$name: an error says so")
+       "$name: an error is logged")
         or diag(substr $nginx->log, $read);
 }
 
 
-# As nginx started
+# As nginx was started
 
 accepts($_, 'a', 'b', "$_: at first") for qw(pem jwks volume-pem volume-jwks);
 is(status('both', $_), 200, "both: $_") for 'a', 'b';
@@ -142,7 +142,7 @@ is(status('together', $_), 200, "together: $_") for 'a', 'b';
 new_log();
 
 
-# All at once: each in its way
+# All change at once, each in its own way
 
 write_file($pem, pem('b'));
 write_file($json, jwks([ 'ec', 'b' ]));
@@ -158,13 +158,13 @@ accepts('jwks', 'b', 'a', 'changed in place, JWK set');
 accepts('volume-pem', 'b', 'a', 'ConfigMap volume');
 accepts('volume-jwks', 'b', 'a', 'ConfigMap volume, JWK set');
 accepts('both', 'c', 'a', 'one of two files');
-is(status('both', 'b'), 200, 'the other file\'s key stays');
-accepts('together', 'c', 'a', 'both files at the same time');
+is(status('both', 'b'), 200, 'the other file\'s key stays in use');
+accepts('together', 'c', 'a', 'both files change at the same time');
 
 my $log = new_log();
 like($log, qr/\[notice\].*k8s_sa: issuer "$_" has new keys from /,
-     "$_: the log tells") for sort keys %files;
-unlike($log, qr/\[(?:warn|error)\].*k8s_sa/, 'and complains of nothing');
+     "$_: the change is logged") for sort keys %files;
+unlike($log, qr/\[(?:warn|error)\].*k8s_sa/, 'no errors are logged');
 
 
 # A token file, in each worker
@@ -186,7 +186,7 @@ sub carries {
 carries($token_b, 'requests carry the new token');
 
 
-# Broken, each in its way
+# All are broken, each in its own way
 
 write_file($pem, "hello\n");
 write_file($json, '{"keys":[');
@@ -205,17 +205,17 @@ refused($fourth, 'together', 'no PEM block', 'both broken, the other one');
 my $line = quotemeta(qq{"$own" changed and cannot be used, the old token is }
                      . "kept");
 ok($nginx->wait_log(qr/\[error\].*$line/, $limit, $read),
-   'token file: an error says so');
+   'token file: an error is logged');
 
-accepts($_, 'b', 'a', "$_: broken, the old keys stay")
+accepts($_, 'b', 'a', "$_: broken, the old keys stay in use")
     for qw(pem jwks volume-pem volume-jwks);
-accepts('both', 'c', 'a', 'both: deleted, the old keys stay');
+accepts('both', 'c', 'a', 'both: deleted, the old keys stay in use');
 is(status('both', 'b'), 200, 'both: all of them');
-accepts('together', 'c', 'a', 'together: broken, the old keys stay');
-carries($token_b, 'the old token stays');
+accepts('together', 'c', 'a', 'together: broken, the old keys stay in use');
+carries($token_b, 'the old token stays in use');
 
 
-# What is still broken is not complained about again and again
+# Files that are still broken are not reported again
 
 sleep 0.5;
 new_log();
@@ -223,7 +223,7 @@ sleep 2.5;
 unlike(new_log(), qr/k8s_sa: "/, 'an error is logged once');
 
 
-# And good again
+# All are good again
 
 write_file($pem, pem('c'));
 write_file($json, jwks([ 'ec', 'c' ]));
@@ -242,15 +242,15 @@ accepts('together', 'a', 'c', 'both good again');
 carries($token_a, 'requests carry a token that is good again');
 
 
-# A reload in between takes what is there
+# A reload during a change uses the current files
 
 write_file($pem, pem('a'));
 $nginx->signal('HUP');
 accepts('pem', 'a', 'c', 'after a reload');
 write_file($pem, pem('b'));
-accepts('pem', 'b', 'a', 'and changes are noticed as before');
+accepts('pem', 'b', 'a', 'changes are noticed as before');
 
-unlike($nginx->log, qr/\[(?:alert|emerg)\]/, 'nothing broke');
+unlike($nginx->log, qr/\[(?:alert|emerg)\]/, 'nothing is broken');
 
 
 # A change at a moment when the worker has no descriptor left to open the file

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# k8s_sa_front_proxy_headers: what Kubernetes' own front proxy sends, byte by
-# byte, and nobody else can.
+# k8s_sa_front_proxy_headers: byte by byte the headers of Kubernetes' own front
+# proxy, which clients cannot send themselves.
 
 use strict;
 use warnings;
 
-use POSIX ();
 use Test::More;
 
 use K8sSa;
@@ -112,9 +111,9 @@ sub seen {
 }
 
 
-# What apiserver/pkg/authentication/request/headerrequest makes of such
-# headers: the prefix in any case, the rest in small letters, then unescaped
-# (net/url.PathUnescape), and as it stands if it cannot be
+# Reads such headers as apiserver/pkg/authentication/request/headerrequest
+# does: the prefix in any case, the rest in lower case, then unescaped
+# (net/url.PathUnescape), or unchanged if it cannot be unescaped.
 
 sub decoded {
     my %extra;
@@ -154,9 +153,9 @@ my $bound = bearer('1.36.2/long-aud-service2-pod');
 sub order { return [ sort @{$_[0]} ] }
 
 is_deeply(order(seen('plain', $bound)), [ sort @pod ],
-          'a token bound to a pod: exactly these');
+          'a token bound to a pod: exactly these headers');
 is_deeply([ grep { /Group/ } @{seen('plain', $bound)} ], \@groups,
-          'a line a group, in Kubernetes\' order');
+          'one line per group, in Kubernetes\' order');
 is_deeply(decoded(seen('plain', $bound)),
           { 'authentication.kubernetes.io/credential-id'
               => [ "JTI=$claims->{jti}" ],
@@ -164,7 +163,7 @@ is_deeply(decoded(seen('plain', $bound)),
             'authentication.kubernetes.io/node-uid' => [ $io->{node}{uid} ],
             'authentication.kubernetes.io/pod-name' => [ $io->{pod}{name} ],
             'authentication.kubernetes.io/pod-uid' => [ $io->{pod}{uid} ] },
-          'which the API server reads as its own TokenReview says it');
+          'the API server reads the same identity as its TokenReview returns');
 is_deeply(seen('plain', $bound), seen('plain', $bound),
           'from the cache, too');
 
@@ -186,10 +185,10 @@ sub sub_token {
 is_deeply(seen('plain', sub_token('alice')), [ 'X-Remote-User: alice' ],
           'not Kubernetes: the user name and nothing else');
 is_deeply(seen('plain', sub_token("\xc3\xa4lice b")),
-          [ "X-Remote-User: \xc3\xa4lice b" ], 'as it is');
+          [ "X-Remote-User: \xc3\xa4lice b" ], 'unchanged');
 
 
-# What would not arrive as it is
+# Values that would not arrive unchanged
 
 for my $sub (' alice', 'alice ', ' ', '   ') {
     is_deeply(seen('plain', sub_token($sub)), [ 'refused 400' ],
@@ -202,11 +201,11 @@ is_deeply(seen('plain', sub_token("al\nice")), [ 'refused 401' ],
           'a line feed in the user name');
 my $line = 'k8s_sa: value for header "X-Remote-User" has a control '
            . 'character, or a blank at an end';
-like($nginx->log, qr/\[warn\].*\Q$line\E/, 'the log says why');
+like($nginx->log, qr/\[warn\].*\Q$line\E/, 'the log has the reason');
 
 
-# What the TokenReview API says of somebody: keys that have to be escaped come
-# out as they were (here, all strings are bytes)
+# Results of the TokenReview API: keys that have to be escaped arrive unchanged
+# (all strings are bytes here)
 
 my $count = 0;
 
@@ -234,11 +233,11 @@ my %odd = (
 my $odd = [ map { s/\r//r } grep { /^x-remote/i }
             split /\n/, reviewed('review', extra => \%odd)->{body} ];
 
-is_deeply(decoded($odd), \%odd, 'odd keys of a review');
+is_deeply(decoded($odd), \%odd, 'unusual keys of a review');
 is(scalar(grep { /^X-Remote-Extra-[^A-Z]*: / } @$odd), 13,
-   'a line a value, the key in small letters');
+   'one line per value, the key in lower case');
 is(scalar(grep { !/^[!#\$%&'*+.^_`|~0-9A-Za-z-]+: / } @$odd), 0,
-   'under names that a header may have');
+   '... with valid header names');
 is_deeply(JSON::PP->new->decode(
               reviewed('whoami', extra => \%odd)->{body})->{extra}, \%odd,
           'k8s_sa_whoami shows them as they are');
@@ -263,7 +262,7 @@ for ([ user => "al\nice" ], [ groups => [ "a\nb" ] ],
 }
 
 
-# Beside k8s_sa_set_header and proxy_set_header
+# Combined with k8s_sa_set_header and proxy_set_header
 
 my @made = ("X-Remote-User: $user", 'X-Remote-Uid: uid-1', @groups);
 my $good = bearer(sign_token());
@@ -283,7 +282,7 @@ is_deeply(order(seen('proxy', $good)), order([ 'X-Remote-User: own',
 is_deeply(seen('any', $good), \@made, 'satisfy any');
 
 
-# Nobody can name himself
+# Clients cannot send an identity
 
 my @names = ('X-Remote-User', 'X-Remote-Uid', 'X-Remote-Group',
              'X-Remote-Extra-a', 'X-Remote-Extra-',
@@ -305,9 +304,9 @@ for my $spoof (@spoofs) {
 
     is_deeply([ map { @{seen($_, $header, 'X-Kept: 1')} }
                 qw(free any optional sub) ], [],
-              "$spoof: nothing of it arrives");
+              "$spoof: does not arrive");
     is_deeply(seen('plain', $header, $good), \@made,
-              "$spoof: nor beside a token");
+              "$spoof: nor together with a token");
 }
 
 is(scalar @{seen('plain', $good, map { "$_: admin" } @spoofs)}, 5,
@@ -315,54 +314,36 @@ is(scalar @{seen('plain', $good, map { "$_: admin" } @spoofs)}, 5,
 is_deeply(seen('free', 'X-Remote: a', 'X-Remote-Users: b',
                'X-Remote-Extras: c', 'XX-Remote-User: d'),
           [ 'X-Remote: a', 'X-Remote-Users: b', 'X-Remote-Extras: c',
-            'XX-Remote-User: d' ], 'others are left alone');
+            'XX-Remote-User: d' ], 'other headers are passed on');
 like(get($plain_port, '/', 'X-Remote-Group: a')->{body}, qr/^X-Remote-Group/m,
-     'so is a server that asks nobody for tokens');
-
-sub curl {
-    my ($path, @headers) = @_;
-    my $pid = open my $fh, '-|';
-
-    die "fork: $!\n" unless defined $pid;
-
-    if ($pid == 0) {
-        { exec 'curl', '-s', '--http2-prior-knowledge', '--max-time', 10,
-               (map { ('-H', $_) } @headers), "http://127.0.0.1:$h2/$path" }
-        POSIX::_exit(127);
-    }
-
-    local $/;
-    my $out = <$fh>;
-    close $fh or die "curl: exit $?\n";
-
-    return $out;
-}
+     '... as are all in a server that checks no tokens');
 
 for my $path (qw(free any)) {
-    my $body = curl($path, (map { "$_: admin" } @spoofs), 'X-Kept: 1');
+    my $body = get_http2($h2, "/$path", (map { "$_: admin" } @spoofs), 'X-Kept: 1');
 
-    is_deeply([ $body =~ /^(x.remote.*)$/mgi ], [], "HTTP/2, $path: nothing");
-    like($body, qr/^x-kept: 1/mi, "HTTP/2, $path: others arrive");
+    is_deeply([ $body =~ /^(x.remote.*)$/mgi ], [],
+              "HTTP/2, $path: no identity");
+    like($body, qr/^x-kept: 1/mi, "HTTP/2, $path: other headers arrive");
 }
 
 is_deeply([ map { s/\r//r } grep { /^x.remote/i } split /\n/,
-            curl('plain', $good, map { "$_: admin" } @spoofs) ],
+            get_http2($h2, '/plain', $good, map { "$_: admin" } @spoofs) ],
           \@made, 'HTTP/2: what is true arrives, and nothing else');
 
 
-# CGI has other names for them
+# CGI uses other names for them
 
 my $cgi = get($port, '/cgi', $bound, map { "$_: admin" } @spoofs)->{body};
-unlike($cgi, qr/admin/, 'FastCGI: nobody can name himself');
+unlike($cgi, qr/admin/, 'FastCGI: forged headers are removed');
 like($cgi, qr/^HTTP_X_REMOTE_USER=\Q$user\E$/m, 'FastCGI: the user name');
 like($cgi, qr/^HTTP_X_REMOTE_EXTRA_\S*CREDENTIAL.ID=JTI=\Q$claims->{jti}\E$/m,
      'FastCGI: extra');
 unlike(get($port, '/cgi-free', map { "$_: admin" } @spoofs)->{body},
-       qr/^HTTP_X.REMOTE/m, 'FastCGI, free: nothing');
+       qr/^HTTP_X.REMOTE/m, 'FastCGI, without a check: no identity');
 
 
 refused("front_proxy_headers: $_->[0]", "$issuers\n$_->[1] # HERE", $_->[2])
-    for [ 'no flag', 'k8s_sa_front_proxy_headers yes;',
+    for [ 'neither on nor off', 'k8s_sa_front_proxy_headers yes;',
           qr/invalid value "yes" in "k8s_sa_front_proxy_headers" directive/ ],
         [ 'twice', 'k8s_sa_front_proxy_headers on; '
                    . 'k8s_sa_front_proxy_headers on;', qr/is duplicate/ ];

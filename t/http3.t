@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# HTTP/3, where nginx and curl have it: tokens, refusals, and headers that a
-# client makes up.
+# HTTP/3, if nginx and curl support it: tokens, refusals, and forged headers.
 
 use strict;
 use warnings;
@@ -48,8 +47,8 @@ server {
 }
 _
 
-# get3(HEADER...): the answer's head and body; one request a header list on the
-# same connection
+# get3(HEADER...) returns the answer's head and body; one request per list of
+# headers, on the same connection.
 
 sub get3 {
     my @lists = @_;
@@ -79,17 +78,17 @@ my ($good, $none, $bad, $spoofed, $again) = get3(
 
 like($good, qr{^HTTP/3 200}, 'a token');
 is_deeply([ $good =~ /^(X-Remote-User: .*?)\r?$/mg ],
-          [ "X-Remote-User: $user" ], 'Service 2 knows who calls');
-unlike($good, qr/^Authorization:/mi, 'and does not see the token');
+          [ "X-Remote-User: $user" ], 'Service 2 gets the identity');
+unlike($good, qr/^Authorization:/mi, '... but not the token');
 
-like($none, qr{^HTTP/3 401}, 'none, on the same connection');
+like($none, qr{^HTTP/3 401}, 'no token, on the same connection');
 like($none, qr/^www-authenticate: Bearer realm="kubernetes"\r?$/m,
      'its challenge');
 like($bad, qr{^HTTP/3 401}, 'a bad signature');
 like($bad, qr/^www-authenticate: .*error="invalid_token"/m, 'its challenge');
 
-like($spoofed, qr{^HTTP/3 200}, 'with headers that are made up');
-unlike($spoofed, qr/root|system:masters/, 'they are gone');
-like($again, qr/^X-Remote-User: \Q$user\E\r?$/m, 'and once more');
+like($spoofed, qr{^HTTP/3 200}, 'with forged headers');
+unlike($spoofed, qr/root|system:masters/, '... which are removed');
+like($again, qr/^X-Remote-User: \Q$user\E\r?$/m, 'the first token again');
 
 K8sSa::Nginx->finish;

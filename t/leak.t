@@ -67,7 +67,8 @@ _
 $nginx->start;
 
 
-# What can come next on a connection: [path, header, status, user, name]
+# Requests that can follow each other on a connection: [path, header, status,
+# user, name]
 
 sub caller_of {
     my ($name) = @_;
@@ -99,7 +100,7 @@ sub bytes {
 }
 
 
-# "" if an answer is the right one, otherwise what is wrong with it
+# Returns "" for the right answer, otherwise what is wrong with it.
 
 sub wrong {
     my ($answer, $case) = @_;
@@ -130,10 +131,10 @@ for my $i (0 .. 2 * $#order + 1) {
     is(wrong($answer, $case), '', "kept alive: request $i, $case->[0]");
 }
 
-is(scalar keys %connections, 1, 'that was one connection');
+is(scalar keys %connections, 1, 'all on one connection');
 
 
-# All at once
+# All at the same time
 
 for my $shift (0 .. 4) {
     my @cases = (@order[$shift .. $#order], @order[0 .. $shift - 1]);
@@ -147,8 +148,8 @@ for my $shift (0 .. 4) {
 }
 
 
-# Streams of one connection, which overlap: the upstream takes its time.  (Only
-# over TLS does curl know in time that a connection can be shared.)
+# Overlapping streams of one connection, because the upstream is slow.  (curl
+# only knows in time that a connection can be shared if it uses TLS.)
 
 sub streams {
     my @cases = @_;
@@ -166,7 +167,7 @@ sub streams {
                          $header, "https://127.0.0.1:$h2$path";
     }
 
-    # the first one alone opens the connection that the others use
+    # the first one opens the connection that the others use
     is(system('curl', '-Z', '--no-progress-meter', '--parallel-max', 50, @arguments), 0, 'curl');
 
     return map {

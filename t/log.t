@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# The error log: one line a refusal, with all that is known and no token, and
-# nothing that strangers could fill it with.
+# The error log: one line per refusal, with all that is known but without a
+# token, and clients cannot flood it.
 
 use strict;
 use warnings;
@@ -27,7 +27,7 @@ my $user = 'system:serviceaccount:mytest:service1';
 $mock->set('down', doc => { status => 500 });
 $api->set('refuse', review => { refuse => 'it was deleted' });
 
-# the example of docs/operations.md
+# the example in docs/operations.md
 
 my ($format) = slurp(fixture('../../docs/operations.md'))
                =~ /^```nginx\n(log_format k8s .*?;)\n```/ms;
@@ -63,7 +63,8 @@ _
 
 my $good = sign_token();
 
-# What so many requests write into the log; "*N" is a connection's number
+# Returns the lines that these requests write into the log; "*N" is a
+# connection's number.
 
 sub lines {
     my ($n, $path, @headers) = @_;
@@ -122,7 +123,8 @@ for (
 
     next unless $result;
 
-    is(scalar @lines, 5, "$name: a line each") or diag(join "\n", @lines);
+    is(scalar @lines, 5,
+       "$name: one line per request") or diag(join "\n", @lines);
 
     my $line = $lines[0] || '';
 
@@ -136,10 +138,10 @@ for (
 is(scalar(lines(5, '/auth', bearer($good))), 0, 'accepted: no line');
 is(scalar(lines(5, '/optional')), 0, 'optional, no token: no line');
 is(scalar(lines(5, '/page')), 10,
-   'an internal redirect to where it is refused again: a line each');
+   'an internal redirect to a location that refuses, too: one line each');
 
 
-# Our own fault: an error line a second, the others as refusals
+# A fault on our side: one error line per second, the others like refusals
 
 my $bearer = signed(header => { kid => 'k' },
                     claims => claims(iss => $mock->url('down')));
@@ -151,14 +153,15 @@ my @lines = grep { /request refused/ } lines(300, '/down', $bearer);
 my $seconds = time() - $began;
 my $errors = grep { $_ =~ $error } @lines;
 
-is(scalar @lines, 300, 'no keys: a line each');
-is(scalar(grep { /\(no_keys\)/ } @lines), 300, 'which says so');
-cmp_ok($errors, '<=', $seconds + 2, 'an error once a second');
-is(scalar(grep { /\[(?:error|warn)\]/ } @lines), 300, 'the others as warnings');
+is(scalar @lines, 300, 'no keys: one line each');
+is(scalar(grep { /\(no_keys\)/ } @lines), 300, '... with the reason');
+cmp_ok($errors, '<=', $seconds + 2, 'one error per second');
+is(scalar(grep { /\[(?:error|warn)\]/ } @lines), 300,
+   'the others are warnings');
 diag(sprintf '300 refusals in %.1f s, %d of them as errors', $seconds, $errors);
 
 
-# The access log of the documentation
+# The access log format in the documentation
 
 ok($format, 'docs/operations.md has a log_format');
 get($port, '/auth', bearer($good)) for 1 .. 2;
@@ -172,11 +175,11 @@ my @access = split /\n/, $nginx->log('access');
 
 like($access[-1], qr{^127\.0\.0\.1\ \[\S+\]\ "GET\ /auth\ HTTP/1\.1"\ 200
                      \ result=ok\ user=\Q$user\E\ pod=-?\ cache=HIT$}x,
-     'log_format: who calls');
+     'log_format: the caller');
 is(scalar(grep { m{"GET /allow .* 403 result=not_allowed user=\Q$user\E } }
-          @access), 6, 'log_format: who may not');
+          @access), 6, 'log_format: a caller that is not allowed');
 is(scalar(grep { m{"GET /auth .* 401 result=expired user=- } } @access), 5,
-   'log_format: who is nobody');
+   'log_format: no identity');
 
 
 K8sSa::Nginx->finish;

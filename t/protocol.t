@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Requests of each shape: HTTP/1.0, HEAD, bodies, WebSocket, large tokens; with
-# debugging on, for what is in the log then.
+# All kinds of requests: HTTP/1.0, HEAD, bodies, WebSocket, large tokens; with
+# debug logging on, to check that log as well.
 
 use strict;
 use warnings;
@@ -87,12 +87,12 @@ sub ancient {
 
 my $body = ancient('/');
 unlike($body, qr/Remote|HTTP\/1/, 'HTTP/0.9 has no headers');
-like($body, qr/401/, 'and no token');
+like($body, qr/401/, '... and thus no token');
 like(ancient("/argument?token=$token"), qr/^$user\r$/m,
-     'HTTP/0.9: a token in an argument, and the identity in a header');
+     'HTTP/0.9: a token in an argument');
 
 
-# HEAD and others
+# HEAD and other methods
 
 for my $method (qw(HEAD OPTIONS DELETE PATCH WHATEVER)) {
     my $rest = "/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n";
@@ -128,7 +128,7 @@ for my $path ('/', '/unbuffered') {
     like($answer->{body}, qr/^$user\r$/m, "$path: chunked: identity");
     like($answer->{body}, qr/hello/, "$path: chunked: body");
 
-    # what follows a refused body is the next request
+    # the body of a refused request is followed by the next request
     my $c = talk($port);
     print {$c->{socket}} "$head$rest", "${head}Content-Length: 100000\r\n\r\n",
                          'x' x 100000, "GET / HTTP/1.1\r\nHost: a\r\n$bearer",
@@ -136,12 +136,12 @@ for my $path ('/', '/unbuffered') {
 
     is(receive($c)->{status}, 401, "$path: chunked, refused");
     is(receive($c)->{status}, 401, "$path: a large body, refused");
-    is(receive($c)->{status}, 200, "$path: the next one is in step");
+    is(receive($c)->{status}, 200, "$path: the next request is read correctly");
 }
 
 $answer = request($port, "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue"
                   . "\r\nContent-Length: 5\r\nConnection: close\r\n\r\n");
-is($answer->{status}, 401, 'Expect: refused before the body is asked for');
+is($answer->{status}, 401, 'Expect: refused before the body is sent');
 
 
 # WebSocket
@@ -160,10 +160,10 @@ is($answer->{status}, 101, 'Upgrade');
     my $seen = $c->{buffer};
     $seen .= readline $c->{socket} until $seen =~ /\r\n\n/;
     like($seen, qr/^$user\r$/m, 'Upgrade: identity');
-    unlike($seen, qr/^Authorization/m, 'Upgrade: without the token');
+    unlike($seen, qr/^Authorization/m, 'Upgrade: the token is withheld');
 
     print {$c->{socket}} "ping\n";
-    is(readline $c->{socket}, "ping\n", 'Upgrade: both can talk');
+    is(readline $c->{socket}, "ping\n", 'Upgrade: both sides can send');
     alarm 0;
 }
 
@@ -178,7 +178,7 @@ sub token_of {
     my ($length) = @_;
     my $fill = 0;
 
-    # a length modulo 4 of 1 is none of base64's
+    # no base64 text has a length of 1 modulo 4
     for (1 .. 10) {
         my $token = sign_token(claims => claims(fill => 'x' x $fill));
         my $missing = $length - length $token;
@@ -205,7 +205,7 @@ for my $length (sort keys %large) {
 
 ok((grep { defined $large{$_} } 16384, 16383) >= 1
    && (grep { defined $large{$_} } 16385, 16386) >= 1,
-   'there were tokens on both sides of the limit');
+   'tokens on both sides of the limit');
 
 my $long = $large{16384} || $large{16383};
 $answer = get($port, '/forward', bearer($long));
@@ -215,10 +215,10 @@ like($answer->{body}, qr/^Authorization: Bearer \Q$long\E\r$/m,
 is(get($port, '/', 'Authorization: Bearer ' . 'x' x 20000)->{status}, 401,
    'large garbage');
 is(get($port, '/', 'Authorization: Bearer ' . 'x' x 40000)->{status}, 400,
-   'more than nginx reads');
+   'larger than nginx accepts');
 
 
-# Bytes that are not of a token
+# Bytes that do not belong to a token
 
 for my $bytes ("\x00", "\x80\xff", "\xc3\xa4", '"', '..', '.', 'a.b', 'a.b.c',
                'a.b.c.d', "$token\x80", "$token=", "$token.", ".$token")
@@ -229,23 +229,23 @@ for my $bytes ("\x00", "\x80\xff", "\xc3\xa4", '"', '..', '.', 'a.b', 'a.b.c',
 }
 
 
-# A token that has been seen is known
+# A token that has been seen is cached
 
 get($port, '/', $bearer);
 is((header_values(get($port, '/', $bearer)->{head}, 'X-Cache'))[0], 'HIT',
    'the token cache');
 is(get($port, '/', bearer(spoil($token)))->{status}, 401,
-   'does not know it with another signature');
+   '... does not match another signature');
 
 my ($head, $claims, $signature) = split /\./, $token;
 my $other = sign_token(claims => claims(jti => 'other'));
 
 is(get($port, '/', bearer(remember("$head." . (split /\./, $other)[1]
                                    . ".$signature")))->{status}, 401,
-   'nor with other claims');
+   '... nor other claims');
 
 
-like($nginx->log, qr/\[debug\]/, 'debugging was on')
+like($nginx->log, qr/\[debug\]/, 'debug logging was on')
     if `$ENV{TEST_NGINX_BINARY} -V 2>&1` =~ /--with-debug/;
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Internal redirects: each location asks for its own token, and the upstream
-# gets one identity.
+# Internal redirects: each location checks its own token, and the upstream gets
+# one identity.
 
 use strict;
 use warnings;
@@ -22,7 +22,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: error_page 401, a static page that is free
+=== TEST 1: error_page 401, a static page without a check
 --- config
 k8s_sa_auth made;
 error_page 401 /401.html;
@@ -93,7 +93,7 @@ a page of our own
 
 
 
-=== TEST 5: error_page 401, and the token is not told to somebody else
+=== TEST 5: error_page 401, the token does not reach another upstream
 --- config
 location @login {
     proxy_pass http://up;
@@ -127,7 +127,7 @@ location /t {
 
 
 
-=== TEST 7: error_page 502, a location that is free: no identity
+=== TEST 7: error_page 502, a location without a check: no identity
 --- config
 location @second {
     proxy_pass http://up;
@@ -143,7 +143,7 @@ location /t {
 
 
 
-=== TEST 8: error_page 502, a location for other tokens
+=== TEST 8: error_page 502, a location of another issuer
 --- config
 location @second {
     k8s_sa_auth cluster;
@@ -159,7 +159,7 @@ location /t {
 
 
 
-=== TEST 9: from a free location to one that requires a token
+=== TEST 9: from a location without a check to one that requires a token
 --- config
 location /private {
     k8s_sa_auth made;
@@ -248,7 +248,7 @@ location /private {
 
 
 
-=== TEST 15: X-Accel-Redirect to a location for others
+=== TEST 15: X-Accel-Redirect to a location for other callers
 --- config
 location /t {
     k8s_sa_auth made;
@@ -264,7 +264,7 @@ location /private {
 
 
 
-=== TEST 16: a token in a header of its own survives a redirect
+=== TEST 16: a token in another header survives a redirect
 --- config
 k8s_sa_token $http_x_service_token;
 location @second {
@@ -300,7 +300,7 @@ location /t {
 
 
 
-=== TEST 18: $k8s_sa_result is there for the log after a redirect
+=== TEST 18: $k8s_sa_result is available to the log after a redirect
 --- http_config
 log_format result "result=$k8s_sa_result user=$k8s_sa_username";
 --- config

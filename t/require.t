@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# k8s_sa_require: values that must be there.
+# k8s_sa_require: values that must be present.
 
 use strict;
 use warnings;
@@ -179,13 +179,13 @@ for (
 is(request($port, "POST /limit HTTP/1.0\r\n$two\r\n\r\n")->{status}, 405,
    'limit_except: POST');
 is(request($port, "POST /limit HTTP/1.0\r\n$one\r\n\r\n")->{status}, 200,
-   'limit_except: POST of whom it is about');
+   'limit_except: POST, the right caller');
 
 unlike(get($port, '/any', $two)->{body}, qr/^X-Remote-User/m,
        'satisfy any: without the value there is no identity');
 
 
-# http, server, location; a reload looks at cached tokens again
+# http, server, location; after a reload, cached tokens are checked again
 
 my $text = <<"_";
 $issuer
@@ -204,19 +204,20 @@ my $http = K8sSa::Nginx->new(http => $text =~ s/LISTED/1/r)->start;
 
 sub http { return get($http_port, @_) }
 
-is(http('/http', $one)->{status}, 200, 'http: the value is there');
-is(http('/http', $two)->{status}, 404, 'http: it is not');
+is(http('/http', $one)->{status}, 200, 'http: the value is present');
+is(http('/http', $two)->{status}, 404, 'http: the value is missing');
 is(http('/own', $two)->{status}, 200, 'http: a location replaces it');
 is(http('/http', $one)->{status}, 200, 'before a reload') for 1, 2;
 
 $http->reload($text =~ s/LISTED/0/r);
 
 my $reloaded = http('/http', $one);
-is($reloaded->{status}, 404, 'a reload takes it away');
-like($reloaded->{head}, qr/^X-Cache: HIT\r$/m, 'although the token was known');
+is($reloaded->{status}, 404, 'a reload removes the value');
+like($reloaded->{head}, qr/^X-Cache: HIT\r$/m,
+     '... although the token was cached');
 
 
-# What the caller is told
+# Answers to the caller
 
 sub challenge {
     my ($path, @headers) = @_;
@@ -228,18 +229,18 @@ my $realm = 'Bearer realm="kubernetes"';
 
 is(challenge('map', $two), "$realm, error=\"insufficient_scope\"",
    '403: insufficient_scope');
-is(challenge('e401', $two), $realm, '401: nothing is wrong with the token');
-is(challenge('e404', $two), '', '404 is no question of tokens');
-is(challenge('e503', $two), '', 'neither is 503');
+is(challenge('e401', $two), $realm, '401: without an error about the token');
+is(challenge('e404', $two), '', '404: no challenge');
+is(challenge('e503', $two), '', '503: no challenge');
 is(get($port, '/page', $two)->{body}, 'not_required', '$k8s_sa_result');
 
 my $line = 'k8s_sa: request refused (not_required): a required value is '
            . 'missing, issuer: "made", subject: '
            . '"system:serviceaccount:mytest:service2", kid: "';
 
-like($nginx->log, qr/\[warn\].*\Q$line\E/, 'the log says who');
+like($nginx->log, qr/\[warn\].*\Q$line\E/, 'the log has the subject');
 unlike($nginx->log, qr/\[error\].*not_required/,
-       'what anyone can cause is no error, be it answered with 503');
+       'a refusal that anyone can cause is no error, even with 503');
 
 
 # What nginx -t says
@@ -252,11 +253,11 @@ sub location {
 
 refused("require: $_->[0]", location("$_->[1] # HERE"), $_->[2])
     for [ 'nothing', 'k8s_sa_require;', qr/invalid number of arguments/ ],
-        [ 'an error alone', 'k8s_sa_require error=401;',
+        [ 'only an error code', 'k8s_sa_require error=401;',
           qr/"error=401" must come after the values/ ],
-        [ 'an error in front', 'k8s_sa_require error=401 $uri;',
+        [ 'an error code first', 'k8s_sa_require error=401 $uri;',
           qr/"error=401" must come after the values/ ],
-        [ 'two errors', 'k8s_sa_require $uri error=401 error=403;',
+        [ 'two error codes', 'k8s_sa_require $uri error=401 error=403;',
           qr/"error=401" must come after the values/ ];
 
 refused("require: error=$_", location("k8s_sa_require \$uri error=$_; # HERE"),

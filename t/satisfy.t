@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Beside other ways to allow and refuse: satisfy, allow, auth_basic,
+# Combination with other access checks: satisfy, allow, auth_basic,
 # auth_request, limit_except.
 
 use strict;
@@ -189,7 +189,7 @@ qr/(?=.*WWW-Authenticate: Bearer realm="kubernetes"\r\n)(?=.*WWW-Authenticate: B
 
 
 
-=== TEST 13: satisfy all with auth_basic, token in a header of its own
+=== TEST 13: satisfy all with auth_basic, token in another header
 --- config
 location /t {
     auth_basic basic;
@@ -220,7 +220,7 @@ WWW-Authenticate: Basic realm="basic"
 
 
 
-=== TEST 15: limit_except requires a token of other methods: GET
+=== TEST 15: limit_except requires a token for other methods: GET
 --- config
 location /t {
     limit_except GET {
@@ -233,7 +233,7 @@ location /t {
 
 
 
-=== TEST 16: limit_except requires a token of other methods: POST without
+=== TEST 16: limit_except requires a token for other methods: POST without one
 --- config
 location /t {
     limit_except GET {
@@ -248,7 +248,7 @@ body
 
 
 
-=== TEST 17: limit_except requires a token of other methods: POST with
+=== TEST 17: limit_except requires a token for other methods: POST with one
 --- config
 location /t {
     limit_except GET {
@@ -264,7 +264,7 @@ body
 
 
 
-=== TEST 18: limit_except frees other methods
+=== TEST 18: limit_except requires no token for other methods
 --- config
 location /t {
     k8s_sa_auth made;
@@ -277,7 +277,7 @@ location /t {
 
 
 
-=== TEST 19: limit_except frees other methods, but not this one
+=== TEST 19: limit_except requires a token for this method
 --- config
 location /t {
     k8s_sa_auth made;
@@ -292,7 +292,7 @@ POST /t
 
 
 
-=== TEST 20: auth_request sees the identity, and not the token
+=== TEST 20: auth_request sees the identity, but not the token
 --- config
 location = /auth {
     internal;
@@ -312,7 +312,7 @@ location /t {
 
 
 
-=== TEST 21: auth_request refuses although the token is good
+=== TEST 21: auth_request refuses, although the token is good
 --- config
 location = /auth {
     internal;
@@ -343,7 +343,7 @@ location /t {
 
 
 
-=== TEST 23: satisfy any: auth_request allows, and there is no token
+=== TEST 23: satisfy any: auth_request allows, without a token
 --- config
 location = /auth {
     internal;
@@ -361,7 +361,7 @@ WWW-Authenticate:
 
 
 
-=== TEST 24: a caller cannot get in by naming who it is
+=== TEST 24: a caller cannot get in by sending an identity
 --- config
 location /t {
     k8s_sa_auth made;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Nobody can name himself: identity headers that a client sends never reach the
-# upstream, however they are written and whatever the location does.
+# Clients cannot send an identity: identity headers from a client never reach
+# the upstream, in any spelling and in any location.
 
 use strict;
 use warnings;
@@ -20,8 +20,8 @@ use K8sSa::Upstream;
 my $port = free_port();
 my $up = echo_http();
 
-# location => whether a request with a good token, with none is let through,
-# and by which identity
+# location => whether a request with a good token, and one without, is let
+# through, and with which identity
 my @locations = (
     [ required => 'k8s_sa_auth made;' ],
     [ off      => 'k8s_sa_auth off;' ],
@@ -112,7 +112,7 @@ my @innocent = ('X-Before: 1', 'X-Remote-Users: a', 'X-Remote-Use: b',
                 'X_After: 2', 'X-Remote-User-: f');
 
 
-# Headers as the upstream got them, those of the request itself aside
+# Returns the headers that the upstream got, except those of every request.
 
 sub upstream {
     my ($answer) = @_;
@@ -149,11 +149,11 @@ for my $location (qw(off default optional any quiet nothing own failed-401
                             @innocent[1 .. $#innocent]));
 
     is_deeply([ @seen ], [ @innocent ],
-              "/$location: all at once, and the others stay, in order");
+              "/$location: all at once; the other headers stay, in order");
 }
 
 
-# With a token there is one identity, the right one
+# With a token there is one identity, the token's
 
 my %expected = (
     required => [ "X-Remote-User: $user" ],
@@ -182,7 +182,7 @@ for my $location (sort keys %expected) {
 }
 
 
-# More headers than one part of nginx's list holds
+# More headers than fit into one part of nginx's list
 
 for my $n (19, 20, 21, 45, 300) {
     my @others = map { "X-N-$_: $_" } 1 .. $n;
@@ -202,14 +202,14 @@ for my $n (19, 20, 21, 45, 300) {
 
     my @many = map { ($_, 'X-Remote-User: admin') } @others;
     is_deeply([ upstream(get($port, '/off', @many)) ], [ @others ],
-              "$n headers, a forged one behind each");
+              "$n headers, a forged one after each");
 }
 
 is_deeply([ upstream(get($port, '/off', ('X-Remote-User: a') x 200)) ], [],
           'nothing but forged headers');
 
 
-# A request that nginx itself refuses, with an error page that is proxied
+# A request that nginx itself refuses, with a proxied error page
 
 for my $bad ("GET /off HTTP/1.1\r\nHost: a\r\nX-Remote-User: admin\r\n"
              . "Content-Length: x\r\nConnection: close\r\n\r\n",

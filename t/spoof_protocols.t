@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# The same over HTTP/2, to FastCGI and gRPC, and in subrequests.
+# Like spoof.t, over HTTP/2, to FastCGI and gRPC upstreams, and in subrequests.
 
 use strict;
 use warnings;
@@ -132,30 +132,7 @@ my @spoofs = ('X-Remote-User', 'x_remote_user', 'X.Remote.User',
               'x-REMOTE_user', 'X+Remote+User');
 
 
-# The body of an answer over HTTP/2
-
-sub curl {
-    my ($path, @headers) = @_;
-    my $pid = open my $fh, '-|';
-
-    die "fork: $!\n" unless defined $pid;
-
-    if ($pid == 0) {
-        { exec 'curl', '-s', '--http2-prior-knowledge', '--max-time', 10,
-               (map { ('-H', $_) } @headers),
-               "http://127.0.0.1:$h2$path" }
-        POSIX::_exit(127);
-    }
-
-    local $/;
-    my $out = <$fh>;
-    close $fh or die "curl: exit $?\n";
-
-    return $out;
-}
-
-
-# What might be taken for an identity: of HTTP, of CGI
+# Names that could be taken for an identity in HTTP and in CGI
 
 sub identities {
     my ($body) = @_;
@@ -169,7 +146,7 @@ for my $over ('HTTP/1.1', 'HTTP/2') {
 
         my $ask = sub {
             my ($path, @headers) = @_;
-            return $over eq 'HTTP/2' ? curl("/$kind/$path", @headers)
+            return $over eq 'HTTP/2' ? get_http2($h2, "/$kind/$path", @headers)
                                      : get($port, "/$kind/$path",
                                            @headers)->{body};
         };
@@ -193,7 +170,7 @@ for my $over ('HTTP/1.1', 'HTTP/2') {
 
         my $body = $ask->('required', @forged, bearer($token), 'X-Kept: 1');
 
-        # gRPC's receiver writes names in small letters
+        # gRPC names are in lower case
         is_deeply([ map { $kind eq 'grpc' ? lc : $_ } identities($body) ],
                   [ $line ], "$over, $kind: once, and it is the token's");
         like($body, qr/$end/, "$over, $kind: it arrived");
@@ -232,7 +209,8 @@ my @forged = map { "$_: admin" } @spoofs;
 my @bodies = subrequests('/sub/off', @forged, 'X-Kept: 1');
 
 for my $i (0 .. 2) {
-    like($bodies[$i], qr/^x-kept: 1/mi, "free: $names[$i] was asked");
+    like($bodies[$i], qr/^x-kept: 1/mi,
+         "without a check: $names[$i] got a request");
     is_deeply([ identities($bodies[$i]) ], [], "free: $names[$i]");
 }
 
@@ -248,15 +226,15 @@ for my $i (0 .. 2) {
 @bodies = subrequests('/sub/mirror-auth', @forged, bearer($token));
 
 is_deeply([ identities($bodies[1]) ], [],
-          'a protected mirror of a free location: nobody was identified');
+          'a protected mirror of a location without a check: no identity');
 
 @bodies = subrequests('/sub/mirror-twice', @forged, bearer($token));
 
 is_deeply([ identities($bodies[0]) ], [ "X-Remote-User: $user" ],
-          'mirrored, then redirected to where a token is asked for');
+          'mirrored, then redirected to a location that requires a token');
 is(scalar(() = $bodies[0] =~ /^authorization/mig), 0,
    'mirrored, then redirected: the token is withheld');
-is_deeply([ identities($bodies[1]) ], [], 'the mirrors learn nothing');
+is_deeply([ identities($bodies[1]) ], [], 'the mirrors get no identity');
 
 
 K8sSa::Nginx->finish;

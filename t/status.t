@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# k8s_sa_status: what an operator sees, as JSON and for Prometheus.
+# k8s_sa_status: the operator's view, as JSON and for Prometheus.
 
 use strict;
 use warnings;
@@ -66,7 +66,7 @@ sub json {
     return JSON::PP->new->utf8->decode($answer->{body});
 }
 
-# { NAME{LABEL="VALUE",...} => VALUE }
+# Returns { NAME{LABEL="VALUE",...} => VALUE }.
 
 sub metrics {
     my ($at) = @_;
@@ -108,7 +108,7 @@ for (1 .. 100) {
 }
 
 
-# As it is before the first request
+# Before the first request
 
 my $json = json();
 my @verdicts = sort qw(ok no_token too_large malformed bad_algorithm
@@ -123,21 +123,21 @@ is_deeply([ sort keys %{$json->{issuers}{made}{decisions}} ], \@verdicts,
           'all results');
 is(scalar(grep { $_ } map { values %{$_->{decisions}} }
           values %{$json->{issuers}}, $json->{without_issuer}), 0,
-   'nothing is decided yet');
+   'no decisions yet');
 is_deeply($json->{issuers}{made}{issuer}, [ $kubernetes ], 'issuer');
 is($json->{issuers}{made}{key_files}, 1, 'a file with keys');
 is(@{$json->{issuers}{made}{kids}}, 1, 'its kid');
 ok(!exists $json->{issuers}{made}{fetched_keys}, 'nothing to fetch');
 is_deeply([ sort @{$json->{issuers}{good}{kids}} ], [ 'a"b\\c', 'second' ],
-          'kids, be they odd');
+          'unusual kids');
 
 my $fetched = $json->{issuers}{good}{fetched_keys};
-is($fetched->{from}, $mock->discovery('good'), 'where keys come from');
+is($fetched->{from}, $mock->discovery('good'), 'the address of the keys');
 cmp_ok(abs($fetched->{last_refresh} - $began), '<=', 10, 'last refresh');
 cmp_ok($fetched->{next_refresh} - $fetched->{last_refresh}, '>=', 470,
        'next refresh');
 cmp_ok($fetched->{next_refresh} - $fetched->{last_refresh}, '<=', 601,
-       'is within the bounds');
+       '... is within the bounds');
 cmp_ok($fetched->{age}, '<=', 10, 'age');
 is($fetched->{failures}, 0, 'no failures');
 is($fetched->{last_error}, '', 'no error');
@@ -148,19 +148,19 @@ is_deeply($down->{kids}, [], 'down: no kids');
 is($down->{fetched_keys}{last_refresh}, 0, 'down: never refreshed');
 cmp_ok($down->{fetched_keys}{failures}, '>=', 1, 'down: failures');
 cmp_ok(abs($down->{fetched_keys}{last_failure} - $began), '<=', 10,
-       'down: the last one');
-like($down->{fetched_keys}{last_error}, qr/answered 500/, 'down: why');
+       'down: the last failure');
+like($down->{fetched_keys}{last_error}, qr/answered 500/, 'down: the reason');
 is($down->{fetch_errors}, $down->{fetched_keys}{failures}, 'down: counted');
 
 is($json->{issuers}{asks}{token_review}, $api->base . '/asks/review',
-   'where reviews come from');
-ok(!exists $down->{token_review}, 'nobody to ask for a review');
+   'the address of reviews');
+ok(!exists $down->{token_review}, 'no address of reviews');
 
 is($json->{zone}{name}, 'k8s_sa', 'the zone');
 is($json->{zone}{size}, 8 * 1024 * 1024, 'its size');
 is($json->{zone}{tokens}, 0, 'no tokens yet');
 is_deeply([ @{$json->{callers}[0]}{qw(namespace name)} ], [ '', '' ],
-          'callers: the place for all others');
+          'callers: the entry for all others');
 
 
 # Some requests
@@ -207,7 +207,7 @@ ask(2, 'made', 'ok', 200, '/made', $early);
 ask(4, 'made', 'ok', 200, '/made', $warned);
 ask(2, 'made', 'ok', 200, '/made', $unwarned);
 
-# reviews: two that are answered, after a while, and one that is not
+# reviews: two that are answered after a while, and one that is not
 
 $api->set('asks', review => { delay => 0.12 });
 ask(1, 'asks', 'ok', 200, '/asks', 'Authorization: Bearer opaque-one');
@@ -242,7 +242,7 @@ is_deeply([ sort { $a->{name} cmp $b->{name} } @{$after->{callers}} ],
             { namespace => 'mytest', name => 'late', late => 3,
               past_warnafter => 0 },
             { namespace => 'mytest', name => 'warned', late => 0,
-              past_warnafter => 4 } ], 'whose they are');
+              past_warnafter => 4 } ], 'late tokens by service account');
 
 my $caller = 'namespace="mytest",serviceaccount=';
 is($metrics->{"k8s_sa_late_tokens_total{$caller\"late\"}"}, 3,
@@ -250,10 +250,10 @@ is($metrics->{"k8s_sa_late_tokens_total{$caller\"late\"}"}, 3,
 is($metrics->{"k8s_sa_warnafter_tokens_total{$caller\"warned\"}"}, 4,
    'metrics: tokens past warnafter');
 ok(!exists $metrics->{"k8s_sa_late_tokens_total{$caller\"early\"}"},
-   'metrics: nobody else');
+   'metrics: no other service account');
 
-# 3 + 3 + 2 + 4 + 2 requests with five tokens that verified, and those that
-# were refused: they are looked for each time
+# 3 + 3 + 2 + 4 + 2 requests with five tokens that were verified, and the
+# refused ones, which are looked up each time
 
 my $counted = $after->{issuers}{made};
 is($counted->{cache_misses}, 5 + 2 + 1 + 1, 'cache misses');
@@ -273,7 +273,7 @@ is($metrics->{k8s_sa_zone_size_bytes}, 8 * 1024 * 1024, 'metrics: the zone');
 is($metrics->{'k8s_sa_keys_fetched_timestamp_seconds{issuer="good"}'},
    $fetched->{last_refresh}, 'metrics: last fetch');
 is($metrics->{'k8s_sa_keys_fetched_timestamp_seconds{issuer="down"}'}, 0,
-   'metrics: never');
+   'metrics: never fetched');
 ok(!exists $metrics->{'k8s_sa_keys_fetched_timestamp_seconds{issuer="made"}'},
    'metrics: nothing to fetch');
 cmp_ok(abs($metrics->{'k8s_sa_keys_refresh_timestamp_seconds{issuer="good"}'}
@@ -282,7 +282,7 @@ cmp_ok($metrics->{'k8s_sa_fetch_failures_total{issuer="down"}'}, '>=', 1,
        'metrics: failed fetches');
 is($metrics->{'k8s_sa_fetches_total{issuer="good"}'}, 1, 'metrics: fetches');
 is(scalar(grep { /^k8s_sa_key_info\{issuer="good",.*kid="a\\"b\\\\c"\}$/ }
-          keys %$metrics), 1, 'metrics: an odd kid');
+          keys %$metrics), 1, 'metrics: an unusual kid');
 
 my $asks = $after->{issuers}{asks};
 my $review = 'k8s_sa_review_duration_seconds';
@@ -302,7 +302,7 @@ my $quick = 0;
 $quick += $asks->{review_latency_msec}{$_} for qw(1 2 5 10 25 50 100);
 is($quick, 2, 'latency: the quick ones');
 is($metrics->{'k8s_sa_cache_entries{kind="refused"}'}, 1,
-   'metrics: the one that was refused is remembered');
+   'metrics: the refused token is cached');
 is($metrics->{'k8s_sa_review_duration_seconds_count{issuer="made"}'}, 0,
    'metrics: no reviews');
 is(scalar(grep { /^k8s_sa_review_duration_seconds_bucket\{issuer="made"/ }
@@ -323,10 +323,10 @@ is(json()->{issuers}{made}{decisions}{ok}, $expected{made}{ok},
 my $asked = $mock->requests('good');
 my ($tested, $said) = $nginx->test;
 
-is($tested, 0, 'nginx -t, while it runs') or diag($said);
-is($mock->requests('good'), $asked, 'asks nobody');
+is($tested, 0, 'nginx -t while it runs') or diag($said);
+is($mock->requests('good'), $asked, '... fetches nothing');
 is(json()->{issuers}{made}{decisions}{ok}, $expected{made}{ok},
-   'and changes no number');
+   '... and changes no number');
 
 
 # The text format
@@ -358,7 +358,7 @@ for (split /\n/, $text->{body}) {
 my %series;
 $series{$_}++ for $text->{body} =~ /^([^#\n]\S*) /mg;
 is_deeply([ grep { $series{$_} > 1 } keys %series ], [],
-          'metrics: no series comes twice');
+          'metrics: no series appears twice');
 
 SKIP: {
     my ($promtool) = grep { -x } map { "$_/promtool" } split /:/, $ENV{PATH};
@@ -378,11 +378,11 @@ SKIP: {
     print $fh $text->{body};
     close $fh;
     is($? >> 8, 0, 'promtool check metrics');
-    is(slurp(dir() . '/promtool'), '', 'has nothing to say');
+    is(slurp(dir() . '/promtool'), '', '... prints no warnings');
 }
 
 
-# How it can be asked
+# Methods and formats
 
 sub ask_with {
     my ($method, $path, @headers) = @_;
@@ -407,10 +407,11 @@ is(join('', header_values(get($port, '/json')->{head}, 'Content-Type')),
 is_deeply([ sort keys %{decode_json(get($port, '/json-too')->{body})} ],
           [ sort keys %{json()} ], 'json is the default');
 is(status('/protected'), 401, 'can be protected');
-is(status('/protected', $made), 200, 'and is there for who may');
+is(status('/protected', $made), 200,
+   '... and is available to an allowed caller');
 
 
-# A small zone: evictions; more callers than there is room for
+# A small zone: evictions, and more callers than there are slots
 
 my $small = K8sSa::Nginx->new(http => <<"_");
 k8s_sa_zone tiny:64k;
@@ -439,14 +440,14 @@ $sum += $_->{late} for @callers;
 
 cmp_ok($tiny->{zone}{evictions}, '>', 0, 'evictions');
 is($tiny->{zone}{tokens} + $tiny->{zone}{evictions}, 300,
-   'each token is there or was evicted');
+   'each token is in the cache or was evicted');
 cmp_ok($tiny->{zone}{used}, '<=', $tiny->{zone}{size}, 'used');
 is(metrics($small_port)->{k8s_sa_cache_evictions_total},
    $tiny->{zone}{evictions}, 'metrics: evictions');
 is($sum, 300, 'all late tokens are counted');
-cmp_ok(scalar @callers, '<', 150, 'in a bounded number of series');
-cmp_ok($callers[0]{late}, '>', 0, 'the others together');
-is($tiny->{issuers}{made}{late}, 300, 'and in the issuer\'s sum');
+cmp_ok(scalar @callers, '<', 150, '... in a bounded number of series');
+cmp_ok($callers[0]{late}, '>', 0, '... the rest in one series');
+is($tiny->{issuers}{made}{late}, 300, '... and in the issuer\'s total');
 
 
 # Without issuers, and wrong directives
@@ -459,7 +460,7 @@ server {
 }
 _
 
-is(get($none_port, '/json')->{status}, 404, 'no issuer: nothing to show');
+is(get($none_port, '/json')->{status}, 404, 'no issuer: 404');
 
 refused("status: $_->[0]", "server {\nlocation / {\n$_->[1] # HERE\n}\n}",
         $_->[2])

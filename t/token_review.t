@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# What the TokenReview API says of a token: every recorded answer, what the
-# local check has to do with it, and what happens if there is none.
+# Token reviews: every recorded answer of the API, its combination with the
+# local check, and failures.
 
 use strict;
 use warnings;
@@ -37,7 +37,7 @@ my $identity = join "\n", map {
      expires claim_iss claims cache);
 
 
-# An issuer of its own, asking NAME of the mock, for each location /NAME.
+# Each location /NAME has its own issuer, which asks NAME of the mock.
 
 sub location {
     my ($name, $directives, $auth, $server) = @_;
@@ -74,10 +74,11 @@ for my $version ('1.20.2', '1.36.2') {
         my %seen;
         my @asked = grep { !$seen{$_}++ } @{$request->{spec}{audiences} || []};
 
-        # what no request can carry to us, and what nobody can configure
+        # tokens that no request can carry, and audiences that cannot be
+        # configured
         next if $token =~ /[^!-~]/ || grep { $_ eq '' } @asked;
 
-        # of another version of the API
+        # of another API version
         next if $kind eq 'v1beta1';
 
         my $name = "rec-$version-$kind";
@@ -90,7 +91,7 @@ for my $version ('1.20.2', '1.36.2') {
 cmp_ok(scalar @recorded, '>', 150, 'there are recorded reviews');
 
 
-# Generated ones
+# Generated answers
 
 my $keys = 'public_key ' . key_file('ec') . ';';
 
@@ -171,7 +172,7 @@ for my $recorded (@recorded) {
     my ($head, $body) = split /\r?\n\r?\n/, $raw, 2;
     my ($protocol, $status) = $raw =~ m{^HTTP/(\S+) (\d+)};
 
-    # a chunked body has its sizes in between
+    # a chunked body contains the sizes of the chunks
     $body =~ s/^([0-9a-f]+)\r\n(.*?)\r\n0\r\n.*/$2/s
         if $head =~ /^Transfer-Encoding: chunked/mi;
 
@@ -181,20 +182,20 @@ for my $recorded (@recorded) {
 
     if ($protocol eq '2' || $status != 201 || !$review) {
         is($answer->{status}, 503, "$name: no verdict");
-        is($answer->{result}, 'review_failed', "$name: which is said");
+        is($answer->{result}, 'review_failed', "$name: ... with the reason");
         next;
     }
 
     my $user = $review->{status}{user};
 
     if (length $token > 16384) {
-        is($answer->{result}, 'too_large', "$name: too large to be asked for");
+        is($answer->{result}, 'too_large', "$name: too large for a review");
         next;
     }
 
     if (!$review->{status}{authenticated}) {
         is($answer->{status}, 401, "$name: refused");
-        is($answer->{result}, 'not_authenticated', "$name: as it is");
+        is($answer->{result}, 'not_authenticated', "$name: unchanged");
         my $reason = substr $review->{status}{error}, 0, 100;
         like(substr($nginx->log, $from), qr/\Q$reason\E/,
              "$name: the log has the reason");
@@ -219,7 +220,7 @@ for my $recorded (@recorded) {
     is($answer->{jti}, defined $of->('credential-id')
                        ? $of->('credential-id') =~ s/^JTI=//r : undef,
        "$name: credential id");
-    is($answer->{claim_iss}, undef, "$name: no claim is known");
+    is($answer->{claim_iss}, undef, "$name: no claims");
     is($answer->{claims}, undef, "$name: not one");
 }
 
@@ -230,17 +231,19 @@ my $opaque = remember('opaque-token-of-some-webhook-0123456789abcdef');
 
 is(answer('alone', $opaque)->{status}, 200, 'any bearer token may be accepted');
 my ($asked) = $api->reviews('alone');
-is($asked->{token}, $opaque, 'which is told to the API server');
-is_deeply($asked->{asked}, undef, 'without audiences, as none is configured');
+is($asked->{token}, $opaque, '... and is sent to the API server');
+is_deeply($asked->{asked}, undef,
+          'without audiences, because none is configured');
 like($asked->{head}, qr/^Content-Type: application\/json\r$/m, 'as JSON');
 like($asked->{head}, qr/^Accept: application\/json\r$/m, 'for JSON');
 
 is(answer('asks', $opaque)->{status}, 200, 'audiences');
 is_deeply(($api->reviews('asks'))[0]{asked}, [ 'one', 'two' ],
-          'are asked for, in order');
-is(answer('asks', $opaque)->{audience}, 'one', 'and one is known then');
+          '... are requested in order');
+is(answer('asks', $opaque)->{audience}, 'one',
+   '... and one is known afterwards');
 is(answer('any', $opaque)->{status}, 200, 'audience any');
-is_deeply(($api->reviews('any'))[0]{asked}, undef, 'asks for none');
+is_deeply(($api->reviews('any'))[0]{asked}, undef, '... requests none');
 
 $api->set('elsewhere', review => { audiences => [ 'one', 'three' ] });
 is(answer('elsewhere', $opaque)->{result}, 'wrong_audience',
@@ -251,8 +254,9 @@ is(answer('control', $opaque)->{status}, 401,
    'a user name that breaks out of a header is refused');
 
 $api->set('echo', review => { refuse => "who is $opaque" });
-is(answer('echo', $opaque)->{status}, 401, 'an API server that tells tokens');
-unlike($nginx->log, qr/\Q$opaque\E/, 'does not tell them to the log');
+is(answer('echo', $opaque)->{status}, 401,
+   'an API server that repeats the token');
+unlike($nginx->log, qr/\Q$opaque\E/, '... does not get it into the log');
 
 for my $strange ('a' x 16384, 'a', '!"#$%&', '..', 'a.b.c') {
     is(answer('opaque', $strange)->{status}, 200,
@@ -260,43 +264,43 @@ for my $strange ('a' x 16384, 'a', '!"#$%&', '..', 'a.b.c') {
 }
 
 is(scalar $api->reviews('opaque'), 5, 'five reviews');
-is(answer('opaque', 'a' x 16385)->{result}, 'too_large', 'a larger one');
+is(answer('opaque', 'a' x 16385)->{result}, 'too_large', 'a larger token');
 is(answer('opaque', "a\xe4b")->{status}, 401, 'not ASCII');
 is(answer('opaque', 'a b')->{status}, 401, 'a space');
 is(answer('opaque')->{result}, 'no_token', 'none');
-is(scalar $api->reviews('opaque'), 5, 'are not asked for');
+is(scalar $api->reviews('opaque'), 5, '... are not reviewed');
 
 is(answer('private', $opaque)->{status}, 200, 'over TLS');
 is(($tls->reviews('private'))[0]{auth}, 'Bearer own-token',
-   'our own token is sent');
-is(answer('open', $opaque)->{status}, 200, 'in the open');
-is(($api->reviews('open'))[0]{auth}, undef, 'it is not');
+   'NGINX\'s own token is sent');
+is(answer('open', $opaque)->{status}, 200, 'without TLS');
+is(($api->reviews('open'))[0]{auth}, undef, 'it is not sent');
 is(answer('mistrusted', $opaque)->{status}, 503, 'a certificate of another CA');
-is(scalar $tls->reviews('mistrusted'), 0, 'is told nothing');
+is(scalar $tls->reviews('mistrusted'), 0, '... gets no request');
 
 
-# Behind the local check
+# After the local check
 
 my $good = sign_token();
 my $answer = answer('both', $good);
 
 is($answer->{status}, 200, 'locally good, and reviewed');
 is_deeply(($api->reviews('both'))[0]{asked}, [ 'service2' ],
-          'for the audience that was accepted');
+          '... for the accepted audience');
 is($answer->{groups}, 'system:authenticated', 'groups are the API server\'s');
 is($answer->{claim_iss}, 'https://kubernetes.default.svc',
    'claims are the token\'s');
-ok($answer->{expires}, 'so is its end');
+ok($answer->{expires}, '... as is its expiry time');
 
 is(answer('both', sign_token(claims => claims(aud => [ 'x', 'service3' ])))
    ->{status}, 200, 'another audience');
 is_deeply(($api->reviews('both'))[1]{asked}, [ 'service3' ],
-          'is the one asked for');
+          '... is the one that is requested');
 
 $api->set('both', review => { groups => [ 'one', 'two,system:masters', 'dn,',
                                           'three' ] });
 is(answer('both', sign_token(claims => claims(jti => 'x')))->{groups},
-   'one,three', 'one that could pass for two is left out');
+   'one,three', 'an audience that could pass for two is left out');
 $api->set('both', review => {});
 
 my $n = $api->reviews('both');
@@ -305,15 +309,16 @@ for my $bad (spoil($good), sign_token(claims => claims(exp => time() - 100)),
              sign_token(claims => claims(aud => [ 'x' ])),
              sign_token(key => [ 'ec', 'other' ]), $opaque)
 {
-    is(answer('both', $bad)->{status}, 401, 'what the local check refuses');
+    is(answer('both', $bad)->{status}, 401,
+       'a token that the local check refuses');
 }
 
-is(scalar $api->reviews('both'), $n, 'costs no review');
+is(scalar $api->reviews('both'), $n, '... is not reviewed');
 
 is(answer('both-any', sign_token(claims => claims(aud => [ 'x', 'y' ])))
    ->{status}, 200, 'audience any');
 is_deeply(($api->reviews('both-any'))[0]{asked}, [ 'x' ],
-          'asks for the token\'s own one');
+          '... requests the token\'s own audience');
 
 my $legacy = sign_token(claims => {
     iss => 'kubernetes/serviceaccount',
@@ -326,60 +331,63 @@ my $legacy = sign_token(claims => {
 
 is(answer('both-legacy', $legacy)->{status}, 200, 'a legacy token');
 is_deeply(($api->reviews('both-legacy'))[0]{asked}, undef,
-          'has no audience to ask for');
+          '... is reviewed without an audience');
 
 $api->set('other-user', review => {
     user => 'system:serviceaccount:mytest:service2' });
 $answer = answer('other-user', $good);
 is($answer->{result}, 'not_authenticated', 'the API server names another user');
-is($answer->{username}, undef, 'who is nobody then');
+is($answer->{username}, undef, '... without an identity');
 
 $api->set('refused', review => { refuse => 'the account is gone' });
 $answer = answer('refused', $good);
 is($answer->{status}, 401, 'the API server refuses');
 is(join(',', header_values($answer->{head}, 'WWW-Authenticate')),
-   'Bearer realm="kubernetes", error="invalid_token"', 'nothing is told');
-like($nginx->log, qr/the account is gone/, 'but to the log');
+   'Bearer realm="kubernetes", error="invalid_token"',
+   'the caller is not told the reason');
+like($nginx->log, qr/the account is gone/, '... but the log has it');
 
 my $sub = sign_token(claims => claims(jti => 'sub'));
 is(get($port, '/sub', bearer($sub))->{status}, 200,
    'a subrequest waits, too');
 is(scalar(grep { $_->{token} eq $sub } $api->reviews('both')), 1,
-   'for one review');
+   '... for one review');
 
 
-# Beside other issuers
+# Together with other issuers
 
 my $kid = encode_base64url(sha256(key('ec')->export_key_der('public_short')));
 
-is(answer('second', $good)->{status}, 200, 'a token that has its issuer');
-is(scalar $api->reviews('second'), 0, 'is not asked for elsewhere');
-is(answer('second', spoil($good))->{result}, 'bad_signature', 'nor if forged');
-is(scalar $api->reviews('second'), 0, 'for certain');
-is(answer('second', $opaque)->{status}, 200, 'what no local issuer knows');
+is(answer('second', $good)->{status}, 200, 'a token of a local issuer');
+is(scalar $api->reviews('second'), 0, '... is not reviewed by another');
+is(answer('second', spoil($good))->{result}, 'bad_signature',
+   '... even if forged');
+is(scalar $api->reviews('second'), 0, '... really');
+is(answer('second', $opaque)->{status}, 200,
+   'a token that no local issuer knows');
 is(answer('second', sign_token(header => { kid => $kid },
                                claims => claims(iss => 'https://x')))
    ->{result}, 'wrong_issuer', 'the key of a local issuer, but not its "iss"');
-is(scalar $api->reviews('second'), 1, 'was not asked for either');
+is(scalar $api->reviews('second'), 1, '... was not reviewed either');
 is(answer('second', sign_token(key => [ 'ec', 'other' ],
                                claims => claims(iss => 'https://x')))
    ->{status}, 200, 'a JWT of another issuer');
 is(answer('second-unnamed', $good)->{status}, 200,
    'the keys of an issuer without a name go first');
-is(scalar $api->reviews('second-unnamed'), 0, 'and then nobody is asked');
+is(scalar $api->reviews('second-unnamed'), 0, '... and no review is made');
 is(answer('second-unnamed', sign_token(key => [ 'ec', 'other' ]))->{status},
-   200, 'other keys are left to the API server');
+   200, 'tokens of other keys are left to the API server');
 
 $api->set('first-no', review => { refuse => 'not mine' });
-is(answer('then-yes', $opaque)->{status}, 200, 'a second one may say yes');
-is(scalar $api->reviews('first-no'), 1, 'after the first one');
+is(answer('then-yes', $opaque)->{status}, 200, 'a second issuer may accept');
+is(scalar $api->reviews('first-no'), 1, '... after the first');
 $api->set('first-no', review => { status => 500 });
 is(answer('then-yes', remember("2$opaque"))->{status}, 200,
-   'also if the first one is ill');
+   '... even if the first fails');
 $api->set('first-no', review => { refuse => 'not mine' });
 $api->set('then-yes', review => { status => 404 });
 is(answer('then-yes', remember("3$opaque"))->{status}, 503,
-   'but no refusal if the second one is');
+   '... but a failure of the second is not a refusal');
 
 
 # Failures
@@ -393,36 +401,37 @@ for my $kind (sort keys %failing) {
     $failing{$kind}{log} = substr $nginx->log, $from;
 }
 
-is(get($port, '/gone', bearer($opaque))->{status}, 503, 'nobody there');
+is(get($port, '/gone', bearer($opaque))->{status}, 503, 'connection refused');
 
 my $n403 = $api->reviews('fail-403');
 cmp_ok($n403, '>', 1, '403 is tried again');
-cmp_ok($n403, '<', 4, 'not often');
-cmp_ok(scalar $api->reviews('fail-429'), '>', 1, '429 is, too');
-cmp_ok(scalar $api->reviews('fail-500'), '>', 1, '500 is, too');
+cmp_ok($n403, '<', 4, '... a few times');
+cmp_ok(scalar $api->reviews('fail-429'), '>', 1, '429 is tried again, too');
+cmp_ok(scalar $api->reviews('fail-500'), '>', 1, '500 is tried again, too');
 is(scalar $api->reviews('fail-retry-after'), 1,
-   'but not where it is said to be in vain');
-is(scalar $api->reviews('fail-404'), 1, '404 is not');
-is(scalar $api->reviews('fail-html'), 1, 'nonsense is not');
+   '... but not if Retry-After is too late');
+is(scalar $api->reviews('fail-404'), 1, '404 is not tried again');
+is(scalar $api->reviews('fail-html'), 1, 'nonsense is not tried again');
 
-# a failure's line comes once a second and issuer
+# a failure is logged once per second and issuer
 like($failing{403}{log}, qr/\[error\].*"fail-403".*answered 403.*token_file/,
-     '403: what to do');
-like($failing{404}{log}, qr/\[error\].*"fail-404".*answered 404/, 'which is 404');
-like($failing{hang}{log}, qr/\[error\].*"fail-hang".*timed out/, 'a time-out');
-like($failing{html}{log}, qr/\[error\].*"fail-html"/, 'no JSON');
+     '403: the error has a hint');
+like($failing{404}{log}, qr/\[error\].*"fail-404".*answered 404/,
+     '404: the error');
+like($failing{hang}{log}, qr/\[error\].*"fail-hang".*timed out/, 'a timeout');
+like($failing{html}{log}, qr/\[error\].*"fail-html"/, 'not JSON');
 
 $tls->set('private', review => { status => 403 });
 is(answer('private', remember("4$opaque"))->{status}, 503, '403 over TLS');
 like($nginx->log, qr/answered 403.*ClusterRoleBinding.*system:auth-delegator/,
-     'says what is missing');
+     '... names the missing role');
 $tls->set('private', review => { status => 401 });
 sleep 1;
 is(answer('private', remember("5$opaque"))->{status}, 503, '401 over TLS');
-like($nginx->log, qr/answered 401.*token_file/, 'names the token');
+like($nginx->log, qr/answered 401.*token_file/, '... names the token file');
 
 for my $kind (qw(later-429 later-503 starting restarted)) {
-    is(answer($kind, $opaque)->{status}, 200, "$kind: good after all");
+    is(answer($kind, $opaque)->{status}, 200, "$kind: recovers");
 }
 
 K8sSa::Nginx::finish();

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# What is remembered of reviews, how long, and what serves while there are
-# none to be had.
+# The verdicts that are cached, for how long, and what is used while no review
+# can be made.
 
 use strict;
 use warnings;
@@ -71,23 +71,24 @@ _
 
 # Verdicts
 
-is(answer('short', opaque(1))->{cache}, 'MISS', 'a first review');
+is(answer('short', opaque_token(1))->{cache}, 'MISS', 'a first review');
 
-my @hits = map { answer('short', opaque(1))->{cache} } 1 .. 8;
-is(join(',', @hits), join(',', ('HIT') x 8), 'serves the next ones');
-is(n('short'), 1, 'in all workers');
+my @hits = map { answer('short', opaque_token(1))->{cache} } 1 .. 8;
+is(join(',', @hits), join(',', ('HIT') x 8),
+   '... is used for the next requests');
+is(n('short'), 1, '... in all workers');
 sleep 2.05;
-is(answer('short', opaque(1))->{cache}, 'MISS', 'for its time');
-is(n('short'), 2, 'and no longer');
+is(answer('short', opaque_token(1))->{cache}, 'MISS', '... for its time');
+is(n('short'), 2, '... and no longer');
 
 $api->set('short', review => { refuse => 'gone' });
 sleep 2.05;
-is(answer('short', opaque(1))->{status}, 401, 'what has gone is noticed then');
-is(answer('short', opaque(1))->{cache}, 'HIT', 'refusals serve, too');
-is(n('short'), 3, 'for the next ones');
+is(answer('short', opaque_token(1))->{status}, 401, 'a deletion is noticed then');
+is(answer('short', opaque_token(1))->{cache}, 'HIT', 'a refusal is cached, too');
+is(n('short'), 3, '... for the next requests');
 $api->set('short', review => {});
 sleep 1.05;
-is(answer('short', opaque(1))->{status}, 200, 'for a shorter time');
+is(answer('short', opaque_token(1))->{status}, 200, '... for a shorter time');
 
 my $good = sign_token();
 is(answer('both', $good)->{cache}, 'MISS', 'keys and a review');
@@ -97,21 +98,21 @@ sleep 2.05;
 is(answer('both', $good)->{status}, 401, 'the account has gone');
 is(n('both'), 2, 'two reviews');
 is(answer('both', spoil($good))->{result}, 'bad_signature', 'a forged one');
-is(n('both'), 2, 'no review for it');
+is(n('both'), 2, '... without a review');
 
-is(answer('one', opaque(2))->{status}, 200, 'an audience');
-is(answer('two', opaque(2))->{cache}, 'MISS', 'another audience');
-is(n('two'), 1, 'is another question');
+is(answer('one', opaque_token(2))->{status}, 200, 'an audience');
+is(answer('two', opaque_token(2))->{cache}, 'MISS', 'another audience');
+is(n('two'), 1, '... needs another review');
 
-is(answer('none', opaque(3))->{cache}, 'MISS', 'without a cache')
+is(answer('none', opaque_token(3))->{cache}, 'MISS', 'without a cache')
     for 1 .. 2;
-is(n('none'), 2, 'each request is a review');
+is(n('none'), 2, '... each request is reviewed');
 
-is(answer('one', opaque($_))->{status}, 200, 'before a failure') for 4;
+is(answer('one', opaque_token($_))->{status}, 200, 'before a failure') for 4;
 $api->set('one', review => { status => 400 });
-is(answer('one', opaque(5))->{status}, 503, 'a failure');
+is(answer('one', opaque_token(5))->{status}, 503, 'a failure');
 $api->set('one', review => {});
-is(answer('one', opaque(5))->{status}, 200, 'is not remembered');
+is(answer('one', opaque_token(5))->{status}, 200, '... is not cached');
 
 
 # Never past "exp"
@@ -119,30 +120,30 @@ is(answer('one', opaque(5))->{status}, 200, 'is not remembered');
 my $short = sign_token(claims => claims(exp => int(time()) + 3));
 is(answer('one', $short)->{status}, 200, 'a token in its last seconds');
 my $n = n('one');
-is(answer('one', $short)->{cache}, 'HIT', 'is remembered');
+is(answer('one', $short)->{cache}, 'HIT', '... is cached');
 sleep 3.1;
-is(answer('one', $short)->{cache}, 'MISS', 'until its end');
-is(answer('one', $short)->{cache}, 'MISS', 'whatever the API server says');
-is(n('one'), $n + 2, 'each time');
+is(answer('one', $short)->{cache}, 'MISS', '... until it expires');
+is(answer('one', $short)->{cache}, 'MISS', '... whatever the API server says');
+is(n('one'), $n + 2, '... each time');
 
 
-# Garbage does not push good entries out
+# Garbage does not evict good entries
 
-is(answer('workers', opaque("good$_"))->{status}, 200, 'a good token')
+is(answer('workers', opaque_token("good$_"))->{status}, 200, 'a good token')
     for 1 .. 5;
 $api->set('refused', review => { refuse => 'garbage' });
 
 for my $round (1 .. 40) {
     answers(flood($port, map { with_token('/refused',
-                                          opaque("garbage-$round-$_")) }
+                                          opaque_token("garbage-$round-$_")) }
                              1 .. 50), 10);
 }
 
-is(n('refused'), 2000, '2,000 tokens that nobody knows');
+is(n('refused'), 2000, '2,000 unknown tokens');
 $nginx->reload;               # the new workers' own tables are empty
-is(answer('workers', opaque("good$_"))->{cache}, 'HIT',
-   'the good one is still there') for 1 .. 5;
-is(n('workers'), 5, 'five reviews in all');
+is(answer('workers', opaque_token("good$_"))->{cache}, 'HIT',
+   'the good one is still cached') for 1 .. 5;
+is(n('workers'), 5, '... after five reviews in all');
 
 
 # Stale verdicts
@@ -150,7 +151,7 @@ is(n('workers'), 5, 'five reviews in all');
 my $from = length $nginx->log;
 
 for my $path (qw(stale strict brief)) {
-    is(answer($path, opaque(6))->{status}, 200, "$path: reviewed");
+    is(answer($path, opaque_token(6))->{status}, 200, "$path: reviewed");
 }
 
 my $brief = time() + 7;
@@ -158,48 +159,51 @@ my $brief = time() + 7;
 my $stale = sign_token(claims => claims(jti => 'stale'));
 is(answer('both-stale', $stale)->{status}, 200, 'both-stale: reviewed');
 
-# nearly over, and stale no longer than that
+# almost expired, and not stale for longer than that
 my $ended = int(time()) + 9;
 my $ends = sign_token(claims => claims(exp => $ended));
 is(answer('stale', $ends)->{status}, 200, 'ends soon');
 
 sleep 1.05;
 $flaky->set('stale', review => { status => 403 });
-is(answer('stale', opaque(6))->{status}, 503,
-   'who refuses us is not waited for');
+is(answer('stale', opaque_token(6))->{status}, 503,
+   'a stale verdict is not used if the API server refuses us');
 $flaky->set('stale', review => { status => 500 });
-is(answer('stale', opaque(6))->{status}, 200, 'who is ill is');
+is(answer('stale', opaque_token(6))->{status}, 200,
+   '... but it is if the API server fails');
 $flaky->set('stale', review => {});
 $flaky->stop;
-is(answer('stale', opaque(6))->{status}, 200, 'so is who is not there');
-is(answer('both-stale', $stale)->{status}, 200, 'behind local keys, too');
-is(answer('stale', opaque(7))->{status}, 503, 'not for a token never seen');
-is(answer('strict', opaque(6))->{status}, 503, 'nor without "stale"');
-is(answer('brief', opaque(6))->{status}, 200, 'a brief time');
-is(answer('stale', $ends)->{status}, 200, 'not over yet');
+is(answer('stale', opaque_token(6))->{status}, 200, '... or is down');
+is(answer('both-stale', $stale)->{status}, 200, 'also after a local check');
+is(answer('stale', opaque_token(7))->{status}, 503, 'not for an unknown token');
+is(answer('strict', opaque_token(6))->{status}, 503, 'nor without "stale"');
+is(answer('brief', opaque_token(6))->{status}, 200, 'a short "stale"');
+is(answer('stale', $ends)->{status}, 200, '... is not over yet');
 sleep $brief - time() + 0.1 if $brief > time();
-is(answer('brief', opaque(6))->{status}, 503, 'has an end');
+is(answer('brief', opaque_token(6))->{status}, 503, '... ends');
 sleep $ended - time() + 0.1 if $ended > time() - 0.1;
-is(answer('stale', $ends)->{status}, 503, 'so has the token');
+is(answer('stale', $ends)->{status}, 503, '... as does the token');
 
 my $began = time();
-is(answer('stale', opaque(6))->{status}, 200, 'still') for 1 .. 50;
-cmp_ok(time() - $began, '<', 2, 'without waiting for the API server each time');
+is(answer('stale', opaque_token(6))->{status}, 200, 'still') for 1 .. 50;
+cmp_ok(time() - $began, '<', 2,
+       '... without waiting for the API server each time');
 
 $flaky->start;
 $n = n('stale', 1);
 sleep 1.1;
-answer('stale', opaque(6)) for 1 .. 10;
+answer('stale', opaque_token(6)) for 1 .. 10;
 sleep 0.3;
-cmp_ok(n('stale', 1), '>', $n, 'it is asked again when it is back');
-is(answer('strict', opaque(6))->{status}, 200, 'and all is well');
+cmp_ok(n('stale', 1), '>', $n, 'the API server is asked again when it is back');
+is(answer('strict', opaque_token(6))->{status}, 200, '... and accepts the token');
 $flaky->set('stale', review => { refuse => 'gone' });
 sleep 1.1;
-answer('stale', opaque(6)) for 1 .. 8;
+answer('stale', opaque_token(6)) for 1 .. 8;
 sleep 0.2;
-is(answer('stale', opaque(6))->{status}, 401, 'a refusal ends it');
+is(answer('stale', opaque_token(6))->{status}, 401,
+   'a refusal replaces a stale verdict');
 $flaky->stop;
 sleep 2.1;
-is(answer('stale', opaque(6))->{status}, 503, 'for good');
+is(answer('stale', opaque_token(6))->{status}, 503, '... for good');
 
 K8sSa::Nginx::finish();

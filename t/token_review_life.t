@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Clients that go away, reloads, shutdowns and killed workers while reviews are
-# under way.
+# Clients that disconnect, reloads, shutdowns and killed workers while reviews
+# are in progress.
 
 use strict;
 use warnings;
@@ -22,15 +22,11 @@ use K8sSa::Nginx qw(gone);
 
 
 my $api = K8sSa::MockApi->new;
-my $count = 0;
 
-# accepts, and never says anything
+# accepts connections and never answers
 
 my $mute = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 50,
                                  Blocking => 0);
-
-sub opaque { return remember("opaque-token-" . ++$count
-                             . '-0123456789abcdef0123') }
 
 sub setup {
     my ($name, $directives, %arg) = @_;
@@ -60,10 +56,10 @@ _
 }
 
 
-# Clients that go away
+# Clients disconnect
 
 $api->set('away', review => { delay => 0.4 });
-my ($nginx, $port) = setup('away', 'timeout 2s;');
+my ($nginx, $port) = setup('away', 'timeout 5s;');
 
 for my $round (1 .. 4) {
     my @clients = map {
@@ -73,7 +69,7 @@ for my $round (1 .. 4) {
         print $s with_token($path, $path eq '/b'
                                    ? sign_token(claims => claims(
                                          jti => "$round$_"))
-                                   : opaque());
+                                   : opaque_token());
         $s;
     } 1 .. 40;
 
@@ -82,18 +78,18 @@ for my $round (1 .. 4) {
 }
 
 sleep 1;
-is(get($port, '/a', bearer(opaque()))->{status}, 200,
-   'clients go away, others come');
-is(get($port, $_, bearer(opaque()))->{status}, 200, "$_ is well")
+is(get($port, '/a', bearer(opaque_token()))->{status}, 200,
+   'some clients disconnect, others come');
+is(get($port, $_, bearer(opaque_token()))->{status}, 200, "$_ still works")
     for qw(/any /sub /limit);
 
 
-# A post_action is a redirect of a request that waits: it waits no more
+# post_action is a redirect of a waiting request, which then no longer waits
 
 $api->set('away', review => { delay => 0.4 });
 my @given_up = map {
     my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port);
-    print $s with_token('/action', opaque());
+    print $s with_token('/action', opaque_token());
     $s;
 } 1 .. 5;
 
@@ -103,69 +99,70 @@ sleep 0.8;                                 # the reviews are answered
 is(scalar(() = map { $mute->accept || () } 1 .. 50), 5,
    'post_action: each runs once');
 sleep 1;                                   # and the actions end
-is(get($port, '/action', bearer(opaque()))->{status}, 200,
-   'post_action: the worker is well');
+is(get($port, '/action', bearer(opaque_token()))->{status}, 200,
+   'post_action: the worker still works');
 
 
-# A reload, and the old worker's end
+# A reload, and the end of the old worker
 
-my $flood = flood($port, map { with_token('/a', opaque()) } 1 .. 30);
+my $flood = flood($port, map { with_token('/a', opaque_token()) } 1 .. 30);
 sleep 0.2;
 my @old = $nginx->workers;
 $nginx->signal('HUP');
 is(tally(answers($flood, 10)), '200: 30', 'a reload: all are answered');
-ok(gone(5, @old), 'and the old worker ends');
+ok(gone(5, @old), '... and the old worker ends');
 
-my $kept = opaque();
+my $kept = opaque_token();
 is(get($port, '/a', bearer($kept))->{status}, 200, 'a token');
 my $n = $api->reviews('away');
 $nginx->reload;
 is(get($port, '/a', bearer($kept))->{status}, 200, 'after a reload');
-is(scalar $api->reviews('away'), $n, 'needs no new review');
+is(scalar $api->reviews('away'), $n, '... needs no new review');
 
 
-# Nobody waits any more: the worker does not either
+# A worker ends when no request waits any more
 
 $api->set('away', review => { do => 'hang' });
 my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port);
-print $s with_token('/a', opaque());
+print $s with_token('/a', opaque_token());
 sleep 0.2;
 close $s;
 sleep 0.1;
-@old = workers($nginx);
+@old = $nginx->workers;
 my $began = time();
 $nginx->signal('HUP');
-ok(gone(5, @old), 'a worker that nobody waits for ends');
-cmp_ok(time() - $began, '<', 1.5, 'at once');
+ok(gone(5, @old), 'a worker without waiting requests ends');
+cmp_ok(time() - $began, '<', 1.5, '... at once');
 
 
 # A killed worker
 
 my $killed = $nginx;
 
-$flood = flood($port, map { with_token('/a', opaque()) } 1 .. 20);
+$flood = flood($port, map { with_token('/a', opaque_token()) } 1 .. 20);
 sleep 0.2;
 kill 'KILL', $nginx->workers;
 answers($flood, 5);
 $api->set('away', review => {});
 sleep 0.3;
-is(get($port, '/a', bearer(opaque()))->{status}, 200, 'after a killed worker');
+is(get($port, '/a', bearer(opaque_token()))->{status}, 200, 'after a killed worker');
 
 
-# Shutdown, graceful and not
+# Shutdown, graceful and fast
 
 $api->set('quit', review => { delay => 0.5 });
 
 for my $signal (qw(QUIT TERM)) {
     ($nginx, $port) = setup('quit', 'timeout 3s;');
-    $flood = flood($port, map { with_token('/a', opaque()) } 1 .. 20);
+    $flood = flood($port, map { with_token('/a', opaque_token()) } 1 .. 20);
     sleep 0.2;
     $nginx->signal($signal);
     my @answers = answers($flood, 10);
     is(tally(@answers), '200: 20', 'QUIT: all are answered')
         if $signal eq 'QUIT';
     ok(gone_or_reaped($nginx), "$signal: nginx ends");
-    unlike($nginx->log, qr/open socket|exited on signal/, "$signal: tidily");
+    unlike($nginx->log, qr/open socket|exited on signal/,
+           "$signal: without errors");
 }
 
 sub gone_or_reaped {
@@ -184,25 +181,25 @@ sub gone_or_reaped {
 }
 
 
-# A hung API server and a graceful end
+# An API server that hangs, and a graceful shutdown
 
 $api->set('hung', review => { do => 'hang' });
 ($nginx, $port) = setup('hung', 'timeout 1s;');
-$flood = flood($port, map { with_token('/a', opaque()) } 1 .. 20);
+$flood = flood($port, map { with_token('/a', opaque_token()) } 1 .. 20);
 sleep 0.2;
 $nginx->signal('QUIT');
-is(tally(answers($flood, 10)), '503: 20', 'nobody is left hanging');
-ok(gone_or_reaped($nginx), 'nginx ends');
+is(tally(answers($flood, 10)), '503: 20', 'no request hangs');
+ok(gone_or_reaped($nginx), '... and nginx ends');
 
 
 # Reloads under load
 
 $api->set('load', review => { delay => 0.02 });
 ($nginx, $port) = setup('load', 'token_review_cache 50ms;', workers => 2);
-my @load = map { load($port, a => with_token('/a', opaque()),
+my @load = map { load($port, a => with_token('/a', opaque_token()),
                       b => with_token('/b', sign_token(
                           claims => claims(jti => "load$_"))),
-                      sub => with_token('/sub', opaque())) } 1 .. 4;
+                      sub => with_token('/sub', opaque_token())) } 1 .. 4;
 
 for (1 .. 8) {
     sleep 0.5;
@@ -220,13 +217,13 @@ for my $load (@load) {
     }
 }
 
-# load_end() interrupts a request that waits
+# load_end() interrupts a waiting request
 delete $tally{0} if ($tally{0} || 0) <= @load;
 
 is(join(',', sort keys %tally), '200', 'eight reloads under load: nothing but 200')
     or diag(explain(\%tally));
 
-# the worker that this suite killed is no crash
+# the worker that this suite killed has not crashed
 
 my $log = "$killed->{dir}/logs/error.log";
 write_file($log, slurp($log) =~ s/^.*exited on signal 9.*\n//mgr);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Many reviews at the same time: each token is asked for once, so many at once
-# and no more, on connections that are kept.
+# Many reviews at the same time: one review per token, a limited number at
+# once, on kept connections.
 
 use strict;
 use warnings;
@@ -38,7 +38,6 @@ sub location {
     push @locations, "location = /$name { k8s_sa_auth $name; empty_gif; }\n";
 }
 
-sub opaque { return remember("opaque-token-$_[0]-0123456789abcdef0123") }
 
 location($_, '') for qw(one many closing);
 location('full', 'timeout 3s;');
@@ -71,65 +70,67 @@ $nginx->start;
 
 # The same token
 
-my @answers = answers(flood($port, (with_token('/one', opaque(1))) x 100), 10);
+my @answers = answers(flood($port, (with_token('/one', opaque_token(1))) x 100), 10);
 
 is(tally(@answers), '200: 100', '100 requests with a token');
-is(scalar $api->reviews('one'), 1, 'are one review');
-cmp_ok(slowest(@answers), '<', 2, 'for which all wait');
+is(scalar $api->reviews('one'), 1, '... are one review');
+cmp_ok(slowest(@answers), '<', 2, '... for which all wait');
 
-is(get($port, '/one', bearer(opaque(1)))->{status}, 200, 'and one more request');
-is(scalar $api->reviews('one'), 1, 'needs none');
+is(get($port, '/one', bearer(opaque_token(1)))->{status}, 200, 'and one more request');
+is(scalar $api->reviews('one'), 1, '... needs none');
 
 
-# Different ones
+# Different tokens
 
-@answers = answers(flood($port, map { with_token('/many', opaque($_)) }
+@answers = answers(flood($port, map { with_token('/many', opaque_token($_)) }
                                     1 .. 60), 10);
 is(tally(@answers), '200: 60', '60 tokens');
 is(scalar $api->reviews('many'), 60, 'are 60 reviews');
-is($api->most('many'), 8, 'of which eight at a time');
+is($api->most('many'), 8, '... eight of them at a time');
 
 
-# Who goes away while waiting in the queue is not asked for; who goes away
-# later is.
+# If the client disconnects while its review is queued, the review is not sent;
+# if it disconnects later, the review goes on.
 
 my @gone = map {
     my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port);
-    print $s with_token('/gone', opaque("gone-$_"));
+    print $s with_token('/gone', opaque_token("gone-$_"));
     $s;
 } 1 .. 40;
 
 sleep 0.15;
 close $_ for splice @gone, 0, 40;
 sleep 0.8;
-is(scalar $api->reviews('gone'), 8, 'who goes away is not asked for any more');
-is(get($port, '/gone', bearer(opaque('gone-1')))->{status}, 200,
-   'a review that was under way');
-is(scalar $api->reviews('gone'), 8, 'was worth while');
+is(scalar $api->reviews('gone'), 8,
+   'no review is sent for disconnected clients');
+is(get($port, '/gone', bearer(opaque_token('gone-1')))->{status}, 200,
+   'a review that was in progress');
+is(scalar $api->reviews('gone'), 8, '... is completed');
 
 my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port);
-print $s with_token('/gone', opaque('left'));
+print $s with_token('/gone', opaque_token('left'));
 sleep 0.1;
-my $both = flood($port, with_token('/gone', opaque('left')));
+my $both = flood($port, with_token('/gone', opaque_token('left')));
 sleep 0.05;
 close $s;
-is(tally(answers($both, 5)), '200: 1', 'who comes later gets the answer');
+is(tally(answers($both, 5)), '200: 1', '... and a later request uses it');
 
 
-# Too many
+# Too many requests
 
-my $flood = flood($port, map { with_token('/full', opaque("full-$_")) }
+my $flood = flood($port, map { with_token('/full', opaque_token("full-$_")) }
                              1 .. 1060);
 my @full = answers($flood, 10);
 my @busy = grep { $_->{took} < 2.5 } @full;
 
 is(tally(@full), '503: 1060', 'an API server that hangs');
 is(scalar @busy, 1060 - 1024 - 8, 'a full queue refuses at once');
-cmp_ok(slowest(@full), '<', 8, 'and all others after the timeout');
-cmp_ok(scalar $api->reviews('full'), '<', 200, 'few of them were sent in vain');
-like($nginx->log, qr/\(busy\)/, 'which is said');
-is(get($port, '/many', bearer(opaque('after')))->{status}, 200,
-   'other issuers are served meanwhile');
+cmp_ok(slowest(@full), '<', 8, '... and all others after the timeout');
+cmp_ok(scalar $api->reviews('full'), '<', 200,
+       '... few of their reviews were sent');
+like($nginx->log, qr/\(busy\)/, '... the log has the reason');
+is(get($port, '/many', bearer(opaque_token('after')))->{status}, 200,
+   'other issuers work meanwhile');
 
 
 # Kept connections
@@ -138,7 +139,7 @@ my $began = time();
 my $n = 0;
 
 while ($n < 1000) {
-    $flood = flood($port, map { with_token('/tls', opaque("tls-" . ($n + $_))) }
+    $flood = flood($port, map { with_token('/tls', opaque_token("tls-" . ($n + $_))) }
                               1 .. 40);
     $n += grep { $_->{status} == 200 } answers($flood, 10);
     last if time() - $began > 100;
@@ -147,18 +148,18 @@ while ($n < 1000) {
 is($n, 1000, '1,000 tokens over TLS');
 is(scalar $tls->reviews('tls'), 1000, 'are 1,000 reviews');
 my $handshakes = () = $tls->requests('', 'handshake');
-cmp_ok($handshakes, '<', 10, 'on fewer than ten connections');
+cmp_ok($handshakes, '<', 10, '... on fewer than ten connections');
 diag("1,000 reviews: $handshakes handshakes, "
      . sprintf('%.1f s', time() - $began));
 
 
-# A kept connection that the server closed is no error.
+# A kept connection that the server closes is not an error.
 
 for my $round (1 .. 20) {
-    is(get($port, '/closing', bearer(opaque("closing-$round")))->{status}, 200,
+    is(get($port, '/closing', bearer(opaque_token("closing-$round")))->{status}, 200,
        "kept connections, $round") or last;
 
-    # the same address, but nobody knows of the connections
+    # the same address, but the server has forgotten the connections
     if ($round % 5 == 0) {
         $api->stop;
         $api->start;
@@ -167,6 +168,6 @@ for my $round (1 .. 20) {
 
 my $status = get($port, '/status');
 is($status->{status}, 200, 'the status page counts');
-like($status->{body}, qr/"tls".*?"reviews":\s*1000/s, 'each of them');
+like($status->{body}, qr/"tls".*?"reviews":\s*1000/s, '... each of them');
 
 K8sSa::Nginx::finish();

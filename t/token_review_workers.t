@@ -54,14 +54,10 @@ server {
 }
 _
 
-my $count = 0;
-
-sub opaque { return remember('opaque-token-' . ++$count
-                             . '-0123456789abcdef0123') }
 
 sub ask_all {
     my ($name, $n) = @_;
-    my $token = opaque();
+    my $token = opaque_token();
     return flood($port, (with_token("/$name", $token)) x ($n || 100));
 }
 
@@ -79,20 +75,20 @@ sub workers_of {
 my @answers = answers(ask_all('good'), 10);
 
 is(scalar workers_of(@answers), 4, '100 requests with a token in four workers');
-is(tally(@answers), '200: 100', 'are answered');
-is(scalar $api->reviews('good'), 1, 'by one review');
-cmp_ok(slowest(@answers), '<', 2, 'soon after it');
+is(tally(@answers), '200: 100', '... are answered');
+is(scalar $api->reviews('good'), 1, '... with one review');
+cmp_ok(slowest(@answers), '<', 2, '... soon after it');
 
 @answers = answers(ask_all('bad'), 10);
 
 is(scalar workers_of(@answers), 4, 'a token that is refused, in four workers');
-is(tally(@answers), '401: 100', 'is refused by all');
-is(scalar $api->reviews('bad'), 1, 'after one review');
+is(tally(@answers), '401: 100', '... is refused by all');
+is(scalar $api->reviews('bad'), 1, '... after one review');
 
 
-# Verdicts that end while others come: at each time one review, no more
+# Verdicts expire while requests keep coming: one review at a time, not more
 
-my $token = opaque();
+my $token = opaque_token();
 my $began = time();
 my $n = 0;
 
@@ -104,30 +100,30 @@ while (time() - $began < 3) {
 
 my $most = (time() - $began) / 0.3 + 1;
 
-cmp_ok($n, '>', 100, 'a verdict that is soon over');
-cmp_ok(scalar $api->reviews('short'), '<=', $most, 'is asked for as often');
-cmp_ok(scalar $api->reviews('short'), '>=', 3, 'and not less');
+cmp_ok($n, '>', 100, 'a verdict that expires soon');
+cmp_ok(scalar $api->reviews('short'), '<=', $most, '... is renewed each time');
+cmp_ok(scalar $api->reviews('short'), '>=', 3, '... and not less often');
 is($api->most('short'), 1, 'never twice at a time');
 
 
-# Failures are not shared, and none of the workers waits beyond its time
+# Failures are not shared, and no worker waits longer than its timeout
 
 $began = time();
 @answers = answers(ask_all('failing'), 10);
 is(tally(@answers), '503: 100', 'an API server that fails');
-cmp_ok(slowest(@answers), '<', 3, 'keeps nobody beyond the timeout');
+cmp_ok(slowest(@answers), '<', 3, '... delays no request beyond the timeout');
 
 
-# Verdicts that are not kept cannot be waited for
+# Requests cannot wait for verdicts that are not cached
 
 @answers = answers(ask_all('unkept', 40), 10);
-is(tally(@answers), '200: 40', 'verdicts that are not kept');
-is(scalar $api->reviews('unkept'), 4, 'each worker asks');
-cmp_ok(slowest(@answers), '<', 1.2, 'at once');
+is(tally(@answers), '200: 40', 'verdicts that are not cached');
+is(scalar $api->reviews('unkept'), 4, '... each worker asks');
+cmp_ok(slowest(@answers), '<', 1.2, '... at once');
 
 @answers = answers(ask_all('unkept_refusals', 40), 10);
-is(tally(@answers), '401: 40', 'refusals that are not kept');
-is(scalar $api->reviews('unkept_refusals'), 4, 'each worker asks');
+is(tally(@answers), '401: 40', 'refusals that are not cached');
+is(scalar $api->reviews('unkept_refusals'), 4, '... each worker asks');
 
 
 # The worker that asks dies
@@ -139,9 +135,7 @@ sub owner {
                   grep { (split)[1] =~ /$hex$/ } split /^/m,
                   slurp('/proc/net/tcp');
 
-    for my $pid (split ' ', slurp("/proc/$nginx->{pid}/task/$nginx->{pid}"
-                                  . '/children'))
-    {
+    for my $pid ($nginx->workers) {
         return $pid if grep { (readlink || '') eq "socket:[$inode]" }
                        glob "/proc/$pid/fd/*";
     }
@@ -149,7 +143,7 @@ sub owner {
     return 0;
 }
 
-# connections of before would not tell who it is
+# old connections would not show which worker asks
 $api->stop;
 $api->start;
 
@@ -163,13 +157,14 @@ kill 'KILL', $owner;
 @answers = answers($flood, 10);
 my @lost = grep { $_->{status} == 0 } @answers;
 
-cmp_ok(scalar @lost, '<', 100, 'it dies, and its requests with it');
+cmp_ok(scalar @lost, '<', 100, 'it is killed, and its requests are lost');
 is(tally(grep { $_->{status} } @answers), '200: ' . (100 - @lost),
-   'all others are answered');
-is(scalar $api->reviews('killed'), 2, 'after one more review');
-cmp_ok(slowest(grep { $_->{status} } @answers), '<', 4, 'and not much later');
+   '... all others are answered');
+is(scalar $api->reviews('killed'), 2, '... after one more review');
+cmp_ok(slowest(grep { $_->{status} } @answers), '<', 4,
+       '... and not much later');
 
-# the worker that this suite killed is no crash
+# the worker that this suite killed has not crashed
 
 my $log = "$nginx->{dir}/logs/error.log";
 write_file($log, slurp($log) =~ s/^.*exited on signal 9.*\n//mgr);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
 # Tokens through nginx: every recorded one, and generated ones for each
-# directive of k8s_sa_issuer that decides about them.
+# directive of k8s_sa_issuer that affects the decision.
 
 use strict;
 use warnings;
@@ -21,7 +21,7 @@ my $iss = 'https://kubernetes.default.svc';
 my (@issuers, @locations);
 
 
-# An issuer of its own for each location /NAME; the answer's X-Result is
+# Each location /NAME has its own issuer; X-Result in the answer is
 # $k8s_sa_result.
 
 sub location {
@@ -52,7 +52,7 @@ for my $version ('1.20.2', '1.36.2') {
     location("legacy-$version", keys_of($version)
              . ' audience service2; legacy_tokens on;');
 
-    # recorded tokens have expired since
+    # recorded tokens have expired since then
     location("then-$version", keys_of($version)
              . " audience any; issuer $iss; legacy_tokens on; leeway 36500d;");
 }
@@ -74,7 +74,7 @@ location('kids', 'jwks_file ' . write_file('kids.json',
     jwks([ 'ec', 'a', kid => 'a' ], [ 'ec', 'b', kid => 'b' ],
          [ 'ec', 'c', kid => 'a' ])) . '; audience service2;');
 
-# chosen by iss
+# selected by iss
 location('choice-a', 'public_key ' . key_file('ec', 'a') . '; audience a; '
                      . 'issuer https://a.example;');
 location('choice-b', 'public_key ' . key_file('ec', 'b') . '; audience b; '
@@ -112,8 +112,8 @@ sub is_result {
 }
 
 
-# Every recorded token, as of when it was recorded.  (What the API server
-# thought of deleted pods and accounts is not to be seen in a token.)
+# Every recorded token, at the time when it was recorded.  (A token does not
+# show the API server's verdict about deleted pods and accounts.)
 
 my %forged = (
     'forged-other-key'        => 'bad_signature',
@@ -130,14 +130,14 @@ for my $version ('1.20.2', '1.36.2') {
     my @names = map { m{([^/]+)\.jwt$} }
                 glob fixture("$version/tokens/*.jwt");
 
-    cmp_ok(scalar @names, '>', 40, "tokens of $version are there");
+    cmp_ok(scalar @names, '>', 40, "tokens of $version exist");
 
     for my $name (@names) {
         my $expected = $forged{$name} || 'ok';
         is_result("then-$version", "$version/$name", $expected);
     }
 
-    # by today's clock
+    # with the current time
     for my $name (grep { /^(?:long|legacy)-|^expired-3600s/ } @names) {
         my $expected = $name =~ /^legacy/ ? 'legacy_token'
                      : $name =~ /^expired/ ? 'expired'
@@ -193,7 +193,7 @@ for my $case ([ 'a', 'ok' ], [ 'b', 'ok' ], [ 'c', 'ok' ],
 }
 
 is_result('plain', sign_token(claims => claims(iss => 'https://x.example')),
-          'ok', 'without a list any issuer whose key it is');
+          'ok', 'without a list: any issuer with the right key');
 
 for my $case ([ 'a', 'a', 'a', 'ok' ], [ 'b', 'b', 'b', 'ok' ],
               [ 'a', 'b', 'b', 'bad_signature' ],
@@ -214,7 +214,7 @@ for my $case ([ 'a', 'a', 'a', 'ok' ], [ 'b', 'b', 'b', 'ok' ],
 
 is_result('plain', sign_token(key => [ 'rsa' ]), 'ok', 'RS256');
 is_result('plain', sign_token(key => [ 'rsa' ], alg => 'RS512'),
-          'bad_algorithm', 'RS512 has to be asked for');
+          'bad_algorithm', 'RS512 must be enabled');
 is_result('rs256', sign_token(key => [ 'rsa' ]), 'ok', 'RS256 where listed');
 is_result('rs256', sign_token(), 'bad_algorithm', 'ES256 where not listed');
 is_result('ps', sign_token(key => [ 'rsa' ], alg => $_), 'ok', "$_ listed")
@@ -224,7 +224,7 @@ is_result('curves', sign_token(key => [ $_ ]), 'ok', "curve $_")
 
 is_result('kids', sign_token(key => [ 'ec', $_->[0] ],
           header => { kid => $_->[1] }), $_->[2],
-          "key $_->[0] under the name $_->[1]")
+          "key $_->[0] with alg $_->[1]")
     for [ 'a', 'a', 'ok' ], [ 'b', 'b', 'ok' ], [ 'c', 'a', 'ok' ],
         [ 'a', 'b', 'bad_signature' ], [ 'a', 'd', 'unknown_key' ];
 
@@ -247,14 +247,14 @@ for my $case ([ 'plain', exp => -50, 'ok' ], [ 'plain', exp => -70, 'expired' ],
               time() + $offset)), $expected, "$location: $claim $offset s");
 }
 
-# it was valid when it came first: the cache must not know better
+# the token was valid when it first came: the cache must not keep it valid
 my $short = sign_token(claims => claims(exp => time() + 1));
 is_result('strict', $short, 'ok', 'a token that lives for one second');
 sleep 2;
-is_result('strict', $short, 'expired', 'the same two seconds later');
+is_result('strict', $short, 'expired', '... two seconds later');
 
 
-# An issuer that is not Kubernetes
+# An issuer that is not a Kubernetes cluster
 
 my %keycloak = (iss => 'https://keycloak.example/realms/a',
                 sub => 'f:1234:jane', aud => 'service2', 'kubernetes.io' => undef,
@@ -263,15 +263,15 @@ my %keycloak = (iss => 'https://keycloak.example/realms/a',
 my $answer = is_result('foreign', sign_token(claims => claims(%keycloak)),
                        'ok', 'a token of Keycloak');
 is((header_values($answer->{head}, 'X-User'))[0], 'f:1234:jane',
-   'its user name is sub');
+   '... its user name is sub');
 
 is_result('plain', sign_token(claims => claims(%keycloak)), 'bad_claims',
-          'which is none for Kubernetes');
+          '... is not a Kubernetes token');
 is_result('foreign', sign_token(claims => claims(%keycloak,
           sub => 'system:serviceaccount:mytest:service1')), 'bad_claims',
-          'and speaks for no service account');
+          '... cannot name a service account');
 is_result('foreign', sign_token(claims => claims(%keycloak, exp => undef)),
-          'bad_claims', 'and has to expire');
+          'bad_claims', '... must expire');
 
 
 K8sSa::Nginx->finish;

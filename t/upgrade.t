@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Reload, binary upgrade and a worker's crash while callers with tokens keep
-# calling: no request is lost.  Connections break only with the worker that had
-# them; what was on those is sent again.
+# A reload, a binary upgrade and a worker's crash while callers with tokens
+# keep calling: no request is lost.  Connections break only with the worker
+# that holds them, and their requests are sent again.
 
 use strict;
 use warnings;
@@ -16,7 +16,7 @@ use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-use K8sSa;
+use K8sSa qw(:DEFAULT until_true);
 use K8sSa::Http;
 use K8sSa::MockIssuer;
 use K8sSa::Nginx;
@@ -70,10 +70,10 @@ my @requests = (
 my $user = 'system:serviceaccount:mytest:service1';
 
 
-# A caller: the requests in turn, a connection each, until there is the file
-# "stop" (a signal would interrupt a request); a fresh token now and then, which
-# no cache knows.  If the connection breaks, the request is sent once more, as
-# HTTP clients do with GET.  The tally goes into a file.
+# A caller: sends the requests in turn, each on its own connection, until the
+# file "stop" exists (a signal would interrupt a request), and sometimes a
+# fresh token that is not cached.  If the connection breaks, the request is
+# sent once more, as HTTP clients do with GET.  The tally goes into a file.
 
 sub caller_loop {
     my ($file) = @_;
@@ -156,7 +156,7 @@ sub nothing_lost {
     cmp_ok($sum->{ok}, '>', 50, "$name: there was load");
     cmp_ok($sum->{broken}, '<=', $broken || 0, "$name: connections broken");
     is($sum->{lost}, 0, "$name: no request is lost");
-    is_deeply($sum->{wrong}, [], "$name: each has its answer");
+    is_deeply($sum->{wrong}, [], "$name: each request has its answer");
     note("$name: $sum->{ok} answers, $sum->{broken} connections broken");
 }
 
@@ -167,32 +167,20 @@ sub workers {
     return @pids;
 }
 
-sub until_true {
-    my ($code) = @_;
-    my $until = time() + 20;
-
-    while (time() < $until) {
-        return 1 if $code->();
-        sleep 0.05;
-    }
-
-    return 0;
-}
-
-# The workers of before have gone, others have come
+# Waits until the old workers have gone and new ones run.
 
 sub replaced {
     my ($master, @old) = @_;
     my %old = map { $_ => 1 } @old;
 
-    return until_true(sub {
+    return until_true(20, sub {
         my @now = workers($master);
         return @now == 2 && !grep { $old{$_} } @now;
     });
 }
 
 
-until_true(sub {
+until_true(20, sub {
     get($port, '/fetched', $requests[2][1])->{status} == 200;
 });
 
@@ -211,7 +199,7 @@ is($mock->requests('fetched', 'jwks'), 1,
    'reload: keys stay in shared memory');
 
 
-# A worker's crash: no more than what it had in its hands
+# A worker's crash: only its current requests are affected
 
 my $crashes = 3;
 
@@ -219,7 +207,7 @@ nothing_lost(under_load(sub {
     for (1 .. $crashes) {
         my @old = workers($nginx->{pid});
         kill 'KILL', $old[0];
-        ok(until_true(sub {
+        ok(until_true(20, sub {
             my @now = workers($nginx->{pid});
             return @now == 2 && !grep { $_ == $old[0] } @now;
         }), 'crash: the master starts another worker');
@@ -230,15 +218,16 @@ nothing_lost(under_load(sub {
 
 $nginx->stop;
 
-# what the master says about workers that we killed
+# the master's messages about the workers that were killed
 my $log = slurp("$nginx->{dir}/logs/error.log");
 my $killed = $log =~ s/^.*\[alert\] .*exited on signal 9\n//mg;
-is($killed, $crashes, 'crash: the log tells of each');
+is($killed, $crashes, 'crash: the log reports each one');
 write_file("$nginx->{dir}/logs/error.log", $log);
 
 
-# Binary upgrade, as nginx's manual has it: a second master, then the first one
-# goes.  nginx has to be a daemon for it, so that these are not our children.
+# Binary upgrade as described in nginx's manual: a second master is started,
+# then the first one ends.  This needs nginx as a daemon, so these processes
+# are not our children.
 
 my $daemon = K8sSa::Nginx->new(workers => 2, http => $http);
 my $conf = slurp("$daemon->{dir}/nginx.conf");
@@ -261,41 +250,41 @@ END {
 }
 
 BAIL_OUT('nginx did not start') if system $daemon->command;
-until_true(sub { -s $pid_file && workers(slurp($pid_file) + 0) == 2 });
+until_true(20, sub { -s $pid_file && workers(slurp($pid_file) + 0) == 2 });
 push @masters, slurp($pid_file) + 0;
 
-until_true(sub {
+until_true(20, sub {
     get($port, '/fetched', $requests[2][1])->{status} == 200;
 });
 
 nothing_lost(under_load(sub {
     kill 'USR2', $masters[0];
 
-    ok(until_true(sub {
+    ok(until_true(20, sub {
         return -s "$pid_file.oldbin" && -s $pid_file
                && slurp($pid_file) != $masters[0];
     }), 'upgrade: a second master');
 
     push @masters, slurp($pid_file) + 0;
-    ok(until_true(sub { workers($masters[1]) == 2 }), 'upgrade: its workers');
+    ok(until_true(20, sub { workers($masters[1]) == 2 }), 'upgrade: its workers');
 
     # its shared memory is new: the keys have to be fetched first
     ok($mock->wait_requests('fetched', 'jwks', 3), 'upgrade: fetches keys');
 
     kill 'WINCH', $masters[0];
-    ok(until_true(sub { workers($masters[0]) == 0 }),
-       'upgrade: the old workers are done');
+    ok(until_true(20, sub { workers($masters[0]) == 0 }),
+       'upgrade: the old workers have ended');
 
     kill 'QUIT', $masters[0];
-    ok(until_true(sub { !alive($masters[0]) }),
-       'upgrade: the old master is gone');
+    ok(until_true(20, sub { !alive($masters[0]) }),
+       'upgrade: the old master has ended');
 }), 'upgrade');
 
 is(get($port, '/fetched', $requests[2][1])->{status}, 200,
-   'upgrade: fetched keys are there');
+   'upgrade: keys have been fetched');
 
 kill 'QUIT', $masters[1];
-ok(until_true(sub { !alive($masters[1]) }), 'upgrade: the new master ends');
+ok(until_true(20, sub { !alive($masters[1]) }), 'upgrade: the new master ends');
 
 $log = $daemon->log;
 is(scalar(() = leaks($log)), 0, 'upgrade: no log shows a token');

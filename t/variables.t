@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Variables: what each says of genuine tokens, where they can be read, and that
-# they are empty where there is no identity.
+# Variables: their values for real tokens, the places where they can be read,
+# and that they are empty without an identity.
 
 use strict;
 use warnings;
@@ -39,7 +39,7 @@ our %Common = (
     kid => '6CUMo4qrTD8F484yYk2bvfEuRF_CsY6SkkG3fd-yRJ8',
 );
 
-# Recorded tokens have expired, but for the long ones: a leeway for the others
+# Most recorded tokens have expired, so the others get a leeway
 our $Recorded = <<"_";
 k8s_sa_issuer recorded {
     public_key @{[ fixture('1.36.2/sa.pub') ]};
@@ -57,7 +57,7 @@ add_block_preprocessor(sub {
     my ($block) = @_;
     my $http = $block->http_config;
 
-    # runs before the one that all suites have
+    # runs before the preprocessor that all suites have
     $block->set_value(http_config => (defined $http ? $http : '')
                                      . $::Recorded);
     $block->set_value(config => $::Location) unless defined $block->config;
@@ -140,7 +140,7 @@ __DATA__
 
 
 
-=== TEST 10: auth off
+=== TEST 10: k8s_sa_auth off
 --- config eval: $::Location =~ s/recorded;/off;/r
 --- more_headers eval: ::bearer('1.36.2/long-aud-service2')
 --- response_body_like eval: ::seen()
@@ -286,7 +286,7 @@ my @bearer = map { ::bearer(::sign_token(claims => ::claims(
 
 
 
-=== TEST 19: limit_req_zone: who has no valid token is nobody
+=== TEST 19: limit_req_zone: without a valid token the key is empty
 --- http_config
 limit_req_zone $k8s_sa_username zone=one:64k rate=1r/m;
 --- config

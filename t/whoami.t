@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# k8s_sa_whoami: who calls, as JSON, for others that have to know: as a
-# location, as auth_request's target in the same nginx and in another one.
+# k8s_sa_whoami: the caller's identity as JSON, for external authorization: in
+# a location, as the target of auth_request in the same nginx, and in another
+# nginx.
 
 use strict;
 use warnings;
@@ -71,7 +72,7 @@ server {
     location = /any { satisfy any; allow all; k8s_sa_auth made; k8s_sa_whoami; }
     location = /off { k8s_sa_whoami; }
 
-    # the same as target of auth_request
+    # the same as the target of auth_request
 
     location /sub/ {
         auth_request /whoami;
@@ -127,7 +128,7 @@ server {
 }
 _
 
-# Another nginx asks it, as in conf-examples/external-auth-nginx.conf
+# Asked by another nginx, as in conf-examples/external-auth-nginx.conf
 
 my $gate = K8sSa::Nginx->new(http => <<"_");
 server {
@@ -188,11 +189,12 @@ is_deeply(decode_json($answer->{body}), {
     issuer => 'https://kubernetes.default.svc',
     audiences => [ 'service2' ],
     expires => $claims->{exp},
-}, 'all of it');
-is(header($answer, 'Content-Type'), 'application/json', 'is JSON');
-is(header($answer, 'Cache-Control'), 'no-store', 'not to be stored');
+}, '... the whole identity');
+is(header($answer, 'Content-Type'), 'application/json', '... as JSON');
+is(header($answer, 'Cache-Control'), 'no-store', '... not cacheable');
 is(header($answer, 'X-Remote-User'), $user, 'the identity in a header');
-is(header($answer, 'Content-Length'), length $answer->{body}, 'its length');
+is(header($answer, 'Content-Length'), length $answer->{body},
+   '... with its length');
 is(get($port, '/whoami', $pod)->{body}, $answer->{body}, 'from the cache, too');
 
 my $legacy = decode_json(get($port, '/whoami',
@@ -202,17 +204,17 @@ is_deeply([ @$legacy{qw(username expires audiences extra issuer)} ],
           'a legacy token never expires');
 is_deeply([ header_values(get($port, '/front', $pod)->{head},
                           'X-Remote-Group') ],
-          decode_json($answer->{body})->{groups}, 'the front proxy\'s headers');
+          decode_json($answer->{body})->{groups}, 'front proxy headers');
 is_deeply([ header_values(get($port, '/front', $pod)->{head},
               'X-Remote-Extra-authentication.kubernetes.io%2fpod-name') ],
-          [ $io->{pod}{name} ], 'and extra');
+          [ $io->{pod}{name} ], '... with extra');
 is(header(get($port, '/own', $good), 'X-Auth-Request-User'), 'service1',
    'k8s_sa_set_header');
 is(header(get($port, '/own', $good), 'X-Remote-User'), '', 'and it alone');
 is(header(get($port, '/bare', $good), 'X-.*'), '', 'k8s_sa_set_header off');
 
 
-# Asked directly, by another nginx, and as auth_request of this one
+# Asked directly, by another nginx, and by auth_request of this one
 
 for (
         [ '/whoami', $good, 200, '' ],
@@ -252,9 +254,9 @@ for (
                   'X-Remote-User: admin');
     is($answer->{status}, $status, "$name: asked by another nginx");
     is(header($answer, 'WWW-Authenticate'), $status == 401 ? $challenge : '',
-       "$name: what it hands on");
+       "$name: headers it passes on");
     like($answer->{body}, qr/^X-Remote-User: \Q$user\E\r$/m,
-         "$name: and the identity") if $status == 200;
+         "$name: ... and the identity") if $status == 200;
 
     next if $path eq '/any';
 
@@ -263,10 +265,10 @@ for (
     $answer = get($port, $sub, @token, 'X-Remote-User: admin');
     is($answer->{status}, $status, "$name: a subrequest");
     is(header($answer, 'WWW-Authenticate'), $status == 401 ? $challenge : '',
-       "$name: what it hands on");
-    unlike($answer->{body}, qr/admin/, "$name: nobody can name himself");
+       "$name: headers it passes on");
+    unlike($answer->{body}, qr/admin/, "$name: forged headers are removed");
     like($answer->{body}, qr/^Authorization: Bearer/m,
-         "$name: the token stays with the request") if $status == 200;
+         "$name: the request keeps its token") if $status == 200;
 }
 
 $answer = get($port, '/sub/', $good);
@@ -276,23 +278,23 @@ like($answer->{body}, qr/^X-Name: service1\r$/m,
 like(get($port, '/sub/dry', $good)->{body}, qr/^X-User: \Q$user\E\r$/m,
      'dry run in a subrequest: the identity');
 
-# another status is no answer to auth_request
+# auth_request treats another status as an error
 
 is(get($port, '/teapot', $good)->{status}, 418, 'error=418');
 is(get($port, '/sub/teapot', $good)->{status}, 500,
-   'auth_request knows 401 and 403 only');
+   'auth_request only knows 401 and 403');
 is(get($port, '/blank', $good)->{status}, 400,
-   'a value that cannot stand in a header');
+   'a value that cannot be sent in a header');
 is(get($port, '/sub/blank', $good)->{status}, 500, 'the same in a subrequest');
 
-# a location that asks for a token itself, and withholds it
+# a location that checks a token itself, and withholds it
 
 is(get($port, '/sub/both', $good)->{status}, 403,
-   'both: the subrequest finds the token, and forbids');
+   'both: the subrequest finds the token and refuses');
 is(get($port, '/sub/both')->{status}, 401, 'both: no token');
 is(get($port, '/sub/forward', $good)->{status}, 200, 'both, forwarded');
 is(get($port, '/sub/header', "X-Service-Token: " . sign_token())->{status},
-   200, 'both, in a header of its own');
+   200, 'both, in another header');
 
 
 # Any method, with and without a body
@@ -310,12 +312,12 @@ for my $method (qw(GET POST PUT PATCH DELETE OPTIONS PROPFIND FOO)) {
             is($answer->{status}, 200, "$method $path, " . length($body)
                                        . ' bytes');
             is(decode_json($answer->{body})->{username}, $user,
-               "$method $path: who") if $path eq '/whoami';
+               "$method $path: the user") if $path eq '/whoami';
 
             next if $path eq '/sub/';      # the upstream ends the connection
 
             is(receive($c)->{status}, 200,
-               "$method $path: the connection goes on");
+               "$method $path: the connection stays open");
         }
     }
 }
@@ -330,13 +332,13 @@ is(request($port, "HEAD /whoami HTTP/1.0\r\n\r\n")->{status}, 401,
 is(request($port, "POST /whoami HTTP/1.1\r\nHost: a\r\n$bad\r\n"
                   . "Content-Length: 100000\r\nExpect: 100-continue\r\n"
                   . "Connection: close\r\n\r\n")->{status}, 401,
-   'refused before the body comes');
+   'refused before the body arrives');
 is(request($port, "POST /whoami HTTP/1.1\r\nHost: a\r\n$good\r\n"
                   . "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
                   . "3\r\nabc\r\n0\r\n\r\n")->{status}, 200, 'chunked');
 
 
-# Keys that come late: the subrequest waits for them
+# Keys that arrive late: the subrequest waits for them
 
 my $jwks = jwks([ 'ec', 'first', kid => 'k' ]);
 
@@ -370,8 +372,7 @@ _
 sub signed {
     my ($name, $path) = @_;
 
-    return with_token($path, sign_token(header => { kid => 'k' },
-        claims => claims(iss => $mock->url($name))));
+    return with_token($path, issuer_token($mock->url($name)));
 }
 
 sub active {
@@ -386,8 +387,8 @@ my @answers = answers(flood($late_port, map { (signed('late', '/main')) x 10,
     10);
 
 is(tally(@answers), '200: 30', 'requests and subrequests that waited');
-cmp_ok(slowest(@answers), '>', 0.3, 'they did wait');
-is(scalar $mock->requests('late', 'doc'), 1, 'for one fetch');
+cmp_ok(slowest(@answers), '>', 0.3, '... did wait');
+is(scalar $mock->requests('late', 'doc'), 1, '... for one fetch');
 
 my $post = signed('other', '/main') =~ s/^GET/POST/r
            =~ s/\r\n\z/"Content-Length: 50000\r\n\r\n" . 'b' x 50000/er;
@@ -395,9 +396,9 @@ my ($other_port, $other) = late('other', '5s');
 @answers = answers(flood($other_port, $post), 10);
 is($answers[0]{status}, 200, 'a request with a body waits');
 is($answers[0]{text} =~ tr/b//, 50000
-   + ($answers[0]{text} =~ s/\n\n.*//sr =~ tr/b//), 'and its body arrives');
+   + ($answers[0]{text} =~ s/\n\n.*//sr =~ tr/b//), '... and its body arrives');
 
-# Clients that go away meanwhile
+# Clients disconnect meanwhile
 
 my ($gone_port, $gone) = late('gone', '2s', do => 'hang');
 my $flood = flood($gone_port, (signed('gone', '/main')) x 20,
@@ -409,15 +410,15 @@ is(active($gone_port), 41, '40 requests wait');
 close $_->{socket} for splice @{$flood->{answers}};
 $until = time() + 8;
 sleep 0.05 while time() < $until && active($gone_port) > 1;
-is(active($gone_port), 1, 'their clients go away, and nothing is left');
+is(active($gone_port), 1, 'their clients disconnect, and nothing is left');
 
 my ($hang_port, $hang) = late('hang', '1s', do => 'hang');
 @answers = answers(flood($hang_port, (signed('hang', '/whoami')) x 5,
                          (signed('hang', '/main')) x 5), 10);
 is(tally(@answers[0 .. 4]), '503: 5', 'no keys: 503');
-is(tally(@answers[5 .. 9]), '500: 5', 'what auth_request makes of it');
+is(tally(@answers[5 .. 9]), '500: 5', 'auth_request turns it into 500');
 
-# A shutdown, and a reload, while they wait
+# A shutdown and a reload while requests wait
 
 my ($quit_port, $quit) = late('quit', '5s');
 $flood = flood($quit_port, (signed('quit', '/main')) x 10);
@@ -427,7 +428,7 @@ is(tally(answers($flood, 8)), '200: 10', 'a reload');
 $mock->set('quit', doc => { delay => 0.6 });
 
 
-# A review that comes late
+# A review that takes a while
 
 my $api = K8sSa::MockApi->new;
 my $review_port = free_port();
@@ -476,7 +477,7 @@ $api->set('r', review => { status => 403 });
 @answers = answers(flood($review_port, opaque('/whoami', 'three'),
                          opaque('/main', 'three')), 10);
 is(join(' ', map { $_->{status} } @answers), '503 500',
-   'reviews: the API server does not let us ask');
+   'reviews: the API server refuses to be asked');
 
 $api->set('r', review => { do => 'hang' });
 $flood = flood($review_port, map { opaque('/main', "gone-$_"),
@@ -487,12 +488,13 @@ is(active($review_port), 21, 'reviews: 20 requests wait');
 close $_->{socket} for splice @{$flood->{answers}};
 $until = time() + 8;
 sleep 0.05 while time() < $until && active($review_port) > 1;
-is(active($review_port), 1, 'reviews: their clients go away');
+is(active($review_port), 1, 'reviews: their clients disconnect');
 
 
 refused("whoami: $_->[0]", "$issuers server {\nlocation / {\n$_->[1] # HERE\n"
         . "}\n}", $_->[2])
-    for [ 'with a value', 'k8s_sa_whoami on;', qr/invalid number of arg/ ],
+    for [ 'k8s_sa_whoami with a value',
+          'k8s_sa_whoami on;', qr/invalid number of arg/ ],
         [ 'twice', 'k8s_sa_whoami; k8s_sa_whoami;', qr/is duplicate/ ];
 refused('whoami: in a server', "$issuers server {\nk8s_sa_whoami; # HERE\n}",
         qr/"k8s_sa_whoami" directive is not allowed here/);

@@ -88,52 +88,52 @@ sub seen {
 }
 
 
-# Where it is usually
+# In the usual place
 
 is_deeply(seen('plain', "Authorization: Bearer $token"), [ $identity ],
           'withheld');
 is_deeply(seen('forward', "Authorization: bearer  $token"),
           [ "Authorization: bearer  $token", $identity ],
-          'forwarded as it came');
+          'forwarded unchanged');
 is_deeply(seen('off', "Authorization: Bearer $token"),
-          [ "Authorization: Bearer $token" ], 'none of our business: off');
+          [ "Authorization: Bearer $token" ], 'k8s_sa_auth off: left alone');
 is_deeply(seen('optional', $basic), [ $basic ],
           'optional: Basic credentials are left alone');
 is_deeply(seen('any', $basic), [ $basic ],
           'satisfy any: Basic credentials are left alone');
 is_deeply(seen('any', "Authorization: Bearer $_"), [],
-          'satisfy any: withheld although it does not count')
+          'satisfy any: withheld, although access does not depend on it')
     for $bad, 'x', 'abc.def.ghi';
 is_deeply(seen('any', "Authorization: Bearer $token"), [ $identity ],
           'satisfy any: withheld, with an identity');
 is_deeply(seen('set', "Authorization: Bearer $token"),
           [ 'Authorization: Bearer own', $identity ],
-          'proxy_set_header puts another one there');
+          'proxy_set_header sets another one');
 is_deeply(seen('explicit', "Authorization: Bearer $token"), [ $identity ],
-          'nor is it in $http_authorization');
+          '... and is not in $http_authorization either');
 
 
-# Where else it may be
+# In other places
 
 is_deeply(seen('header', 'X-A: 1', "X-Service-Token: $token", 'X-B: 2',
                $basic), [ 'X-A: 1', 'X-B: 2', $basic, $identity ],
-          'withheld from a header of its own');
+          'withheld from another header');
 is_deeply(seen('header', "X-Service-Token: Bearer $token"), [ $identity ],
           'the same with a scheme');
 is_deeply(seen('header-forward', "X-Service-Token: $token"),
-          [ "X-Service-Token: $token", $identity ], 'forwarded there');
+          [ "X-Service-Token: $token", $identity ], 'forwarded in that header');
 is_deeply(seen('cookie', "Cookie: a=b; token=$token; c=d", 'X-A: 1'),
-          [ 'X-A: 1', $identity ], 'withheld with its cookies');
+          [ 'X-A: 1', $identity ], 'withheld together with its cookies');
 is_deeply(seen('cookie', 'Cookie: a=b; c=d', 'X-A: 1'),
           [ 'Cookie: a=b; c=d', 'X-A: 1' ],
           'cookies without a token are left alone');
 is_deeply(seen('mapped', "X-List: v1,$token,x", 'X-A: 1'),
-          [ 'X-A: 1', $identity ], 'withheld from where map has it from');
+          [ 'X-A: 1', $identity ], 'withheld from the header that a map reads');
 is_deeply(seen("argument?token=$token", 'X-A: 1'), [ 'X-A: 1', $identity ],
           'in an argument');
 
 
-# Said twice
+# Sent twice
 
 is_deeply(seen('plain', "Authorization: Bearer $token", "X-Copy: $token",
                'X-A: 1', "X-Copy: <$token>"), [ 'X-A: 1', $identity ],
@@ -145,45 +145,47 @@ is_deeply(seen('redirected-forward', "Authorization: Bearer $token",
                "X-Copy: $token", 'X-A: 1'),
           [ 'X-A: 1', "Authorization: Bearer $token", "X-Copy: $token",
             $identity ],
-          'or forwarded, all of them');
+          '... or all forwarded');
 
 
-# What is withheld is the token, and not what a client calls so: a header that
-# a proxy in front of us has set must not get lost
+# Only the token is withheld, and not whatever a client sends as one: a header
+# that a proxy in front of nginx has set must not get lost
 
 my @front = ('X-Forwarded-For: 10.1.1.1', 'X-Verified: NONE', 'X-A: 1');
 
 for my $value ('10.1.1.1', 'NONE', 'N', '1', '.', '10.1') {
     is_deeply(seen('any', "Authorization: Bearer $value", @front), [ @front ],
-              "satisfy any: \"Bearer $value\" takes no other header away");
+              "satisfy any: \"Bearer $value\" removes no other header");
     is_deeply(seen('any', @front, "Authorization: Bearer $value"), [ @front ],
-              "satisfy any: nor does it from behind");
+              "satisfy any: nor a later one");
 }
 
 
-# A short one, as a bootstrap token, is withheld from where it was looked for
+# A short token, such as a bootstrap token, is withheld only from where it was
+# looked for
 
 my $short = 'abcdef.0123456789abcdef';
 
 is_deeply(seen('short', "X-Service-Token: $_", "X-A: $short"),
-          [ "X-A: $short" ], 'short: withheld from its header, and no other')
+          [ "X-A: $short" ], 'short: withheld from its header and no other')
     for $short, "Bearer $short";
 is_deeply(seen('short-cookie', "Cookie: a=b; token=$short", "X-A: $short"),
-          [ "X-A: $short" ], 'short: with its cookies, and no other header');
+          [ "X-A: $short" ],
+          'short: withheld with its cookies and from no other header');
 
 
 # A mirror that requires a token, of a location that does not
 
 is_deeply(seen('mirrored', "Authorization: Bearer $token", 'X-A: 1'),
           [ "Authorization: Bearer $token", 'X-A: 1' ],
-          'mirrored: the free location');
+          'mirrored: the location without a check');
 
 for (1 .. 100) {
     last if -s $private;
     select undef, undef, undef, 0.02;
 }
 
-like(slurp($private), qr/^X-A: 1\r$/m, 'mirrored: the mirror was asked');
+like(slurp($private), qr/^X-A: 1\r$/m, 'mirrored: the mirror got a request');
 unlike(slurp($private), qr/^Authorization|Remote/mi,
        'mirrored: the protected mirror');
 

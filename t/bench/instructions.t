@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# What a request costs, in instructions: this figure is the same on a busy
-# machine, so that a change that slows the common case down fails here.
+# The number of instructions that a request costs.  It is the same on a busy
+# machine, so that a change that makes the common case slower fails here.
 
 use strict;
 use warnings;
@@ -26,7 +26,7 @@ k8s_sa_issuer made {
 }
 _
 
-# a worker's own table has one place for a token: what / has put there is not
+# a worker's own table has one slot for a token: an entry from / is not valid
 # for /zone, which finds the token in the zone
 
 my $without = K8sSa::Callgrind->new(locations => "location / { $location }");
@@ -44,19 +44,20 @@ my $plain = $without->each_costs(200, @same);
 my $known = $with->each_costs(200, @same) - $plain;
 
 cmp_ok($plain, '>', 10_000, "a request without the module: $plain");
-cmp_ok($known, '<=', 4000, "what a known token adds: $known");
-cmp_ok($known, '>', 500, '... and it was looked at');
-is($with->calls('ngx_k8s_sa_cache_lookup'), 0, '... in the own table only');
+cmp_ok($known, '<=', 4000, "a known token adds: $known");
+cmp_ok($known, '>', 500, '... and it was checked');
+is($with->calls('ngx_k8s_sa_cache_lookup'), 0,
+   '... in the worker\'s table only');
 
 my $new = $with->each_costs(200, @requests[1 .. 19]) - $plain;
 
-cmp_ok($new, '>', 20 * $known, "what a new token adds: $new");
+cmp_ok($new, '>', 20 * $known, "a new token adds: $new");
 
 my @zone = map { with_token('/zone', $_, 1) } @tokens;
 my $zone = $with->each_costs(200, @zone) - $plain;
 
-cmp_ok($zone, '<=', 8000, "what one of another worker's adds: $zone");
+cmp_ok($zone, '<=', 8000, "a token from the zone adds: $zone");
 is($with->calls('ngx_k8s_sa_cache_lookup'), 20,
-   '... and each was looked for in the zone');
+   '... and each was looked up in the zone');
 
 done_testing();

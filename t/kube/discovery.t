@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Keys from the discovery of a genuine API server.
+# Keys from the discovery endpoint of a real API server.
 
 use strict;
 use warnings;
@@ -18,7 +18,7 @@ use K8sSa::MockIssuer;
 use K8sSa::Nginx;
 
 
-# the API server needs the processor, too
+# the API server needs some CPU time, too
 $K8sSa::Load::pause = 0.01;
 
 my $kube = kube_up();
@@ -81,7 +81,7 @@ my $nginx = K8sSa::Nginx->new(workers => 2, http => join '',
     "}\n")->start;
 
 
-# Granted with our own token, refused without
+# Allowed with NGINX's own token, refused without
 
 is(status('own', $token{service1}), 200, 'own token: keys, the issuer learned');
 is(status('named', $token{service1}), 200, 'own token: the issuer compared');
@@ -94,7 +94,7 @@ ok($nginx->wait_log(fetch_failed($_, qr/\S+: answered 401 \(our own token/)),
    "$_ token: 401, with a hint") for qw(bad late);
 ok($nginx->wait_log(fetch_failed('misnamed', qr/\S+: the document's issuer (?#
    )is "\Q$kube->{KUBE_ISSUER}\E", configured is "https:\/\/other.test"/)),
-   'another issuer: both are named');
+   'another issuer: the error names both');
 
 is(status($_, $token{service1}), 503, "$_: 503") for qw(anonymous bad);
 
@@ -107,7 +107,7 @@ is(status('own', $token{api}), 401, 'the audience of the API server');
 is(status('own', spoil($token{service1})), 401, 'a wrong signature');
 
 
-# What changes: the binding, the token
+# Changes: the binding, the token
 
 kube('api', 'POST', '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings',
      encode_json({
@@ -125,12 +125,13 @@ spew($late, slurp($own));
 chmod 0644, $late;
 
 cmp_ok(until_status('anonymous', $token{service1}, 200, 6), '<', 5,
-       'bound for everybody: no token is needed');
+       'bound to all users: no token is needed');
 cmp_ok(until_status('late', $token{service1}, 200, 8), '<', 7,
-       'a token that is right now');
+       'a token that is valid now');
 
 
-# The API server restarts with another signing key, and knows the old one
+# The API server restarts with another signing key, and still publishes the old
+# one
 
 sub restart {
     my (@arguments) = @_;
@@ -158,18 +159,18 @@ sleep 2.5;                                 # the new own token is read
 
 my $result = load_end($load);
 
-# And now it does not know the old key any more, and signs with a third one.
+# Now it drops the old key and signs with a third one.
 
 $down += restart('--signing-key', "$pki/sa-ec.key", '--key-file',
                  "$pki/sa-ec.key", '--key-file', "$pki/sa-2.key");
 my $third = kube_token('mytest', 'service1', 'service2');
 
-# the unknown key may have been asked for within the last 10 s: then it comes
-# with the next fetch, in backoff since the restart
+# the unknown key may have triggered a fetch within the last 10 s; it is then
+# found with the next fetch, which is in backoff since the restart
 cmp_ok(until_status('own', $third, 200, 12), '<', 12, 'an EC key');
 cmp_ok(until_status('own', $first, 401, 5), '<', 5,
-       'the key that has gone: refused');
-is(status('own', $second), 200, 'the key that is still there');
+       'the removed key: refused');
+is(status('own', $second), 200, 'the remaining key');
 
 my $result2 = load_end($other);
 
@@ -178,7 +179,7 @@ for ([ first => $result ], [ second => $result2 ]) {
     is(join(' ', grep { /^\d/ } keys %$all), '200',
        "$name: none of $all->{200} valid tokens was refused")
         or diag(explain($all));
-    cmp_ok($all->{slowest}, '<', 1, "$name: none had to wait");
+    cmp_ok($all->{slowest}, '<', 1, "$name: no request had to wait");
 }
 
 diag(sprintf 'two restarts of the API server, %.1f s together: %d requests '

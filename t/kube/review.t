@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Token reviews by a genuine API server: what it accepts and refuses, what is
-# deleted meanwhile, who may ask, and what happens while it is not there.
+# Token reviews by a real API server: tokens that it accepts and refuses,
+# deletions, permissions, and its absence.
 #
-# With KUBE_DIR in the environment its cluster is used if it runs, otherwise
-# one is made for this suite.  Without the binaries of util/kube.sh all is
-# skipped.
+# If the environment has KUBE_DIR and a cluster runs there, it is used;
+# otherwise one is started for this suite.  Without the binaries of
+# util/kube.sh everything is skipped.
 
 use strict;
 use warnings;
@@ -72,7 +72,7 @@ END {
 my %kube = slurp("$ENV{KUBE_DIR}/env") =~ /^(\w+)=(.*)$/mg;
 
 
-# Accounts, a pod, tokens.  Names are new with each run.
+# Accounts, a pod, tokens.  The names are new in each run.
 
 my $ns = '/api/v1/namespaces/mytest';
 my $id = time() % 1000000;
@@ -91,7 +91,8 @@ sub bind_reviewer {
     });
 }
 
-# Its token and its Secret's name, by the controller manager.
+# Returns its token and the name of its Secret, which the controller manager
+# fills in.
 
 sub legacy {
     my ($account) = @_;
@@ -166,7 +167,7 @@ sub answer {
     return $answer;
 }
 
-# Until the answer is STATUS, at most so many seconds.
+# Waits until the answer is STATUS, for at most LIMIT seconds.
 
 sub becomes {
     my ($status, $limit, $path, $token) = @_;
@@ -184,19 +185,19 @@ sub becomes {
 }
 
 
-# Who may ask
+# Permission to ask
 
 my $from = length $nginx->log;
 is(answer('alone', $token{api})->{status}, 503, 'without RBAC: 503');
 like(substr($nginx->log, $from),
      qr/\[error\].*answer is 403.*ClusterRoleBinding.*system:auth-delegator/,
-     'which says what is missing');
+     '... the log names the missing role');
 
 bind_reviewer();
-ok(becomes(200, 10, 'alone', $token{api}), 'with it: 200');
+ok(becomes(200, 10, 'alone', $token{api}), 'with RBAC: 200');
 
 
-# What is accepted
+# Accepted tokens
 
 my $me = decode_json(answer('alone', $token{api})->{body});
 my $user = "system:serviceaccount:mytest:$one";
@@ -229,23 +230,24 @@ my ($pod) = header_values(answer('service2', $token{pod})->{head}, 'X-Pod');
 is($pod, "pod-$id", 'the pod');
 
 
-# Deleted meanwhile: our second, and ten of the API server's
+# Deletions take effect after our second and the API server's ten
 
 api('DELETE', "$ns/serviceaccounts/$gone");
 api('DELETE', "$ns/pods/pod-$id", { gracePeriodSeconds => 0 });
 api('DELETE', "$ns/secrets/$secret");
 
 ok(becomes(401, 25, 'service2', $token{gone}), 'a deleted service account');
-ok(becomes(401, 25, 'both', $token{gone}), 'also behind the local check');
+ok(becomes(401, 25, 'both', $token{gone}), '... also after the local check');
 ok(becomes(401, 25, 'service2', $token{pod}), 'a deleted pod');
-ok(becomes(401, 25, 'both', $token{pod}), 'also behind the local check');
+ok(becomes(401, 25, 'both', $token{pod}), '... also after the local check');
 ok(becomes(401, 25, 'alone', $token{'legacy-gone'}), 'a deleted Secret');
 ok(becomes(401, 25, 'both', $token{'legacy-gone'}),
-   'also behind the local check');
-is(answer('service2', $token{service2})->{status}, 200, 'others are well');
+   '... also after the local check');
+is(answer('service2', $token{service2})->{status}, 200,
+   'other tokens are still accepted');
 
 
-# An API server that goes away under load
+# An API server that goes down under load
 
 is(answer('stale', $token{service2})->{status}, 200, 'reviewed');
 
@@ -279,8 +281,8 @@ sleep 1.5;
 my $tally = tally_of($load);
 
 like($tally->{good}, qr/^200(?:,503)?$/, 'meanwhile 200 or 503');
-like($tally->{bad}, qr/^401(?:,503)?$/, 'and nothing bad passed');
-is($tally->{stale}, '200', 'with "stale" nobody noticed');
+like($tally->{bad}, qr/^401(?:,503)?$/, '... and no bad token passed');
+is($tally->{stale}, '200', 'with "stale" no request failed');
 
 
 # etcd, which the API server asks for accounts
@@ -297,7 +299,7 @@ sleep 1.5;
 $tally = tally_of($load);
 
 like($tally->{good}, qr/^200(?:,503)?$/, 'meanwhile 200 or 503');
-like($tally->{bad}, qr/^401(?:,503)?$/, 'and nothing bad passed');
+like($tally->{bad}, qr/^401(?:,503)?$/, '... and no bad token passed');
 diag("without etcd: good $tally->{good}, stale $tally->{stale}, "
      . "bad $tally->{bad}");
 

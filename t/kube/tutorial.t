@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# docs/tutorial.md, step by step, against a real API server and with its
-# tokens: each step's outcome.  There is no kubelet; what it would run runs
-# here, with the configuration that kubectl applied and the tokens that the API
-# server gave.
+# Runs docs/tutorial.md step by step against a real API server and with its
+# tokens, and checks each step's outcome.  There is no kubelet; what it would
+# run runs here, with the configuration that kubectl applied and the tokens
+# that the API server issued.
 
 use strict;
 use warnings;
@@ -16,7 +16,7 @@ use MIME::Base64 qw(decode_base64);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-use K8sSa;
+use K8sSa qw(:DEFAULT until_true);
 use K8sSa::Kube;
 use K8sSa::Nginx;
 
@@ -54,19 +54,6 @@ sub step {
     $command =~ s{-f (\S)}{-f $manifests/$1}g;
 
     return kubectl($command);
-}
-
-sub until_true {
-    my ($limit, $code) = @_;
-    my $until = time() + $limit;
-
-    while (time() < $until) {
-        my $result = $code->();
-        return $result if $result;
-        sleep 0.2;
-    }
-
-    return;
 }
 
 my %kube = %{kube_up()};
@@ -201,7 +188,7 @@ like($inspected, qr/serviceaccount\/service-account.name": *"default"/,
      'step 2: the account');
 like($inspected, qr/serviceaccount\/service-account.uid": *"[0-9a-f-]{36}"/,
      'step 2: its uid');
-unlike($inspected, qr/"(?:exp|aud)":/, 'step 2: no end, no audience');
+unlike($inspected, qr/"(?:exp|aud)":/, 'step 2: no expiry time, no audience');
 
 
 # 3. Service 1 before Service 2
@@ -221,7 +208,7 @@ my $mounted = $container->{volumeMounts}[0]{mountPath};
 is($mounted, '/var/run/secrets/kubernetes.io/serviceaccount',
    'step 2: the admission controller mounts a token');
 like(sh("$client --help"), qr/--token-file FILE.*\s\Q$mounted\E\/token$/ms,
-     'step 3: Service 1 takes it');
+     'step 3: Service 1 uses it');
 
 my $url = 'http://service2.mytest.invalid/';
 my $out = qx{$client --count 2 --token-file $old $url 2>&1};
@@ -287,9 +274,9 @@ step('apply -f service2-config.yaml -f tutorial/issuer-tokenreview.yaml'
 container('service2.conf', %{config_map('service2-nginx')});
 restart_sidecar();
 
-is_status($old, 503, 'step 5: the sidecar may not ask yet');
+is_status($old, 503, 'step 5: the sidecar is not allowed to ask yet');
 like($sidecar->log, qr/token review of issuer "cluster" failed: .* 403/,
-     'step 5: its log says so');
+     'step 5: its log has the reason');
 
 step('apply -f tutorial/auth-delegator.yaml');
 
@@ -326,23 +313,23 @@ sub issuer {
 }
 
 issuer("$manifests/tutorial/static-key.conf");
-is_200($new, $default, 'step 6: the same token by the static key');
+is_200($new, $default, 'step 6: the same token with the static key');
 is(sh("curl -sS --noproxy '*' --max-time 10 -w ' %{http_code}'"
       . " -H \"Authorization: Bearer \$(cat $new)\" http://127.0.0.1:$port/"),
-   "hello $default 200", 'step 6: by curl');
+   "hello $default 200", 'step 6: with curl');
 
 
 # 7. Disadvantages
 
 is_200(dir() . '/invalidated', $default,
-       'step 7: a static key does not know that the account is gone');
+       'step 7: with a static key, the token of a deleted account passes');
 
 kubectl("apply -f $manifests/tutorial/issuer-tokenreview.yaml");
 restart_sidecar();
 is_200($new, $default, 'step 7: TokenReview');
 write_file('another', issued('service1'));
 kube('stop-apiserver');
-is_status(dir() . '/another', 503, 'step 7: it needs the API server');
+is_status(dir() . '/another', 503, 'step 7: TokenReview needs the API server');
 kube('start-apiserver');
 
 
@@ -354,7 +341,7 @@ my $spec = pod('service1-1', 'service1');
 my $source = $spec->{volumes}[0]{projected}{sources}[0]{serviceAccountToken};
 
 is($source->{audience}, 'service2', 'step 8: the volume has an audience');
-is($source->{expirationSeconds}, 600, 'step 8: and a life time');
+is($source->{expirationSeconds}, 600, 'step 8: and a lifetime');
 is_deeply($spec->{containers}[0]{args},
           [ '--token-file',
             "$spec->{containers}[0]{volumeMounts}[0]{mountPath}/$source->{path}",
@@ -374,7 +361,8 @@ like($inspected, qr/"exp":/, 'step 8: it expires');
 
 issuer("$manifests/tutorial/static-key-audience.conf");
 is_status($new, 401, 'step 8: the default token has no audience');
-like($sidecar->log('access'), qr/ 401 legacy_token /, 'step 8: the log says so');
+like($sidecar->log('access'), qr/ 401 legacy_token /,
+     'step 8: the log has the reason');
 is_200($projected, $service1, 'step 8: the projected one');
 
 
@@ -386,7 +374,7 @@ for my $deployment (@{decode_json(kubectl('get deployments -A -o json'))
     my $name = $deployment->{metadata}{name};
     my $spec = $deployment->{spec}{template}{spec};
 
-    ok($spec->{securityContext}{runAsNonRoot}, "$name: not as root");
+    ok($spec->{securityContext}{runAsNonRoot}, "$name: does not run as root");
 
     for my $container (@{$spec->{containers}}) {
         my $context = $container->{securityContext};
@@ -395,8 +383,9 @@ for my $deployment (@{decode_json(kubectl('get deployments -A -o json'))
         ok($context->{readOnlyRootFilesystem}, "$name: read-only");
         is_deeply($context->{capabilities}, { drop => [ 'ALL' ] },
                   "$name: no capabilities");
-        ok(!$context->{allowPrivilegeEscalation}, "$name: nor more of them");
-        ok($container->{resources}{limits}{memory}, "$name: limits");
+        ok(!$context->{allowPrivilegeEscalation},
+           "$name: no privilege escalation");
+        ok($container->{resources}{limits}{memory}, "$name: memory limit");
     }
 }
 
@@ -421,8 +410,9 @@ is_status($new, 401, 'step 9: the default token');
 # no API is asked: what it would say of the token is not known here
 
 kubectl('-n mytest delete pod service1-1 --grace-period=0 --force');
-ok(refused(slurp($projected)), 'step 9: the pod is gone, says the API server');
-is_200($projected, $service1, 'step 9: which discovery does not know');
+ok(refused(slurp($projected)),
+   'step 9: the API server knows that the pod is gone');
+is_200($projected, $service1, 'step 9: discovery does not');
 
 # "both checks together", as in the example
 
@@ -449,7 +439,7 @@ kubectl('delete namespace mytest');
 kubectl('delete clusterrolebinding mytest-service2-auth-delegator'
         . ' mytest-service2-issuer-discovery');
 unlike(kubectl('get clusterrolebindings,namespaces'), qr/mytest/,
-       'nothing of it is left');
+       'nothing is left');
 
 
 K8sSa::Nginx::finish();

@@ -4,8 +4,8 @@ package K8sSa;
 
 # Tokens, keys and configuration for the suites.
 #
-# Whatever token a suite gets from here is remembered, so that no log may
-# show it: see leaks().
+# Every token that a suite gets from here is remembered: leaks() looks for them
+# in the logs.
 
 use strict;
 use warnings;
@@ -40,18 +40,18 @@ BEGIN {
     die "no module in $module: run make, or set TEST_NGINX_MODULE\n"
         unless -f $module;
 
-    # Test::Nginx has a load_module of its own
+    # Test::Nginx writes a load_module directive itself
     $ENV{K8S_SA_MODULE} = abs_path($module);
     $ENV{TEST_NGINX_LOAD_MODULES} = $ENV{K8S_SA_MODULE};
     $ENV{TEST_NGINX_BINARY} ||= '/usr/sbin/nginx';
 
-    # workers, which may be another user, look after key files in there
+    # workers, possibly another user, read key files in there
     $dir = tempdir('k8s-sa.XXXXXX', TMPDIR => 1, CLEANUP => 1);
     chmod 0755, $dir;
 
     $ENV{TEST_NGINX_SERVROOT} ||= "$dir/servroot";
 
-    # proxies of the machine must not come between
+    # the machine's proxies must not be used
     delete @ENV{grep { /_proxy$/i } keys %ENV};
 }
 
@@ -70,7 +70,8 @@ sub slurp {
 }
 
 
-# Writes a file in place; relative names are in dir().
+# Writes a file in place.  Relative names are in dir().  Returns its whole
+# name.
 
 sub write_file {
     my ($name, $content) = @_;
@@ -82,7 +83,7 @@ sub write_file {
 }
 
 
-# The same by rename().
+# Does the same by rename().
 
 sub spew {
     my ($name, $content) = @_;
@@ -101,7 +102,25 @@ sub free_port {
 }
 
 
-# token('1.36.2/long-aud-service2')
+# until_true(LIMIT, CODE) calls CODE until it returns true.  Returns that value,
+# or 0 after LIMIT seconds.
+
+sub until_true {
+    my ($limit, $code) = @_;
+    my $until = Time::HiRes::time() + $limit;
+
+    while (1) {
+        my $result = $code->();
+
+        return $result if $result;
+        return 0 if Time::HiRes::time() >= $until;
+
+        Time::HiRes::sleep(0.02);
+    }
+}
+
+
+# Returns a recorded token: token('1.36.2/long-aud-service2').
 
 sub token {
     my ($name) = @_;
@@ -112,7 +131,7 @@ sub token {
 }
 
 
-# A header with a recorded token, or with one that was made here.
+# Returns a header with a recorded token, or with a token of sign_token().
 
 sub bearer {
     my ($token) = @_;
@@ -130,8 +149,9 @@ sub remember {
 }
 
 
-# Records of a log that show a signature.  nginx's own debugging records show
-# requests as they came, on several lines.
+# Returns the records of a log that contain a token's signature. nginx's own
+# debug records show requests as they were received, on several lines, and are
+# left out.
 
 sub leaks {
     my ($log) = @_;
@@ -142,8 +162,8 @@ sub leaks {
 }
 
 
-# Keys are made once a suite: key('rsa'), key('ec'), key('ec', 'other'), with
-# the curve as key('p384').
+# Returns a key that is made once per suite: key('rsa'), key('ec'), key('ec',
+# 'other'), or, for another curve, key('p384').
 
 sub key {
     my ($kind, $name) = @_;
@@ -171,7 +191,7 @@ sub key {
 sub pem {
     my ($key, $half) = @_;
 
-    # a named curve, and not its parameters
+    # with the curve's name instead of its parameters
     return $key->export_key_pem($half . '_short')
         if $key->isa('Crypt::PK::ECC');
 
@@ -195,7 +215,7 @@ sub private_key_file {
 }
 
 
-# A JWK set: jwks([ 'ec', 'first', kid => 'a', use => 'sig' ], ...)
+# Returns a JWK set: jwks([ 'ec', 'first', kid => 'a', use => 'sig' ], ...).
 
 sub jwks {
     my @keys;
@@ -210,7 +230,7 @@ sub jwks {
 }
 
 
-# Claims of a projected token; undef takes one away.
+# Returns the claims of a projected token; undef removes one.
 
 sub claims {
     my %over = @_;
@@ -254,7 +274,42 @@ sub sign_token {
 }
 
 
-# The same token with a wrong signature that decodes well.
+# Returns a token of an issuer: issuer_token(ISS, KEY => 'first', KID => 'k').
+
+sub issuer_token {
+    my ($iss, $key, $kid) = @_;
+
+    return sign_token(key => [ 'ec', $key || 'first' ],
+                      header => { kid => $kid || 'k' },
+                      claims => claims(iss => $iss));
+}
+
+
+# Returns a token of a service account, with other claims.
+
+sub account_token {
+    my ($namespace, $name, %over) = @_;
+
+    return sign_token(claims => claims(
+        sub => "system:serviceaccount:$namespace:$name", %over,
+        'kubernetes.io' => {
+            namespace => $namespace,
+            serviceaccount => { name => $name, uid => 'u' },
+            %{$over{'kubernetes.io'} || {}},
+        }));
+}
+
+
+# Returns a token that only a token review can check, a new one or that of ID:
+# opaque_token(ID)
+
+sub opaque_token {
+    my $id = @_ ? $_[0] : 'new-' . ++$opaque;
+    return remember("opaque-token-$id-0123456789abcdef0123");
+}
+
+
+# Returns the same token with a wrong but decodable signature.
 
 sub spoil {
     my ($token) = @_;

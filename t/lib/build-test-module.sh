@@ -1,14 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-#
-# Builds an nginx module that exists for tests only:
+# Builds an nginx module that exists only for tests:
 #
 #     t/lib/build-test-module.sh DIR OUT
 #
-# DIR holds its "config", as for --add-dynamic-module; the .so is put into OUT,
-# which is made.  Nothing is done if it is newer than all sources.  Options of
-# Debian's nginx-dev, in a tree of links, as in the Makefile; NGINX_SRC,
-# NGINX_OPTS, CC, CFLAGS, LDFLAGS as there.
+# DIR contains a "config" file, as for --add-dynamic-module.  The .so is put
+# into OUT, which is created.  Does nothing if it is newer than all sources.
+# Uses the options of Debian's nginx-dev and a tree of links, as the Makefile
+# does, and the same variables: NGINX_SRC, NGINX_OPTS, CC, CFLAGS, LDFLAGS.
 
 set -eu
 

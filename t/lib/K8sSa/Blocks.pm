@@ -2,15 +2,15 @@
 
 package K8sSa::Blocks;
 
-# What the suites in Test::Nginx's format share.  Each block has these issuers
-# and "http://up", which answers with the request that it received:
+# The common part of the suites in Test::Nginx's format.  Each block has these
+# issuers, and "http://up", which answers with the request that it received:
 #
 #     cluster   the keys of the recorded 1.36.2 cluster
-#     old       those of the 1.20.2 cluster
-#     made      tokens from sign_token()
+#     old       the keys of the recorded 1.20.2 cluster
+#     made      for tokens from sign_token()
 #
-# To be loaded before Test::Nginx::Socket.  Blocks without a request ask for
-# /t.  No log may show a token.
+# Must be loaded before Test::Nginx::Socket.  Blocks without a request send
+# "GET /t".  No log may contain a token.
 
 use strict;
 use warnings;
@@ -68,7 +68,7 @@ add_response_body_check(sub {
     my $log = slurp("$ENV{TEST_NGINX_SERVROOT}/logs/error.log");
     my @leaks = leaks($log);
 
-    is(scalar @leaks, 0, $block->name . ' - no log shows a token')
+    is(scalar @leaks, 0, $block->name . ' - no log contains a token')
         or diag(@leaks);
 });
 

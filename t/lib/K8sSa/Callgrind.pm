@@ -2,11 +2,11 @@
 
 package K8sSa::Callgrind;
 
-# How many instructions a request costs: one nginx process in callgrind, which
-# counts the same ones each time, however busy the machine is.
+# Counts the instructions that a request costs, with one nginx process in
+# callgrind.  The result is the same each time, however busy the machine is.
 #
-# Requests to /mark call a function before which callgrind writes down what it
-# has counted, and begins anew.
+# Requests to /mark call a function before which callgrind writes its counters
+# to a file and resets them.
 
 use strict;
 use warnings;
@@ -88,14 +88,14 @@ sub start {
 
     die "nginx does not listen in callgrind\n" unless $self->{talk};
 
-    # what is between two of them is no one's cost
+    # what happens between two marks is not counted
 
     $self->mark;
     $self->{own} = $self->mark;
 }
 
 
-# Instructions since the last mark.
+# Returns the instructions since the last mark.
 
 sub mark {
     my ($self) = @_;
@@ -122,7 +122,8 @@ sub ask {
 }
 
 
-# Instructions a request, of these, which have to be answered with $status.
+# Returns the instructions per request, for requests that must be answered with
+# $status.
 
 sub each_costs {
     my ($self, $status, @requests) = @_;
@@ -133,7 +134,7 @@ sub each_costs {
 }
 
 
-# How often a function was called by what each_costs() has asked last.
+# Returns how often the last each_costs() called a function.
 
 sub calls {
     my ($self, $function) = @_;

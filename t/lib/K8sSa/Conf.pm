@@ -2,7 +2,7 @@
 
 package K8sSa::Conf;
 
-# What "nginx -t" says of a configuration.
+# Checks configurations with "nginx -t".
 
 use strict;
 use warnings;
@@ -20,8 +20,8 @@ my $conf = "$nginx->{dir}/nginx.conf";
 my $port = free_port();
 
 
-# nginx -t binds ports: each "server {" at the beginning of a line gets one
-# that is free.
+# nginx -t binds ports: each "server {" at the beginning of a line gets a free
+# one.
 
 sub said {
     my ($http) = @_;
@@ -31,7 +31,7 @@ sub said {
 }
 
 
-# The line with "# HERE" is the one that must be named.
+# The error must name the line with "# HERE".
 
 sub refused {
     my ($name, $http, $reason) = @_;
@@ -42,7 +42,7 @@ sub refused {
 
     is($status, 1, "$name: refused");
     like($out, qr/\[emerg\] .*$reason.* in \Q$conf\E:$line$/m,
-         "$name: why and where");
+         "$name: reason and line");
 }
 
 
@@ -56,7 +56,7 @@ sub accepted {
         like($out, qr/\[warn\] .*$warning/, "$name: warned");
 
     } else {
-        unlike($out, qr/k8s_sa|\[warn\]/, "$name: nothing is said");
+        unlike($out, qr/k8s_sa|\[warn\]/, "$name: no warnings");
     }
 }
 

@@ -2,8 +2,8 @@
 
 package K8sSa::Example;
 
-# Configurations of conf-examples/ as they stand there; only addresses, keys
-# and tokens are put in their places.
+# Runs the configurations in conf-examples/ as they are; only addresses, keys
+# and tokens are replaced.
 
 use strict;
 use warnings;
@@ -35,8 +35,9 @@ sub example_file { return "$root/$_[0]" }
 sub examples { return glob "$root/$_[0]" }
 
 
-# example(FILE or TEXT, PORT of the service at 9000): nothing runs yet.  Its
-# ports become free ones; what listens on them: $nginx->{port}{8080}
+# example(FILE or TEXT, PORT of the service at 9000) returns an nginx that is
+# not started yet.  Its ports are replaced by free ones: the one for 8080 is
+# $nginx->{port}{8080}.
 
 sub example {
     my ($text, $up) = @_;
@@ -55,7 +56,7 @@ sub example {
     $text =~ s{/etc/nginx/[\w-]+\.pub}{$pub}g;
     $text =~ s{/var/run/secrets/tokens/\w+}{$token_file}g;
 
-    # what a container's configuration has of these
+    # directives for containers
 
     $text =~ s/^\s*(?:pid|error_log|\w+_temp_path)\s[^;]*;\n//mg;
 
@@ -80,7 +81,7 @@ sub put {
 }
 
 
-# A header with a token of a service account.
+# Returns a header with a token of a service account.
 
 sub account {
     return bearer(account_token(@_));

@@ -2,7 +2,7 @@
 
 package K8sSa::Http;
 
-# Requests, byte by byte: nothing is added, changed or followed.
+# Sends requests byte by byte: nothing is added, changed or followed.
 
 use strict;
 use warnings;
@@ -10,14 +10,15 @@ use warnings;
 use Exporter qw(import);
 use IO::Select;
 use IO::Socket::INET;
+use POSIX ();
 use Time::HiRes qw(time);
 
-our @EXPORT = qw(get header_values receive request talk);
+our @EXPORT = qw(get get_http2 header_values receive request talk);
 
 my $limit = 10;
 
 
-# A connection on which requests can be sent and answers received.
+# Returns a connection for sending requests and receiving answers.
 
 sub talk {
     my ($port) = @_;
@@ -47,7 +48,7 @@ sub more {
 }
 
 
-# One answer: status, head, body, and whether the connection was closed.
+# Returns one answer: status, head and body.
 
 sub receive {
     my ($c, $method) = @_;
@@ -118,7 +119,30 @@ sub get {
 }
 
 
-# Values of a header in a head, in order; the name may be a pattern.
+# get_http2(PORT, PATH, HEADER...), without TLS; returns the body
+
+sub get_http2 {
+    my ($port, $path, @headers) = @_;
+    my $pid = open my $fh, '-|';
+
+    die "fork: $!\n" unless defined $pid;
+
+    if ($pid == 0) {
+        { exec 'curl', '-s', '--http2-prior-knowledge', '--max-time', 10,
+               (map { ('-H', $_) } @headers), "http://127.0.0.1:$port$path" }
+        POSIX::_exit(127);
+    }
+
+    local $/;
+    my $out = <$fh>;
+    close $fh or die "curl: exit $?\n";
+
+    return $out;
+}
+
+
+# Returns the values of a header in a head, in order; the name may be a
+# pattern.
 
 sub header_values {
     my ($head, $name) = @_;

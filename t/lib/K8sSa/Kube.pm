@@ -2,8 +2,8 @@
 
 package K8sSa::Kube;
 
-# A genuine API server for a suite, by util/kube.sh: it comes up with the first
-# call of kube_up() and goes when the suite ends.
+# Runs a real API server for a suite, by util/kube.sh: the first call of
+# kube_up() starts it, and it is stopped when the suite ends.
 
 use strict;
 use warnings;
@@ -22,8 +22,8 @@ my $main = $$;
 my $up = 0;
 
 
-# Its particulars, as util/kube.sh writes them: KUBE_URL, KUBE_CA ...  Without
-# an API server to be had the suite is skipped.
+# Returns its settings as util/kube.sh writes them: KUBE_URL, KUBE_CA ...  If
+# no API server can be installed, the suite is skipped.
 
 sub kube_up {
     $ENV{KUBE_DIR} = dir() . '/kube';
@@ -40,7 +40,8 @@ sub kube_up {
 }
 
 
-# kube.sh COMMAND ARGUMENT...: what it says, or the end of the suite.
+# Runs kube.sh COMMAND ARGUMENT... and returns its output.  A failure ends the
+# suite.
 
 sub kube {
     my (@command) = @_;

@@ -2,8 +2,8 @@
 
 package K8sSa::Load;
 
-# Many requests at the same time, and requests that go on in the background
-# while a suite does something else.
+# Sends many requests at the same time, or keeps sending requests in the
+# background while a suite does something else.
 
 use strict;
 use warnings;
@@ -20,13 +20,13 @@ use K8sSa::Http;
 
 our @EXPORT = qw(answers flood load load_end slowest tally with_token);
 
-our $pause = 0;             # seconds, behind each request of load()
+our $pause = 0;             # seconds after each request of load()
 
 my $count = 0;
 my %running;
 
 
-# A request; Connection: close unless kept.
+# Returns a request, with Connection: close unless it is to be kept.
 
 sub with_token {
     my ($path, $token, $keep) = @_;
@@ -37,8 +37,8 @@ sub with_token {
 }
 
 
-# flood(PORT, REQUEST...): all are sent at once, each on a connection of its
-# own; Connection: close has to be among the headers.
+# flood(PORT, REQUEST...) sends all requests at once, each on its own
+# connection.  They must contain Connection: close.
 
 sub flood {
     my ($port, @requests) = @_;
@@ -61,8 +61,8 @@ sub flood {
 }
 
 
-# { status, took } of each, in order; status 0 without an answer after so many
-# seconds.
+# Returns { status, took } for each request, in order.  The status is 0 if
+# there is no answer within $limit seconds.
 
 sub answers {
     my ($flood, $limit) = @_;
@@ -93,7 +93,7 @@ sub answers {
 }
 
 
-# The slowest of answers, in seconds.
+# Returns the time of the slowest answer in seconds.
 
 sub slowest {
     my ($slowest) = sort { $b <=> $a } map { $_->{took} } @_;
@@ -101,7 +101,7 @@ sub slowest {
 }
 
 
-# How many answers there are of each status: "200: 3, 503: 1".
+# Returns the number of answers with each status: "200: 3, 503: 1".
 
 sub tally {
     my %n;
@@ -110,9 +110,9 @@ sub tally {
 }
 
 
-# load(PORT, KIND => REQUEST ...): sends the kinds in turn, one after the
-# other, in a process of its own, until load_end().  Each connection is kept
-# for some requests: ports would run out otherwise.
+# load(PORT, KIND => REQUEST ...) keeps sending the kinds in turn, one after
+# the other, in another process, until load_end().  Connections are reused for
+# some requests, or ports would run out.
 
 sub load {
     my ($port, %requests) = @_;
@@ -146,7 +146,7 @@ sub run {
     my $requests = $load->{requests};
     my (%tally, @events);
 
-    # no signal: it would interrupt a request
+    # ends by a file: a signal would interrupt a request
 
     while (!-e "$load->{file}.end" && getppid == $parent) {
 
@@ -174,7 +174,8 @@ sub run {
 }
 
 
-# A kept connection may have been closed just now: then again on another one.
+# If a reused connection has just been closed, the request is sent again on a
+# new one.
 
 sub one {
     my ($load, $request) = @_;
@@ -201,7 +202,7 @@ sub one {
 }
 
 
-# { KIND => { STATUS => N, slowest => SECONDS } ... }
+# Returns { KIND => { STATUS => N, slowest => SECONDS } ... }.
 
 sub load_end {
     my ($load) = @_;

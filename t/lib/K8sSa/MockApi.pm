@@ -2,21 +2,21 @@
 
 package K8sSa::MockApi;
 
-# An API server on loopback that answers TokenReviews as it is told, and
-# remembers who asked for what.  One server holds any number of them, NAME at
-# BASE/NAME/review:
+# A mock API server on loopback that answers TokenReviews as a suite tells it
+# to, and records the requests.  One server holds any number of endpoints, NAME
+# at BASE/NAME/review:
 #
 #     $api->set(NAME, review => { ... });
 #
-# as K8sSa::MockIssuer has it, and
+# The settings are those of K8sSa::MockIssuer and
 #
-#     user => NAME, groups => [ ... ], extra => { ... }   of a good answer
-#     audiences => [ ... ]      otherwise those that were asked for
+#     user => NAME, groups => [ ... ], extra => { ... }   in a good answer
+#     audiences => [ ... ]      default: those that were asked for
 #     refuse => REASON          not authenticated
 #     times => [ { ... } ... ]  one answer after the other, then the rest
 #
-# Noted are { name, what => 'review', at, auth, head, token, asked, connection }
-# and { name, what => 'end', at } when it has been answered.
+# It records { name, what => 'review', at, auth, head, token, asked, connection
+# } for a request and { name, what => 'end', at } when it has been answered.
 
 use strict;
 use warnings;
@@ -38,7 +38,7 @@ sub reviews {
 }
 
 
-# How many were answered at the same time, at most.
+# Returns the largest number of reviews that were in progress at the same time.
 
 sub most {
     my ($self, $name) = @_;
@@ -57,7 +57,6 @@ sub most {
 sub connection {
     my ($self, $c, $context) = @_;
 
-    $c->autoflush(1);
     $self->note(name => '', what => 'connect', peer => $c->peerport);
 
     if ($context) {

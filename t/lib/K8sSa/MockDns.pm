@@ -2,8 +2,8 @@
 
 package K8sSa::MockDns;
 
-# A name server on loopback.  set(NAME => [ ADDRESS ... ]) with IPv4 addresses;
-# 'nx', 'fail' and 'silence' are answers, too.
+# A mock name server on loopback: set(NAME => [ ADDRESS ... ]) with IPv4
+# addresses, or 'nx', 'fail' or 'silence' instead of a list.
 
 use strict;
 use warnings;
@@ -15,7 +15,7 @@ use Storable qw(nstore retrieve);
 
 use K8sSa;
 
-my $lifetime = 300;        # seconds, should nobody stop it
+my $lifetime = 300;        # seconds, if it is not stopped
 my @running;
 
 

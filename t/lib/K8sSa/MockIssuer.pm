@@ -2,19 +2,19 @@
 
 package K8sSa::MockIssuer;
 
-# Issuers on loopback that do what a suite tells them, and remember who asked
-# for what.  One server holds any number of issuers, NAME at
-# BASE/NAME/.well-known/openid-configuration and BASE/NAME/jwks; each request
-# is answered by what was set last:
+# Mock issuers on loopback that do what a suite tells them to, and record the
+# requests.  One server holds any number of issuers, NAME at
+# BASE/NAME/.well-known/openid-configuration and BASE/NAME/jwks.  Requests are
+# answered according to the last settings:
 #
 #     $mock->set(NAME, doc => { ... }, jwks => { ... });
 #
-#     body => TEXT        otherwise the document, and no keys
+#     body => TEXT        default: the document, and an empty key set
 #     status => 200, headers => [ LINE ... ]
 #     delay => SECONDS    before the answer
 #     do => 'hang'        no answer; 'close'; 'reset'; 'half' of it, then close;
-#           'bytes'       one after the other, each "pace" seconds
-#     raw => TEXT         all that is sent
+#           'bytes'       byte by byte, with "pace" seconds between them
+#     raw => TEXT         the whole answer
 
 use strict;
 use warnings;
@@ -23,22 +23,21 @@ use Exporter qw(import);
 use IO::Socket::IP;
 use IO::Socket::SSL ();
 use JSON::PP;
-use POSIX ();
 use Socket qw(SOL_SOCKET SO_LINGER);
 use Storable qw(nstore retrieve);
 use Time::HiRes qw(sleep time);
 
 use K8sSa;
+use K8sSa::Server;
 
 our @EXPORT = qw(authority certificate fetch_failed);
 
-my $lifetime = 300;        # seconds, should nobody stop them
 my $count = 0;
 my @running;
 
 
 # new(tls => NAME of a certificate(), host => '127.0.0.1', client_ca => FILE,
-# early => TEXT that is sent before the handshake); runs at once.
+# early => TEXT that is sent before the handshake) starts it at once.
 
 sub new {
     my ($class, %arg) = @_;
@@ -74,7 +73,7 @@ sub discovery {
 }
 
 
-# Adds to what is set; undef takes a setting of doc or jwks back.
+# Adds to the settings; undef resets doc or jwks.
 
 sub set {
     my ($self, $name, %what) = @_;
@@ -97,8 +96,8 @@ sub save {
 }
 
 
-# What was asked, in order: { name, what, at, auth, head, connection };
-# what: "doc", "jwks", or "connect".
+# Returns the requests in order: { name, what, at, auth, head, connection }.
+# what is "doc", "jwks" or "connect".
 
 sub requests {
     my ($self, $name, $what) = @_;
@@ -127,12 +126,11 @@ sub wait_requests {
 sub stop {
     my ($self) = @_;
     my $pid = delete $self->{pid} or return;
-    kill 'KILL', -$pid, $pid;
-    waitpid $pid, 0;
+    stop_server($pid);
 }
 
 
-# The same port again, if there was one.
+# Starts it again on the same port, if it has one.
 
 sub start {
     my ($self) = @_;
@@ -154,42 +152,10 @@ sub start {
         or die "TLS: $IO::Socket::SSL::SSL_ERROR\n"
         if $self->{tls};
 
-    my $parent = $$;
-    my $pid = fork;
-    die "fork: $!\n" unless defined $pid;
+    $self->{pid} = serve($listen, sub { $self->connection($_[0], $context) });
+    push @running, $self;
 
-    if ($pid) {
-        setpgrp $pid, $pid;
-        $self->{pid} = $pid;
-        push @running, $self;
-        return $self;
-    }
-
-    # not the END blocks of the suite
-
-    setpgrp;
-    $SIG{$_} = 'DEFAULT' for qw(HUP INT TERM ALRM);
-    $SIG{CHLD} = 'IGNORE';
-    $SIG{PIPE} = 'IGNORE';
-    alarm $lifetime;
-
-    while (getppid == $parent) {
-        my $vec = '';
-        vec($vec, fileno $listen, 1) = 1;
-        next unless select $vec, undef, undef, 1;
-
-        my $c = $listen->accept or next;
-        my $child = fork;
-        next unless defined $child && $child == 0;
-
-        close $listen;
-        alarm 60;
-        eval { $self->connection($c, $context) };
-        warn "# mock: $@" if $@ && $ENV{K8S_SA_MOCK_VERBOSE};
-        POSIX::_exit(0);
-    }
-
-    POSIX::_exit(0);
+    return $self;
 }
 
 
@@ -205,7 +171,6 @@ sub note {
 sub connection {
     my ($self, $c, $context) = @_;
 
-    $c->autoflush(1);
     $self->note(name => '', what => 'connect');
 
     syswrite $c, $self->{early} if defined $self->{early};
@@ -240,7 +205,7 @@ sub connection {
 }
 
 
-# False: no more on this connection.
+# Returns false if the connection must be closed.
 
 sub answer {
     my ($self, $c, $name, $what, $set) = @_;
@@ -308,7 +273,8 @@ sub document {
 }
 
 
-# The error line of an issuer whose keys cannot be fetched.
+# Returns a pattern for the error line about an issuer whose keys cannot be
+# fetched.
 
 sub fetch_failed {
     my ($name, $reason) = @_;
@@ -316,7 +282,7 @@ sub fetch_failed {
 }
 
 
-# Certificates, in dir(): NAME.crt and NAME.key
+# Certificates in dir(): NAME.crt and NAME.key
 
 sub openssl {
     my (@command) = @_;
@@ -338,7 +304,8 @@ sub authority {
 }
 
 
-# certificate(CA, NAME, SAN, expired => 1): SAN as "IP:127.0.0.1,DNS:a.test"
+# certificate(CA, NAME, SAN, expired => 1); an example of a SAN is
+# "IP:127.0.0.1,DNS:a.test".
 
 sub certificate {
     my ($ca, $name, $san, %arg) = @_;

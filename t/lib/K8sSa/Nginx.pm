@@ -2,9 +2,9 @@
 
 package K8sSa::Nginx;
 
-# nginx in a directory of its own on free loopback ports, for suites that need
-# more than one request a configuration.  What was started is stopped when the
-# suite ends, and its logs are searched for tokens.
+# Runs nginx in its own directory and on free loopback ports, for suites that
+# need several requests per configuration.  Everything is stopped when the
+# suite ends, and the logs are searched for tokens.
 
 use strict;
 use warnings;
@@ -25,8 +25,8 @@ my $count = 0;
 $SIG{$_} = sub { exit 1 } for qw(HUP INT PIPE TERM);
 
 
-# new(http => TEXT, main => TEXT, level => 'info', workers => 1); nothing runs
-# yet.
+# new(http => TEXT, main => TEXT, level => 'info', workers => 1) does not start
+# it yet.
 
 sub new {
     my ($class, %arg) = @_;
@@ -46,7 +46,7 @@ sub new {
 }
 
 
-# Its first line is $self->{line} of the file.
+# The first line of TEXT is line $self->{line} of the file.
 
 sub configure {
     my ($self, $http) = @_;
@@ -83,7 +83,7 @@ sub command {
 }
 
 
-# nginx -t: its exit status and what it said.
+# Runs nginx -t and returns its exit status and output.
 
 sub test {
     my ($self) = @_;
@@ -177,8 +177,8 @@ sub signal {
 }
 
 
-# Waits until text stands in the error log, behind what was there before;
-# false after limit seconds.
+# Waits until a pattern appears in the error log after offset $from.  Returns
+# false after $limit seconds.
 
 sub wait_log {
     my ($self, $pattern, $limit, $from) = @_;
@@ -209,8 +209,8 @@ sub stop {
 }
 
 
-# Called once at a suite's end: stops all, then looks into all logs; allow is
-# a pattern for severe lines that the suite provokes.
+# Called once at the end of a suite: stops everything, then checks all logs.
+# allow is a pattern for severe lines that the suite provokes.
 
 sub finish {
     my ($class, %arg) = @_;
@@ -224,13 +224,13 @@ sub finish {
 
     my @leaks = map { leaks($_) } @logs;
 
-    is(scalar @leaks, 0, 'no log shows a token\'s signature')
+    is(scalar @leaks, 0, 'no log contains a token\'s signature')
         or diag(@leaks);
 
     my @bad = grep { /\[(?:alert|emerg|crit)\]/ } map { split /^/m } @logs;
     @bad = grep { !/$arg{allow}/ } @bad if $arg{allow};
 
-    is(scalar @bad, 0, 'no log shows a crash or the like') or diag(@bad);
+    is(scalar @bad, 0, 'no log reports a crash or the like') or diag(@bad);
 
     @running = ();
 

@@ -2,81 +2,51 @@
 
 package K8sSa::Upstream;
 
-# Upstreams that answer with what they received.
+# Upstreams that answer with what they have received.
 
 use strict;
 use warnings;
 
 use Exporter qw(import);
 use IO::Socket::INET;
-use POSIX ();
+
+use K8sSa::Server;
 
 our @EXPORT = qw(echo_fastcgi echo_http);
 
-my $lifetime = 600;        # seconds, should nobody stop them
 my @pids;
 
 
-# An HTTP server that answers with the request's head and body, and gives its
-# port.  The path may ask for more: /status/NNN for a status, /accel/NAME for
-# an X-Accel-Redirect to /NAME, /slow for an answer after 0.1 s.  Upgrade is
-# answered with 101, then each line with itself.  What came in is also appended
-# to a file, if there is one.
+# Starts an HTTP server that answers with the request's head and body, and
+# returns its port.  The path can change the answer: /status/NNN sets the
+# status, /accel/NAME adds X-Accel-Redirect to /NAME, /slow delays it by 0.1 s.
+# A request to upgrade is answered with 101, and then each line is echoed.
+# Requests are also appended to a file, if one is given.
 
 sub echo_http {
     my ($file) = @_;
-    return serve(sub { http($_[0], $file) });
+    return start(sub { http($_[0], $file) });
 }
 
 
-# A FastCGI responder: a line a parameter, NAME=VALUE.
+# Starts a FastCGI responder that answers with one line per parameter,
+# NAME=VALUE.
 
 sub echo_fastcgi {
-    return serve(\&fastcgi);
+    return start(\&fastcgi);
 }
 
 
-sub serve {
+sub start {
     my ($handler) = @_;
 
     my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 64,
                                        ReuseAddr => 1)
         or die "listen: $!\n";
 
-    my $pid = fork;
-    die "fork: $!\n" unless defined $pid;
+    push @pids, serve($listen, $handler);
 
-    if ($pid) {
-        push @pids, $pid;
-        return $listen->sockport;
-    }
-
-    # not the END blocks of the suite
-    $SIG{$_} = 'DEFAULT' for qw(HUP INT TERM ALRM);
-    $SIG{CHLD} = 'IGNORE';
-
-    alarm $lifetime;
-    my $parent = getppid;
-
-    while (getppid == $parent) {
-        my $vec = '';
-        vec($vec, fileno $listen, 1) = 1;
-        next unless select $vec, undef, undef, 1;
-
-        my $c = $listen->accept or next;
-
-        my $child = fork;
-        if (defined $child && $child == 0) {
-            alarm 30;
-            $c->autoflush(1);
-            binmode $c;
-            eval { $handler->($c) };
-            close $c;
-            POSIX::_exit(0);
-        }
-    }
-
-    POSIX::_exit(0);
+    return $listen->sockport;
 }
 
 
@@ -151,7 +121,7 @@ sub fastcgi {
                  . substr($params, 0, $value, '') . "\n";
     }
 
-    # FCGI_STDOUT, its end, FCGI_END_REQUEST
+    # FCGI_STDOUT, the end of the stream, FCGI_END_REQUEST
     print $c pack('CCnnCx', 1, 6, $id, length $text, 0), $text,
              pack('CCnnCx', 1, 6, $id, 0, 0),
              pack('CCnnCxNCx3', 1, 3, $id, 8, 0, 0, 0);
@@ -171,7 +141,7 @@ sub take {
 }
 
 
-# The length of a name or value, taken from the front.
+# Removes the length of a name or value from the beginning of $$params.
 
 sub size {
     my ($params) = @_;
@@ -184,10 +154,7 @@ sub size {
 
 END {
     my $status = $?;
-    for my $pid (@pids) {
-        kill 'TERM', $pid;
-        waitpid $pid, 0;
-    }
+    stop_server($_) for @pids;
     $? = $status;
 }
 
