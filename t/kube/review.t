@@ -190,7 +190,7 @@ sub becomes {
 my $from = length $nginx->log;
 is(answer('alone', $token{api})->{status}, 503, 'without RBAC: 503');
 like(substr($nginx->log, $from),
-     qr/\[error\].*answer is 403.*ClusterRoleBinding.*system:auth-delegator/,
+     qr/\[error\].*answered 403.*ClusterRoleBinding.*system:auth-delegator/,
      '... the log names the missing role');
 
 bind_reviewer();
