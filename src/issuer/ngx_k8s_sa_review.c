@@ -1,39 +1,76 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#include "issuer/ngx_k8s_sa_review_ask.h"
+#include "issuer/ngx_k8s_sa_ask.h"
+#include "issuer/ngx_k8s_sa_review.h"
+#include "issuer/ngx_k8s_sa_review_token.h"
+#include "issuer/ngx_k8s_sa_reviewed.h"
 #include "shared/ngx_k8s_sa_review_lease.h"
-#include "token/k8s_sa_packed.h"
 
 
 #define NGX_K8S_SA_REVIEW_WAITING  1024
-#define NGX_K8S_SA_REVIEW_PROBE   1000   /* ms between tries while it is down
-                                            and old verdicts serve */
-#define NGX_K8S_SA_REVIEW_LOOK    4      /* ms until the first look at what
-                                            another worker has found out, */
-#define NGX_K8S_SA_REVIEW_LOOKS   5      /* doubled so many times */
+#define NGX_K8S_SA_REVIEW_PROBE    1000  /* ms between tries while the API
+                                            server is down and stale verdicts
+                                            serve */
+#define NGX_K8S_SA_REVIEW_GRACE    100   /* ms; an exchange's own timeout ends
+                                            first and says more */
+#define NGX_K8S_SA_REVIEW_LOOK     4     /* ms until the first look for another
+                                            worker's verdict */
+#define NGX_K8S_SA_REVIEW_LOOKS    5     /* how often that is doubled */
 
 
-static ngx_int_t ngx_k8s_sa_review_entry(ngx_k8s_sa_issuer_t *issuer,
-    const u_char *key, ngx_k8s_sa_cache_entry_t *e);
-static ngx_uint_t ngx_k8s_sa_review_is_fresh(ngx_k8s_sa_cache_entry_t *e);
-static ngx_uint_t ngx_k8s_sa_review_is_stale(ngx_k8s_sa_reviews_t *reviews,
-    ngx_k8s_sa_cache_entry_t *e);
-static ngx_int_t ngx_k8s_sa_review_unpack(ngx_k8s_sa_cache_entry_t *e,
-    ngx_pool_t *pool, ngx_k8s_sa_review_result_t *result);
+/*
+ * One review.  It is asked by another worker (elsewhere), waits for a place
+ * (queued), or has one (running).
+ */
+
+struct ngx_k8s_sa_review_s {
+    ngx_str_node_t               node;
+    ngx_queue_t                  queue;
+    ngx_queue_t                  waiters;
+
+    ngx_k8s_sa_issuer_t         *issuer;
+    ngx_k8s_sa_ask_t            *ask;        /* while running */
+    ngx_event_t                  timer;      /* the deadline, or the next look
+                                                for another worker's verdict */
+    ngx_connection_t             dummy;      /* for the timer's debug log */
+    ngx_msec_t                   began;      /* when it was sent */
+    ngx_msec_t                   deadline;
+    ngx_uint_t                   looks;
+
+    ngx_k8s_sa_review_request_t  request;    /* points into this block */
+    k8s_sa_str_t                 audience;
+    size_t                       size;       /* of this block */
+
+    unsigned                     leased:1;   /* other workers wait for us */
+    unsigned                     elsewhere:1;
+    unsigned                     queued:1;
+    unsigned                     running:1;
+};
+
+
 static ngx_k8s_sa_review_t *ngx_k8s_sa_review_create(
     ngx_k8s_sa_issuer_t *issuer, const ngx_k8s_sa_review_request_t *request);
 static ngx_int_t ngx_k8s_sa_review_turn(ngx_k8s_sa_review_t *review);
 static ngx_int_t ngx_k8s_sa_review_begin(ngx_k8s_sa_review_t *review);
+static ngx_int_t ngx_k8s_sa_review_send(ngx_k8s_sa_review_t *review);
+static void ngx_k8s_sa_review_next(ngx_k8s_sa_issuer_t *issuer);
 static void ngx_k8s_sa_review_elsewhere(ngx_k8s_sa_review_t *review);
 static void ngx_k8s_sa_review_look(ngx_k8s_sa_review_t *review);
+static void ngx_k8s_sa_review_answer(const ngx_k8s_sa_answer_t *answer,
+    void *data);
+static void ngx_k8s_sa_review_parse(ngx_k8s_sa_review_t *review,
+    const ngx_str_t *body);
+static void ngx_k8s_sa_review_failed(ngx_k8s_sa_review_t *review,
+    const char *reason, ngx_uint_t down);
+static void ngx_k8s_sa_review_done(ngx_k8s_sa_review_t *review,
+    ngx_k8s_sa_review_result_t *result);
+static void ngx_k8s_sa_review_drop(ngx_k8s_sa_review_t *review);
 static void ngx_k8s_sa_review_unlink(ngx_k8s_sa_review_t *review);
 static void ngx_k8s_sa_review_free(ngx_k8s_sa_review_t *review);
+static void ngx_k8s_sa_review_hold(ngx_k8s_sa_review_t *review);
+static void ngx_k8s_sa_review_after(ngx_k8s_sa_review_t *review,
+    ngx_msec_t delay);
 static void ngx_k8s_sa_review_timer(ngx_event_t *ev);
-
-
-/* of an entry that has just been looked up */
-
-static u_char  ngx_k8s_sa_review_buf[NGX_K8S_SA_CACHE_DATA_MAX];
 
 
 void
@@ -86,134 +123,25 @@ ngx_k8s_sa_review_lookup(ngx_k8s_sa_issuer_t *issuer,
     const ngx_k8s_sa_review_request_t *request, ngx_pool_t *pool,
     ngx_k8s_sa_review_result_t *result)
 {
-    ngx_k8s_sa_reviews_t      *reviews;
-    ngx_k8s_sa_cache_entry_t   e;
+    ngx_int_t              rc;
+    ngx_k8s_sa_reviews_t  *reviews;
 
     reviews = issuer->reviews;
 
-    if (ngx_k8s_sa_review_entry(issuer, request->key, &e) != NGX_OK) {
-        return NGX_DECLINED;
-    }
+    rc = ngx_k8s_sa_reviewed_get(issuer, request->key, reviews->down, pool,
+                                 result);
 
-    if (!ngx_k8s_sa_review_is_fresh(&e)) {
+    /* a stale verdict serves: one of the tokens probes the API server */
 
-        if (!reviews->down || !ngx_k8s_sa_review_is_stale(reviews, &e)) {
-            return NGX_DECLINED;
-        }
-
-        /* one of the tokens is used to see whether it is back */
-
-        if (reviews->running == 0
-            && ngx_current_msec - reviews->down_msec
-               >= NGX_K8S_SA_REVIEW_PROBE)
-        {
-            (void) ngx_k8s_sa_review_start(issuer, request, NULL);
-        }
-    }
-
-    return ngx_k8s_sa_review_unpack(&e, pool, result);
-}
-
-
-ngx_int_t
-ngx_k8s_sa_review_stale(ngx_k8s_sa_review_t *review, ngx_pool_t *pool,
-    ngx_k8s_sa_review_result_t *result)
-{
-    ngx_k8s_sa_issuer_t       *issuer;
-    ngx_k8s_sa_cache_entry_t   e;
-
-    issuer = review->issuer;
-
-    if (ngx_k8s_sa_review_entry(issuer, review->node.str.data, &e) != NGX_OK
-        || !ngx_k8s_sa_review_is_stale(issuer->reviews, &e))
+    if (rc == NGX_OK
+        && (ngx_msec_int_t) (result->fresh - ngx_current_msec) <= 0
+        && reviews->running == 0
+        && ngx_current_msec - reviews->down_msec >= NGX_K8S_SA_REVIEW_PROBE)
     {
-        return NGX_DECLINED;
+        (void) ngx_k8s_sa_review_start(issuer, request, NULL);
     }
 
-    return ngx_k8s_sa_review_unpack(&e, pool, result);
-}
-
-
-/* its data is there until the next one */
-
-static ngx_int_t
-ngx_k8s_sa_review_entry(ngx_k8s_sa_issuer_t *issuer, const u_char *key,
-    ngx_k8s_sa_cache_entry_t *e)
-{
-    return ngx_k8s_sa_cache_lookup(issuer->zone, key, ngx_time(), e,
-                                   ngx_k8s_sa_review_buf,
-                                   sizeof(ngx_k8s_sa_review_buf));
-}
-
-
-static ngx_uint_t
-ngx_k8s_sa_review_is_fresh(ngx_k8s_sa_cache_entry_t *e)
-{
-    return (ngx_msec_int_t) ((ngx_msec_t) e->fresh - ngx_current_msec) > 0;
-}
-
-
-/* past its time, but to be used if nobody can be asked */
-
-static ngx_uint_t
-ngx_k8s_sa_review_is_stale(ngx_k8s_sa_reviews_t *reviews,
-    ngx_k8s_sa_cache_entry_t *e)
-{
-    return e->kind == NGX_K8S_SA_CACHE_REVIEWED
-           && (ngx_msec_int_t) (ngx_current_msec - (ngx_msec_t) e->fresh)
-              < (ngx_msec_int_t) reviews->stale;
-}
-
-
-static ngx_int_t
-ngx_k8s_sa_review_unpack(ngx_k8s_sa_cache_entry_t *e, ngx_pool_t *pool,
-    ngx_k8s_sa_review_result_t *result)
-{
-    u_char  *p;
-    size_t   size;
-
-    ngx_memzero(result, sizeof(ngx_k8s_sa_review_result_t));
-
-    result->verdict = e->verdict;
-    result->fresh = (ngx_msec_t) e->fresh;
-
-    switch (e->kind) {
-
-    case NGX_K8S_SA_CACHE_REFUSED:
-
-        p = ngx_pnalloc(pool, e->len);
-        if (p == NULL) {
-            return NGX_ERROR;
-        }
-
-        result->reason.data = p;
-        result->reason.len = e->len;
-        ngx_memcpy(p, e->data, e->len);
-
-        return e->verdict == K8S_SA_VERDICT_OK ? NGX_DECLINED : NGX_OK;
-
-    case NGX_K8S_SA_CACHE_REVIEWED:
-
-        size = k8s_sa_packed_size(e->data, e->len);
-
-        if (size == 0 || e->verdict != K8S_SA_VERDICT_OK) {
-            return NGX_DECLINED;
-        }
-
-        result->identity = ngx_palloc(pool, sizeof(k8s_sa_identity_t));
-        p = ngx_pnalloc(pool, size);
-
-        if (result->identity == NULL || p == NULL) {
-            return NGX_ERROR;
-        }
-
-        return k8s_sa_identity_unpack(result->identity, e->data, e->len, p, size)
-               == K8S_SA_OK ? NGX_OK : NGX_DECLINED;
-
-    default:
-
-        return NGX_DECLINED;
-    }
+    return rc;
 }
 
 
@@ -274,25 +202,82 @@ ngx_k8s_sa_review_start(ngx_k8s_sa_issuer_t *issuer,
 }
 
 
-/* NGX_OK: ask; NGX_AGAIN: another worker asks, or has just done so */
+/* one block: the review, its token, its audience */
+
+static ngx_k8s_sa_review_t *
+ngx_k8s_sa_review_create(ngx_k8s_sa_issuer_t *issuer,
+    const ngx_k8s_sa_review_request_t *request)
+{
+    u_char               *p;
+    size_t                size;
+    ngx_k8s_sa_review_t  *review;
+
+    size = sizeof(ngx_k8s_sa_review_t) + request->token.len
+           + (request->audience ? request->audience->len : 0);
+
+    review = ngx_calloc(size, issuer->log);
+    if (review == NULL) {
+        return NULL;
+    }
+
+    review->size = size;
+    review->issuer = issuer;
+    review->deadline = ngx_current_msec + issuer->timeout
+                       + NGX_K8S_SA_REVIEW_GRACE;
+
+    ngx_queue_init(&review->waiters);
+
+    p = (u_char *) review + sizeof(ngx_k8s_sa_review_t);
+
+    review->request = *request;
+
+    review->request.token.data = p;
+    p = ngx_cpymem(p, request->token.data, request->token.len);
+
+    if (request->audience) {
+        review->request.audience = &review->audience;
+
+        if (request->audience->data) {
+            review->audience.len = request->audience->len;
+            review->audience.data = p;
+            ngx_memcpy(p, request->audience->data, request->audience->len);
+        }
+    }
+
+    review->node.str.len = K8S_SA_FINGERPRINT_LEN;
+    review->node.str.data = review->request.key;
+
+    review->dummy.fd = (ngx_socket_t) -1;
+    review->dummy.data = review;
+
+    review->timer.data = &review->dummy;
+    review->timer.handler = ngx_k8s_sa_review_timer;
+    review->timer.log = issuer->log;
+
+    ngx_add_timer(&review->timer, issuer->timeout + NGX_K8S_SA_REVIEW_GRACE);
+
+    return review;
+}
+
+
+/* NGX_OK: ask; NGX_AGAIN: another worker asks, or has just been answered. */
 
 static ngx_int_t
 ngx_k8s_sa_review_turn(ngx_k8s_sa_review_t *review)
 {
-    ngx_int_t                  rc;
-    ngx_k8s_sa_issuer_t       *issuer;
-    ngx_k8s_sa_cache_entry_t   e;
+    ngx_int_t             rc;
+    ngx_k8s_sa_issuer_t  *issuer;
 
     issuer = review->issuer;
 
     if (issuer->reviews->cache == 0) {
 
-        /* nobody can wait for what is not kept */
+        /* verdicts are not remembered, so other workers cannot share them */
 
         return NGX_OK;
     }
 
-    rc = ngx_k8s_sa_review_lease(issuer->zone, review->node.str.data,
+    rc = ngx_k8s_sa_review_lease(issuer->zone, review->request.key,
                                  review->deadline - ngx_current_msec);
     if (rc == NGX_BUSY) {
         return NGX_AGAIN;
@@ -300,13 +285,8 @@ ngx_k8s_sa_review_turn(ngx_k8s_sa_review_t *review)
 
     review->leased = (rc == NGX_OK);
 
-    if (ngx_k8s_sa_review_entry(issuer, review->node.str.data, &e) == NGX_OK
-        && ngx_k8s_sa_review_is_fresh(&e))
-    {
-        return NGX_AGAIN;
-    }
-
-    return NGX_OK;
+    return ngx_k8s_sa_reviewed_is_fresh(issuer, review->request.key)
+           ? NGX_AGAIN : NGX_OK;
 }
 
 
@@ -326,6 +306,76 @@ ngx_k8s_sa_review_begin(ngx_k8s_sa_review_t *review)
     reviews->waiting++;
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_k8s_sa_review_send(ngx_k8s_sa_review_t *review)
+{
+    ngx_str_t               body;
+    ngx_k8s_sa_issuer_t    *issuer;
+    ngx_k8s_sa_question_t   question;
+
+    issuer = review->issuer;
+
+    review->running = 1;
+    review->began = ngx_current_msec;
+    issuer->reviews->running++;
+
+    if (ngx_k8s_sa_review_token_body(issuer, &review->request, &body)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    question.client = issuer->reviews->client;
+    question.url = &issuer->reviews->url;
+    question.credential = issuer->token_file;
+    question.body = body;
+    question.deadline = review->deadline - NGX_K8S_SA_REVIEW_GRACE;
+    question.handler = ngx_k8s_sa_review_answer;
+    question.data = review;
+    question.log = issuer->log;
+    question.hold = 1;
+
+    review->ask = ngx_k8s_sa_ask(&question);
+
+    ngx_explicit_memzero(body.data, body.len);
+    free(body.data);
+
+    return review->ask ? NGX_OK : NGX_ERROR;
+}
+
+
+/* a place has become free: the next ones of the queue */
+
+static void
+ngx_k8s_sa_review_next(ngx_k8s_sa_issuer_t *issuer)
+{
+    ngx_queue_t           *q;
+    ngx_k8s_sa_review_t   *review;
+    ngx_k8s_sa_reviews_t  *reviews;
+
+    reviews = issuer->reviews;
+
+    while (reviews->running < NGX_K8S_SA_REVIEW_RUNNING
+           && !ngx_queue_empty(&reviews->queue))
+    {
+        q = ngx_queue_head(&reviews->queue);
+        ngx_queue_remove(q);
+
+        review = ngx_queue_data(q, ngx_k8s_sa_review_t, queue);
+
+        review->queued = 0;
+        reviews->waiting--;
+
+        if (ngx_k8s_sa_review_send(review) != NGX_OK) {
+            ngx_k8s_sa_review_failed(review, "no memory", 0);
+
+        } else {
+            ngx_k8s_sa_review_hold(review);
+        }
+    }
 }
 
 
@@ -350,7 +400,10 @@ ngx_k8s_sa_review_elsewhere(ngx_k8s_sa_review_t *review)
 }
 
 
-/* for what the other worker has found out, or for its turn */
+/*
+ * Looks for the other worker's verdict, or takes over if that worker has given
+ * up.
+ */
 
 static void
 ngx_k8s_sa_review_look(ngx_k8s_sa_review_t *review)
@@ -358,19 +411,19 @@ ngx_k8s_sa_review_look(ngx_k8s_sa_review_t *review)
     ngx_int_t                    rc;
     ngx_pool_t                  *pool;
     ngx_k8s_sa_issuer_t         *issuer;
-    ngx_k8s_sa_cache_entry_t     e;
     ngx_k8s_sa_review_result_t   result;
 
     issuer = review->issuer;
 
-    if (ngx_k8s_sa_review_entry(issuer, review->node.str.data, &e) == NGX_OK
-        && ngx_k8s_sa_review_is_fresh(&e))
-    {
+    if (ngx_k8s_sa_reviewed_is_fresh(issuer, review->request.key)) {
+
         issuer->reviews->down = 0;
 
         pool = ngx_create_pool(4096, issuer->log);
 
-        rc = pool ? ngx_k8s_sa_review_unpack(&e, pool, &result) : NGX_ERROR;
+        rc = pool ? ngx_k8s_sa_reviewed_get(issuer, review->request.key, 0,
+                                            pool, &result)
+                  : NGX_ERROR;
 
         if (rc == NGX_OK) {
             ngx_k8s_sa_review_done(review, &result);
@@ -402,6 +455,125 @@ ngx_k8s_sa_review_look(ngx_k8s_sa_review_t *review)
     }
 
     ngx_k8s_sa_review_hold(review);
+}
+
+
+static void
+ngx_k8s_sa_review_answer(const ngx_k8s_sa_answer_t *answer, void *data)
+{
+    ngx_k8s_sa_review_t *review = data;
+
+    ngx_k8s_sa_issuer_t  *issuer;
+
+    issuer = review->issuer;
+    review->ask = NULL;
+
+    switch (answer->outcome) {
+
+    case NGX_K8S_SA_ANSWERED:
+        ngx_k8s_sa_review_parse(review, &answer->body);
+        break;
+
+    case NGX_K8S_SA_UNANSWERED:
+        ngx_k8s_sa_review_failed(review, answer->reason, answer->down);
+        break;
+
+    case NGX_K8S_SA_ABANDONED:
+        ngx_k8s_sa_review_drop(review);
+        break;
+    }
+
+    ngx_k8s_sa_review_next(issuer);
+}
+
+
+static void
+ngx_k8s_sa_review_parse(ngx_k8s_sa_review_t *review, const ngx_str_t *body)
+{
+    k8s_sa_error_t               err;
+    ngx_k8s_sa_issuer_t         *issuer;
+    k8s_sa_token_review_t        document;
+    ngx_k8s_sa_review_result_t   result;
+
+    issuer = review->issuer;
+
+    ngx_k8s_sa_review_token_parse(issuer, &review->request, body, &document,
+                                  &result, &err);
+
+    if (result.verdict == K8S_SA_REVIEW_FAILED) {
+        ngx_k8s_sa_review_failed(review, err.text, 0);
+
+    } else {
+        issuer->reviews->down = 0;
+
+        ngx_k8s_sa_count_review(ngx_k8s_sa_keystore_counters(&issuer->ref),
+                                ngx_current_msec - review->began, 0);
+
+        ngx_k8s_sa_reviewed_put(issuer, review->request.key,
+                                review->request.not_after, &result);
+        ngx_k8s_sa_review_done(review, &result);
+    }
+
+    k8s_sa_token_review_free(&document);
+}
+
+
+/*
+ * Ends a review without a new verdict.  down: the API server is unreachable or
+ * overloaded, and a stale verdict serves; it does not if the API server
+ * refuses us or its answer is nonsense.
+ */
+
+static void
+ngx_k8s_sa_review_failed(ngx_k8s_sa_review_t *review, const char *reason,
+    ngx_uint_t down)
+{
+    ngx_pool_t                  *pool;
+    ngx_k8s_sa_issuer_t         *issuer;
+    ngx_k8s_sa_reviews_t        *reviews;
+    ngx_k8s_sa_review_result_t   result;
+
+    issuer = review->issuer;
+    reviews = issuer->reviews;
+    pool = NULL;
+
+    ngx_memzero(&result, sizeof(ngx_k8s_sa_review_result_t));
+    result.verdict = K8S_SA_REVIEW_FAILED;
+
+    if (review->running) {
+        ngx_k8s_sa_count_review(ngx_k8s_sa_keystore_counters(&issuer->ref),
+                                ngx_current_msec - review->began, 1);
+    }
+
+    if (reviews->logged != ngx_time()) {
+        reviews->logged = ngx_time();
+
+        ngx_log_error(NGX_LOG_ERR, issuer->log, 0,
+                      "k8s_sa: token review of issuer \"%V\" failed: "
+                      "%V: %s", &issuer->name, &reviews->url.text, reason);
+    }
+
+    reviews->down = down;
+    reviews->down_msec = ngx_current_msec;
+
+    if (down && reviews->stale) {
+        pool = ngx_create_pool(4096, issuer->log);
+
+        if (pool == NULL
+            || ngx_k8s_sa_reviewed_get(issuer, review->request.key, 1, pool,
+                                       &result)
+               != NGX_OK)
+        {
+            ngx_memzero(&result, sizeof(ngx_k8s_sa_review_result_t));
+            result.verdict = K8S_SA_REVIEW_FAILED;
+        }
+    }
+
+    ngx_k8s_sa_review_done(review, &result);
+
+    if (pool) {
+        ngx_destroy_pool(pool);
+    }
 }
 
 
@@ -437,9 +609,9 @@ ngx_k8s_sa_review_cancel(ngx_k8s_sa_waiter_t *waiter)
 }
 
 
-/* a worker that is shutting down stays as long as somebody waits */
+/* a worker that is shutting down does not exit while there are waiters */
 
-void
+static void
 ngx_k8s_sa_review_hold(ngx_k8s_sa_review_t *review)
 {
     ngx_uint_t  hold;
@@ -448,73 +620,23 @@ ngx_k8s_sa_review_hold(ngx_k8s_sa_review_t *review)
 
     review->timer.cancelable = !hold;
 
-    if (review->exchange) {
-        ngx_k8s_sa_exchange_hold(review->exchange, hold);
+    if (review->ask) {
+        ngx_k8s_sa_ask_hold(review->ask, hold);
     }
 }
 
 
-/* one block: the review, its token, its audience */
-
-static ngx_k8s_sa_review_t *
-ngx_k8s_sa_review_create(ngx_k8s_sa_issuer_t *issuer,
-    const ngx_k8s_sa_review_request_t *request)
+static void
+ngx_k8s_sa_review_done(ngx_k8s_sa_review_t *review,
+    ngx_k8s_sa_review_result_t *result)
 {
-    u_char               *p;
-    size_t                size;
-    ngx_k8s_sa_review_t  *review;
-
-    size = sizeof(ngx_k8s_sa_review_t) + K8S_SA_FINGERPRINT_LEN
-           + request->token.len
-           + (request->audience ? request->audience->len : 0);
-
-    review = ngx_calloc(size, issuer->log);
-    if (review == NULL) {
-        return NULL;
-    }
-
-    review->size = size;
-    review->issuer = issuer;
-    review->not_after = request->not_after;
-    review->deadline = ngx_current_msec + issuer->timeout
-                       + NGX_K8S_SA_REVIEW_GRACE;
-
-    ngx_queue_init(&review->waiters);
-
-    p = (u_char *) review + sizeof(ngx_k8s_sa_review_t);
-
-    review->node.str.len = K8S_SA_FINGERPRINT_LEN;
-    review->node.str.data = p;
-    p = ngx_cpymem(p, request->key, K8S_SA_FINGERPRINT_LEN);
-
-    review->token.len = request->token.len;
-    review->token.data = p;
-    p = ngx_cpymem(p, request->token.data, request->token.len);
-
-    if (request->audience) {
-        review->own_audience = 1;
-
-        if (request->audience->data) {
-            review->audience.len = request->audience->len;
-            review->audience.data = p;
-            ngx_memcpy(p, request->audience->data, request->audience->len);
-        }
-    }
-
-    review->dummy.fd = (ngx_socket_t) -1;
-    review->dummy.data = review;
-
-    review->timer.data = &review->dummy;
-    review->timer.handler = ngx_k8s_sa_review_timer;
-    review->timer.log = issuer->log;
-
-    ngx_add_timer(&review->timer, issuer->timeout + NGX_K8S_SA_REVIEW_GRACE);
-
-    return review;
+    ngx_k8s_sa_review_unlink(review);
+    ngx_k8s_sa_wake(&review->waiters, result);
+    ngx_k8s_sa_review_free(review);
 }
 
 
-void
+static void
 ngx_k8s_sa_review_drop(ngx_k8s_sa_review_t *review)
 {
     ngx_k8s_sa_review_unlink(review);
@@ -522,7 +644,7 @@ ngx_k8s_sa_review_drop(ngx_k8s_sa_review_t *review)
 }
 
 
-/* nobody finds it any more, nothing goes on in it */
+/* takes it out of all lists and stops what is under way */
 
 static void
 ngx_k8s_sa_review_unlink(ngx_k8s_sa_review_t *review)
@@ -542,16 +664,16 @@ ngx_k8s_sa_review_unlink(ngx_k8s_sa_review_t *review)
     }
 
     if (review->leased) {
-        ngx_k8s_sa_review_release(review->issuer->zone, review->node.str.data);
+        ngx_k8s_sa_review_release(review->issuer->zone, review->request.key);
     }
 
     if (review->running) {
         reviews->running--;
     }
 
-    if (review->exchange) {
-        ngx_k8s_sa_exchange_cancel(review->exchange);
-        review->exchange = NULL;
+    if (review->ask) {
+        ngx_k8s_sa_ask_cancel(review->ask);
+        review->ask = NULL;
     }
 
     if (review->timer.timer_set) {
@@ -568,12 +690,12 @@ ngx_k8s_sa_review_free(ngx_k8s_sa_review_t *review)
 }
 
 
-void
+static void
 ngx_k8s_sa_review_after(ngx_k8s_sa_review_t *review, ngx_msec_t delay)
 {
     if (review->timer.timer_set) {
 
-        /* ngx_add_timer() would leave one of almost the same time */
+        /* ngx_add_timer() would keep the old time if it is close */
 
         ngx_del_timer(&review->timer);
     }
@@ -582,12 +704,9 @@ ngx_k8s_sa_review_after(ngx_k8s_sa_review_t *review, ngx_msec_t delay)
 }
 
 
-/* its end, or the next try, or look */
-
 static void
 ngx_k8s_sa_review_timer(ngx_event_t *ev)
 {
-    ngx_msec_int_t        left;
     ngx_connection_t     *dummy;
     ngx_k8s_sa_issuer_t  *issuer;
     ngx_k8s_sa_review_t  *review;
@@ -596,67 +715,17 @@ ngx_k8s_sa_review_timer(ngx_event_t *ev)
     review = dummy->data;
     issuer = review->issuer;
 
-    left = review->deadline - ngx_current_msec;
-
-    if (review->queued || review->exchange || left <= 0) {
-        ngx_k8s_sa_review_failed(review,
-                                 review->queued || review->elsewhere
-                                 ? "timed out behind other reviews"
-                                 : "timed out", 1);
-
-    } else if (review->elsewhere) {
+    if (review->elsewhere
+        && (ngx_msec_int_t) (review->deadline - ngx_current_msec) > 0)
+    {
         ngx_k8s_sa_review_look(review);
 
     } else {
-        ngx_add_timer(&review->timer, left);
-
-        if (ngx_k8s_sa_review_send(review) != NGX_OK) {
-            ngx_k8s_sa_review_failed(review, "no memory", 0);
-
-        } else {
-            ngx_k8s_sa_review_hold(review);
-        }
+        ngx_k8s_sa_review_failed(review,
+                                 review->running
+                                 ? "timed out"
+                                 : "timed out waiting for other reviews", 1);
     }
 
     ngx_k8s_sa_review_next(issuer);
-}
-
-
-void
-ngx_k8s_sa_review_done(ngx_k8s_sa_review_t *review,
-    ngx_k8s_sa_review_result_t *result)
-{
-    ngx_k8s_sa_review_unlink(review);
-    ngx_k8s_sa_wake(&review->waiters, result);
-    ngx_k8s_sa_review_free(review);
-}
-
-
-void
-ngx_k8s_sa_review_next(ngx_k8s_sa_issuer_t *issuer)
-{
-    ngx_queue_t           *q;
-    ngx_k8s_sa_review_t   *review;
-    ngx_k8s_sa_reviews_t  *reviews;
-
-    reviews = issuer->reviews;
-
-    while (reviews->running < NGX_K8S_SA_REVIEW_RUNNING
-           && !ngx_queue_empty(&reviews->queue))
-    {
-        q = ngx_queue_head(&reviews->queue);
-        ngx_queue_remove(q);
-
-        review = ngx_queue_data(q, ngx_k8s_sa_review_t, queue);
-
-        review->queued = 0;
-        reviews->waiting--;
-
-        if (ngx_k8s_sa_review_send(review) != NGX_OK) {
-            ngx_k8s_sa_review_failed(review, "no memory", 0);
-
-        } else {
-            ngx_k8s_sa_review_hold(review);
-        }
-    }
 }
