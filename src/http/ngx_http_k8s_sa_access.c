@@ -116,6 +116,10 @@ ngx_http_k8s_sa_pass(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
         return NGX_ERROR;
     }
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "k8s_sa %s: %s", rc == NGX_OK ? "passed" : "refused",
+                   k8s_sa_verdict_info(ctx->verdict)->word);
+
     ngx_http_k8s_sa_count(r, ctx);
 
     if (rc == NGX_OK) {
@@ -196,6 +200,10 @@ ngx_http_k8s_sa_wait(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
 static ngx_int_t
 ngx_http_k8s_sa_suspend(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
 {
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "k8s_sa waits for %s",
+                   ctx->pause->review.waiting ? "a review" : "keys");
+
     ngx_http_k8s_sa_forget(ctx);
 
     /* a client that goes away is noticed meanwhile */
@@ -229,6 +237,8 @@ ngx_http_k8s_sa_resume(ngx_k8s_sa_waiter_t *waiter)
     c = r->connection;
 
     ngx_http_set_log_request(c->log, r);
+
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, c->log, 0, "k8s_sa resumed");
 
     r->read_event_handler = ngx_http_block_reading;
     r->write_event_handler = ngx_http_core_run_phases;

@@ -26,6 +26,9 @@ ngx_http_k8s_sa_answer(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "k8s_sa answer: %i", status);
+
     return status;
 }
 

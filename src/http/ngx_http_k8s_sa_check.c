@@ -7,10 +7,9 @@
 static ngx_int_t ngx_http_k8s_sa_check_keys(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
     k8s_sa_token_t *t, ngx_uint_t *claimed);
-static k8s_sa_verdict_e ngx_http_k8s_sa_decide(
-    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
-    k8s_sa_token_t *t, ngx_uint_t *claimed, k8s_sa_identity_t *id,
-    k8s_sa_error_t *err);
+static k8s_sa_verdict_e ngx_http_k8s_sa_decide(ngx_http_request_t *r,
+    ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_token_t *t, ngx_uint_t *claimed,
+    k8s_sa_identity_t *id, k8s_sa_error_t *err);
 static ngx_int_t ngx_http_k8s_sa_explain(ngx_http_request_t *r,
     ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_token_t *t, k8s_sa_identity_t *id,
     k8s_sa_error_t *err);
@@ -92,6 +91,12 @@ ngx_http_k8s_sa_check(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
         ctx->state = NGX_HTTP_K8S_SA_KEYS_DUE;
     }
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "k8s_sa verdict: %s%s",
+                   k8s_sa_verdict_info(ctx->verdict)->word,
+                   ctx->state == NGX_HTTP_K8S_SA_DECIDED ? ""
+                                                         : ", preliminary");
+
     return NGX_OK;
 }
 
@@ -114,7 +119,7 @@ ngx_http_k8s_sa_check_keys(ngx_http_request_t *r,
     id.username.data = NULL;
     err.text[0] = '\0';
 
-    ctx->verdict = ngx_http_k8s_sa_decide(lcf, ctx, t, claimed, &id, &err);
+    ctx->verdict = ngx_http_k8s_sa_decide(r, ctx, t, claimed, &id, &err);
 
     if (ctx->verdict != K8S_SA_VERDICT_OK) {
         return ngx_http_k8s_sa_explain(r, ctx, t, &id, &err);
@@ -188,14 +193,17 @@ ngx_http_k8s_sa_explain(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx,
 
 
 static k8s_sa_verdict_e
-ngx_http_k8s_sa_decide(ngx_http_k8s_sa_loc_conf_t *lcf,
-    ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_token_t *t, ngx_uint_t *claimed,
-    k8s_sa_identity_t *id, k8s_sa_error_t *err)
+ngx_http_k8s_sa_decide(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx,
+    k8s_sa_token_t *t, ngx_uint_t *claimed, k8s_sa_identity_t *id,
+    k8s_sa_error_t *err)
 {
-    ngx_uint_t                      i, round;
-    k8s_sa_verdict_e                verdict, best;
-    ngx_k8s_sa_issuer_t            *issuer;
-    ngx_http_k8s_sa_named_issuer_t  **ref;
+    ngx_uint_t                       i, round;
+    k8s_sa_verdict_e                 verdict, best;
+    ngx_k8s_sa_issuer_t             *issuer;
+    ngx_http_k8s_sa_loc_conf_t      *lcf;
+    ngx_http_k8s_sa_named_issuer_t **ref;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_k8s_sa_module);
 
     best = K8S_SA_UNKNOWN_ISSUER;
     ref = lcf->auth->issuers.elts;
@@ -214,6 +222,10 @@ ngx_http_k8s_sa_decide(ngx_http_k8s_sa_loc_conf_t *lcf,
             }
 
             verdict = ngx_k8s_sa_issuer_verify(issuer, t);
+
+            ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                           "k8s_sa signature, issuer \"%V\": %s",
+                           &issuer->name, k8s_sa_verdict_info(verdict)->word);
 
             if (verdict == K8S_SA_VERDICT_OK) {
                 ctx->issuer = issuer;

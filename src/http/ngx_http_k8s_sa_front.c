@@ -170,8 +170,19 @@ ngx_http_k8s_sa_front_get(ngx_http_request_t *r, ngx_http_k8s_sa_auth_t *auth,
 
     entry = ngx_http_k8s_sa_front_find(mcf->front, auth, key);
 
-    return entry ? entry
-                 : ngx_http_k8s_sa_front_load(mcf, auth, key, r->pool);
+    if (entry) {
+        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "k8s_sa cache: found in the worker's table");
+        return entry;
+    }
+
+    entry = ngx_http_k8s_sa_front_load(mcf, auth, key, r->pool);
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "k8s_sa cache: %s",
+                   entry ? "found in the zone" : "not found");
+
+    return entry;
 }
 
 

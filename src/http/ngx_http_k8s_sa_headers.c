@@ -272,6 +272,9 @@ ngx_http_k8s_sa_push(ngx_http_request_t *r, ngx_list_t *list, ngx_str_t *name,
         return NGX_HTTP_BAD_REQUEST;
     }
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "k8s_sa header added: \"%V\"", name);
+
     h = ngx_list_push(list);
     if (h == NULL) {
         return NGX_ERROR;

@@ -57,6 +57,9 @@ ngx_http_k8s_sa_sub_ctx(ngx_http_request_t *r)
         return NULL;
     }
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "k8s_sa subrequest, token: %uz bytes", ctx->token.len);
+
     return ctx;
 }
 
@@ -137,6 +140,8 @@ ngx_http_k8s_sa_drop(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
     ngx_http_k8s_sa_withheld_t  *withheld, **last;
 
     if (ngx_http_k8s_sa_is_protected(drop->mcf, &h->key)) {
+        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "k8s_sa identity header removed");
         return 1;
     }
 
@@ -155,6 +160,9 @@ ngx_http_k8s_sa_drop(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
         for (last = &ctx->withheld; *last; last = &(*last)->next) { /* void */ }
 
         *last = withheld;
+
+        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "k8s_sa header with the token removed");
 
     } else {
         drop->failed = 1;
@@ -240,7 +248,14 @@ ngx_http_k8s_sa_prepare(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     ctx->prepared = 1;
     ctx->pause = NULL;
 
-    return ngx_http_k8s_sa_find_token(r, lcf, ctx);
+    if (ngx_http_k8s_sa_find_token(r, lcf, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "k8s_sa token: %uz bytes", ctx->token.len);
+
+    return NGX_OK;
 }
 
 

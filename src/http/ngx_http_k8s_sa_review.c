@@ -191,6 +191,11 @@ ngx_http_k8s_sa_review_answer(ngx_http_request_t *r,
         ctx->cache = NGX_HTTP_K8S_SA_CACHE_HIT;
     }
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "k8s_sa review, issuer \"%V\": %s", &issuer->name,
+                   rc == NGX_OK ? k8s_sa_verdict_info(result->verdict)->word
+                                : "not known yet");
+
     return rc;
 }
 
@@ -357,6 +362,10 @@ ngx_http_k8s_sa_review_handler(ngx_k8s_sa_review_waiter_t *waiter,
 
     r = waiter->data;
     ctx = ngx_http_get_module_ctx(r, ngx_http_k8s_sa_module);
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "k8s_sa review ended: %s",
+                   k8s_sa_verdict_info(result->verdict)->word);
 
     ngx_http_k8s_sa_review_keep(r, &ctx->pause->reviewed->result, result);
 

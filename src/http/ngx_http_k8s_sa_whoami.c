@@ -124,6 +124,8 @@ ngx_http_k8s_sa_whoami_resume(ngx_k8s_sa_waiter_t *waiter)
 
     ngx_http_set_log_request(c->log, r);
 
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, c->log, 0, "k8s_sa resumed");
+
     r->read_event_handler = ngx_http_block_reading;
 
     rc = ngx_http_k8s_sa_whoami_decide(r,
