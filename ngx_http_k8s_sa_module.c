@@ -3,7 +3,8 @@
 /*
  * ngx_http_k8s_sa_module: checks Kubernetes service account tokens.
  *
- * The directive table and the module's registration; src/http/ has the rest.
+ * The directive table and the module's registration.  src/conf/ reads the
+ * configuration, src/http/ handles requests, src/status/ answers operators.
  */
 
 #include "conf/ngx_http_k8s_sa_conf.h"
@@ -210,9 +211,9 @@ ngx_http_k8s_sa_init(ngx_conf_t *cf)
 static ngx_int_t
 ngx_http_k8s_sa_init_process(ngx_cycle_t *cycle)
 {
-    ngx_uint_t                      i;
-    ngx_http_k8s_sa_main_conf_t    *mcf;
-    ngx_http_k8s_sa_named_issuer_t  **ref;
+    ngx_uint_t                        i;
+    ngx_http_k8s_sa_main_conf_t      *mcf;
+    ngx_http_k8s_sa_named_issuer_t  **ni;
 
     mcf = ngx_http_k8s_sa_worker_conf(cycle);
     if (mcf == NULL) {
@@ -221,10 +222,10 @@ ngx_http_k8s_sa_init_process(ngx_cycle_t *cycle)
 
     ngx_k8s_sa_watch_start(cycle, &mcf->watches);
 
-    ref = mcf->issuers.elts;
+    ni = mcf->issuers.elts;
 
     for (i = 0; i < mcf->issuers.nelts; i++) {
-        ngx_k8s_sa_issuer_start(ref[i]->issuer, cycle);
+        ngx_k8s_sa_issuer_start(ni[i]->issuer, cycle);
     }
 
     return NGX_OK;
@@ -234,24 +235,27 @@ ngx_http_k8s_sa_init_process(ngx_cycle_t *cycle)
 static void
 ngx_http_k8s_sa_exit_process(ngx_cycle_t *cycle)
 {
-    ngx_uint_t                      i;
-    ngx_http_k8s_sa_main_conf_t    *mcf;
-    ngx_http_k8s_sa_named_issuer_t  **ref;
+    ngx_uint_t                        i;
+    ngx_http_k8s_sa_main_conf_t      *mcf;
+    ngx_http_k8s_sa_named_issuer_t  **ni;
 
     mcf = ngx_http_k8s_sa_worker_conf(cycle);
     if (mcf == NULL) {
         return;
     }
 
-    ref = mcf->issuers.elts;
+    ni = mcf->issuers.elts;
 
     for (i = 0; i < mcf->issuers.nelts; i++) {
-        ngx_k8s_sa_issuer_stop(ref[i]->issuer);
+        ngx_k8s_sa_issuer_stop(ni[i]->issuer);
     }
 }
 
 
-/* NULL in processes that serve no requests, and without an http block */
+/*
+ * Returns NULL in processes that do not serve requests, and without an http
+ * block.
+ */
 
 static ngx_http_k8s_sa_main_conf_t *
 ngx_http_k8s_sa_worker_conf(ngx_cycle_t *cycle)

@@ -200,8 +200,8 @@ for my $sub (' alice', 'alice ', ' ', '   ') {
 is_deeply(seen('plain', sub_token("al\nice")), [ 'refused 401' ],
           'a line feed in the user name');
 my $line = 'k8s_sa: value for header "X-Remote-User" has a control '
-           . 'character, or a blank at an end';
-like($nginx->log, qr/\[warn\].*\Q$line\E/, 'the log has the reason');
+           . 'character, or begins or ends with a blank';
+like($nginx->log, qr/\[warn\].*\Q$line\E/, 'the log says why');
 
 
 # Results of the TokenReview API: keys that have to be escaped arrive unchanged

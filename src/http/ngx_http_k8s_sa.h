@@ -62,7 +62,7 @@ typedef struct {
     /* names of all identity headers, wherever configured */
     ngx_array_t                protected;  /* ngx_http_k8s_sa_protected_t */
     uint64_t                   lengths;    /* bit n: a name of n bytes may
-                                              match; bit 63: also longer ones */
+                                              match; bit 63: a longer one */
 } ngx_http_k8s_sa_main_conf_t;
 
 

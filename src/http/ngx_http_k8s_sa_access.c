@@ -9,8 +9,8 @@
 
 
 /*
- * For each issuer, one wait may be for a fetch that was under way when the
- * token's key was published; then there is a second one.
+ * Waits for keys, per issuer: a fetch may have begun before the token's key
+ * was published, so that a second one is needed.
  */
 
 #define NGX_HTTP_K8S_SA_WAITS  2
@@ -43,7 +43,7 @@ ngx_http_k8s_sa_access_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    /* HTTP/0.9 has no headers, and nginx no list of them then */
+    /* HTTP/0.9 has no headers: nginx has not made the list */
 
     if (r->headers_in.headers.part.elts == NULL
         && ngx_list_init(&r->headers_in.headers, r->pool, 4,
@@ -59,7 +59,7 @@ ngx_http_k8s_sa_access_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    /* a dry run lets somebody pass who is known, but not allowed */
+    /* in a dry run an identity that is not allowed passes, too */
 
     if ((rc == NGX_OK || rc == NGX_DECLINED)
         && ngx_http_k8s_sa_authentic(ctx))
@@ -91,12 +91,12 @@ ngx_http_k8s_sa_pass(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
 
     if (ngx_http_k8s_sa_paused(ctx)) {
 
-        /* an event on the connection, but not the one that is waited for */
+        /* another event on the connection */
 
         return NGX_AGAIN;
     }
 
-    /* a variable may have been read before, by limit_req */
+    /* limit_req may have read a variable before, which decides */
 
     if (ctx->state == NGX_HTTP_K8S_SA_UNDECIDED
         && ngx_http_k8s_sa_check(r, lcf, ctx) != NGX_OK)
@@ -115,6 +115,10 @@ ngx_http_k8s_sa_pass(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     if (rc == NGX_ERROR) {
         return NGX_ERROR;
     }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "k8s_sa %s: %s", rc == NGX_OK ? "passed" : "refused",
+                   k8s_sa_verdict_info(ctx->verdict)->word);
 
     ngx_http_k8s_sa_count(r, ctx);
 
@@ -137,16 +141,17 @@ ngx_http_k8s_sa_pass(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
 
 /*
  * Suspends the request if keys that are being fetched, or a review, could
- * change the verdict.  NGX_DECLINED: the verdict stands.
+ * change the verdict.  NGX_AGAIN: resume() will be called; NGX_DECLINED: the
+ * verdict is final; NGX_ERROR.
  */
 
 static ngx_int_t
 ngx_http_k8s_sa_wait(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     ngx_http_k8s_sa_ctx_t *ctx, ngx_http_k8s_sa_resume_pt resume)
 {
-    ngx_uint_t                      i;
-    ngx_http_k8s_sa_pause_t        *pause;
-    ngx_http_k8s_sa_named_issuer_t  **ref;
+    ngx_uint_t                        i;
+    ngx_http_k8s_sa_pause_t          *pause;
+    ngx_http_k8s_sa_named_issuer_t  **ni;
 
     if (ctx->state == NGX_HTTP_K8S_SA_DECIDED) {
         return NGX_DECLINED;
@@ -171,12 +176,12 @@ ngx_http_k8s_sa_wait(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
         return NGX_DECLINED;
     }
 
-    ref = lcf->auth->issuers.elts;
+    ni = lcf->auth->issuers.elts;
 
     for (i = 0; i < lcf->auth->issuers.nelts; i++) {
 
         if ((ctx->lacking & 1ULL << ngx_min(i, 63))
-            && ngx_k8s_sa_issuer_wait(ref[i]->issuer, &pause->waiter)
+            && ngx_k8s_sa_issuer_wait(ni[i]->issuer, &pause->waiter)
                == NGX_AGAIN)
         {
             break;
@@ -196,16 +201,20 @@ ngx_http_k8s_sa_wait(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
 static ngx_int_t
 ngx_http_k8s_sa_suspend(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
 {
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "k8s_sa waits for %s",
+                   ctx->pause->review.waiting ? "a review" : "keys");
+
     ngx_http_k8s_sa_forget(ctx);
 
-    /* a client that goes away is noticed meanwhile */
+    /* notice a client that disconnects while the request waits */
 
     if (r->connection->read->ready) {
         ngx_post_event(r->connection->read, &ngx_posted_events);
 
     } else if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
 
-        /* it ends now, and must not be resumed meanwhile */
+        /* the request ends now and must not be resumed */
 
         ngx_http_k8s_sa_end_pause(ctx);
 
@@ -229,6 +238,8 @@ ngx_http_k8s_sa_resume(ngx_k8s_sa_waiter_t *waiter)
     c = r->connection;
 
     ngx_http_set_log_request(c->log, r);
+
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, c->log, 0, "k8s_sa resumed");
 
     r->read_event_handler = ngx_http_block_reading;
     r->write_event_handler = ngx_http_core_run_phases;

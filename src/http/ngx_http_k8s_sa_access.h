@@ -20,8 +20,8 @@ ngx_int_t ngx_http_k8s_sa_access_handler(ngx_http_request_t *r);
  * Decides about a request, and counts and logs that.  NGX_OK: it has an
  * identity and may pass; NGX_DECLINED: it may pass, but without a verified and
  * allowed identity ("optional", "k8s_sa_dry_run"); NGX_AGAIN: resume() will be
- * called, which has to call this again; NGX_ERROR: no memory; or the HTTP status
- * of the response.
+ * called, which has to call this again; NGX_ERROR: no memory; or the HTTP
+ * status of the response.
  */
 
 typedef void (*ngx_http_k8s_sa_resume_pt)(ngx_k8s_sa_waiter_t *waiter);

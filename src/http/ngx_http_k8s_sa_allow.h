@@ -20,8 +20,8 @@ typedef struct {
 
 
 /*
- * Applies the location's rules to a decided request.  NGX_OK: it may pass, with
- * an identity, or without a token where that is optional; NGX_DECLINED:
+ * Applies the location's rules to a decided request.  NGX_OK: it may pass,
+ * with an identity, or without a token where that is optional; NGX_DECLINED:
  * ctx->verdict says why it may not; NGX_ERROR: no memory.
  */
 

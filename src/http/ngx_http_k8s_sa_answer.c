@@ -26,6 +26,9 @@ ngx_http_k8s_sa_answer(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "k8s_sa answer: %i", status);
+
     return status;
 }
 
@@ -99,7 +102,7 @@ ngx_http_k8s_sa_challenge(ngx_http_request_t *r,
 
 #if (nginx_version >= 1023000)
 
-    /* with "satisfy any" another module may have challenged already */
+    /* with "satisfy any" another module may have added one already */
 
     h->next = r->headers_out.www_authenticate;
 #endif
@@ -167,7 +170,7 @@ ngx_http_k8s_sa_log(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     k8s_sa_identity_t            *id;
     const k8s_sa_verdict_info_t  *info;
 
-    static time_t                 faulted;
+    static time_t  faulted;
 
     info = k8s_sa_verdict_info(ctx->verdict);
     level = lcf->log_level;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * What becomes of a verdict: the response to a refused request, its line in the
- * log, and the counters.
+ * What becomes of a verdict: the response to a refused request, its line in
+ * the log, and the counters.
  */
 
 #ifndef NGX_HTTP_K8S_SA_ANSWER_H

@@ -7,10 +7,9 @@
 static ngx_int_t ngx_http_k8s_sa_check_keys(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
     k8s_sa_token_t *t, ngx_uint_t *claimed);
-static k8s_sa_verdict_e ngx_http_k8s_sa_decide(
-    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
-    k8s_sa_token_t *t, ngx_uint_t *claimed, k8s_sa_identity_t *id,
-    k8s_sa_error_t *err);
+static k8s_sa_verdict_e ngx_http_k8s_sa_decide(ngx_http_request_t *r,
+    ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_token_t *t, ngx_uint_t *claimed,
+    k8s_sa_identity_t *id, k8s_sa_error_t *err);
 static ngx_int_t ngx_http_k8s_sa_explain(ngx_http_request_t *r,
     ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_token_t *t, k8s_sa_identity_t *id,
     k8s_sa_error_t *err);
@@ -35,8 +34,8 @@ ngx_int_t
 ngx_http_k8s_sa_check(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     ngx_http_k8s_sa_ctx_t *ctx)
 {
-    ngx_int_t              rc;
-    ngx_uint_t             claimed;
+    ngx_int_t   rc;
+    ngx_uint_t  claimed;
 
     static k8s_sa_token_t  t;
 
@@ -46,7 +45,7 @@ ngx_http_k8s_sa_check(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     rc = NGX_OK;
     claimed = 0;
 
-    /* first, since parsing costs more */
+    /* before parsing, which costs more */
 
     if (ctx->token.len && ctx->token.len <= K8S_SA_TOKEN_MAX) {
         ctx->entry = ngx_http_k8s_sa_front_get(r, lcf->auth, &ctx->token,
@@ -92,11 +91,17 @@ ngx_http_k8s_sa_check(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
         ctx->state = NGX_HTTP_K8S_SA_KEYS_DUE;
     }
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "k8s_sa verdict: %s%s",
+                   k8s_sa_verdict_info(ctx->verdict)->word,
+                   ctx->state == NGX_HTTP_K8S_SA_DECIDED ? ""
+                                                         : ", preliminary");
+
     return NGX_OK;
 }
 
 
-/* *claimed is set to 1 if an issuer knows the token's "iss" or its key */
+/* Sets *claimed to 1 if an issuer knows the token's "iss" or its key. */
 
 static ngx_int_t
 ngx_http_k8s_sa_check_keys(ngx_http_request_t *r,
@@ -114,7 +119,7 @@ ngx_http_k8s_sa_check_keys(ngx_http_request_t *r,
     id.username.data = NULL;
     err.text[0] = '\0';
 
-    ctx->verdict = ngx_http_k8s_sa_decide(lcf, ctx, t, claimed, &id, &err);
+    ctx->verdict = ngx_http_k8s_sa_decide(r, ctx, t, claimed, &id, &err);
 
     if (ctx->verdict != K8S_SA_VERDICT_OK) {
         return ngx_http_k8s_sa_explain(r, ctx, t, &id, &err);
@@ -134,7 +139,7 @@ ngx_http_k8s_sa_check_keys(ngx_http_request_t *r,
 }
 
 
-/* keeps for the log why, and the identity as far as it is certain */
+/* Keeps for the log why, and the identity as far as it is certain. */
 
 static ngx_int_t
 ngx_http_k8s_sa_explain(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx,
@@ -188,22 +193,25 @@ ngx_http_k8s_sa_explain(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx,
 
 
 static k8s_sa_verdict_e
-ngx_http_k8s_sa_decide(ngx_http_k8s_sa_loc_conf_t *lcf,
-    ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_token_t *t, ngx_uint_t *claimed,
-    k8s_sa_identity_t *id, k8s_sa_error_t *err)
+ngx_http_k8s_sa_decide(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx,
+    k8s_sa_token_t *t, ngx_uint_t *claimed, k8s_sa_identity_t *id,
+    k8s_sa_error_t *err)
 {
-    ngx_uint_t                      i, round;
-    k8s_sa_verdict_e                verdict, best;
-    ngx_k8s_sa_issuer_t            *issuer;
-    ngx_http_k8s_sa_named_issuer_t  **ref;
+    ngx_uint_t                        i, round;
+    k8s_sa_verdict_e                  verdict, best;
+    ngx_k8s_sa_issuer_t              *issuer;
+    ngx_http_k8s_sa_loc_conf_t       *lcf;
+    ngx_http_k8s_sa_named_issuer_t  **ni;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_k8s_sa_module);
 
     best = K8S_SA_UNKNOWN_ISSUER;
-    ref = lcf->auth->issuers.elts;
+    ni = lcf->auth->issuers.elts;
 
     for (round = 0; round < NGX_HTTP_K8S_SA_ROUNDS; round++) {
 
         for (i = 0; i < lcf->auth->issuers.nelts; i++) {
-            issuer = ref[i]->issuer;
+            issuer = ni[i]->issuer;
 
             if (!ngx_http_k8s_sa_candidate(issuer, t, round)) {
                 continue;
@@ -214,6 +222,10 @@ ngx_http_k8s_sa_decide(ngx_http_k8s_sa_loc_conf_t *lcf,
             }
 
             verdict = ngx_k8s_sa_issuer_verify(issuer, t);
+
+            ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                           "k8s_sa signature, issuer \"%V\": %s",
+                           &issuer->name, k8s_sa_verdict_info(verdict)->word);
 
             if (verdict == K8S_SA_VERDICT_OK) {
                 ctx->issuer = issuer;
@@ -249,9 +261,9 @@ ngx_http_k8s_sa_decide(ngx_http_k8s_sa_loc_conf_t *lcf,
 
     for (i = 0; i < lcf->auth->issuers.nelts; i++) {
 
-        if (ngx_k8s_sa_issuer_unlearned(ref[i]->issuer)) {
+        if (ngx_k8s_sa_issuer_unlearned(ni[i]->issuer)) {
             ctx->lacking |= 1ULL << ngx_min(i, 63);
-            ctx->issuer = ref[i]->issuer;
+            ctx->issuer = ni[i]->issuer;
             best = K8S_SA_NO_KEYS;
         }
     }

@@ -24,8 +24,8 @@ ngx_http_k8s_sa_get_ctx(ngx_http_request_t *r)
     }
 
     /*
-     * An internal redirect has cleared the contexts, or r is a subrequest, which
-     * shares the pool, but not the contexts, of the main request.
+     * An internal redirect has cleared the contexts, or r is a subrequest,
+     * which shares the pool, but not the contexts, of the main request.
      */
 
     for (cln = r->pool->cleanup; cln; cln = cln->next) {
@@ -80,7 +80,7 @@ ngx_http_k8s_sa_new_ctx(ngx_http_request_t *r, ngx_pool_cleanup_pt handler)
 }
 
 
-/* get_ctx() recognizes the state in the pool's list by this handler */
+/* get_ctx() finds the state in the pool's list by this handler */
 
 static void
 ngx_http_k8s_sa_ctx_cleanup(void *data)
@@ -153,8 +153,8 @@ ngx_http_k8s_sa_entry_cleanup(void *data)
 k8s_sa_identity_t *
 ngx_http_k8s_sa_identity(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
 {
-    size_t                    size;
-    k8s_sa_identity_t        *id;
+    size_t                          size;
+    k8s_sa_identity_t              *id;
     ngx_http_k8s_sa_front_entry_t  *entry;
 
     entry = ctx->entry;
@@ -163,12 +163,12 @@ ngx_http_k8s_sa_identity(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
         return ctx->identity;
     }
 
-    size = k8s_sa_packed_size(entry->record.data, entry->record.len);
+    size = k8s_sa_packed_size(entry->packed.data, entry->packed.len);
 
     id = ngx_palloc(r->pool, sizeof(k8s_sa_identity_t) + size);
 
     if (id == NULL
-        || k8s_sa_identity_unpack(id, entry->record.data, entry->record.len,
+        || k8s_sa_identity_unpack(id, entry->packed.data, entry->packed.len,
                                 (u_char *) (id + 1), size)
            != K8S_SA_OK)
     {

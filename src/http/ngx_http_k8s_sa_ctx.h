@@ -3,9 +3,9 @@
 /*
  * A request's state.
  *
- * It belongs to the main request and its pool, is found again after an internal
- * redirect, and is shared with subrequests, except those that decide for
- * themselves (k8s_sa_whoami as the target of auth_request).
+ * It belongs to the main request and its pool, is found again after an
+ * internal redirect, and is shared with subrequests, except those that decide
+ * for themselves (k8s_sa_whoami as the target of auth_request).
  */
 
 #ifndef NGX_HTTP_K8S_SA_CTX_H
@@ -69,8 +69,8 @@ typedef enum {
     NGX_HTTP_K8S_SA_UNDECIDED = 0,
     NGX_HTTP_K8S_SA_KEYS_DUE,      /* the verdict is preliminary: issuers that
                                       "lacking" names may fetch the key */
-    NGX_HTTP_K8S_SA_REVIEW_DUE,    /* the same: ctx->issuer has to be asked
-                                      pause->question */
+    NGX_HTTP_K8S_SA_REVIEW_DUE,    /* the same: pause->question has to be
+                                      asked of ctx->issuer */
     NGX_HTTP_K8S_SA_DECIDED        /* the verdict is final, except that rules
                                       may refuse what it accepts */
 } ngx_http_k8s_sa_state_e;
@@ -85,14 +85,13 @@ typedef enum {
 
 typedef struct {
     ngx_str_t                  token;      /* as the client sent it */
-    u_char                     key[K8S_SA_FINGERPRINT_LEN];   /* the
-                                              token's in caches; valid unless
-                                              UNDECIDED */
-    ngx_http_k8s_sa_withheld_t     *withheld;    /* NULL: none */
+    u_char                     key[K8S_SA_FINGERPRINT_LEN];   /* in caches;
+                                              valid unless UNDECIDED */
+    ngx_http_k8s_sa_withheld_t  *withheld; /* NULL: none */
     ngx_table_elt_t           *challenge;  /* WWW-Authenticate sent, or NULL */
 
     ngx_http_k8s_sa_state_e    state;
-    ngx_http_k8s_sa_cache_e    cache;      /* where the token was looked for */
+    ngx_http_k8s_sa_cache_e    cache;      /* whether a cache had the token */
     ngx_uint_t                 prepared;   /* 1: the headers are cleaned, for a
                                               location with k8s_sa_auth */
 
@@ -100,14 +99,14 @@ typedef struct {
     k8s_sa_identity_t         *identity;   /* NULL: unknown, or not unpacked:
                                               use ngx_http_k8s_sa_identity() */
     ngx_k8s_sa_issuer_t       *issuer;     /* that decided, or NULL */
-    ngx_http_k8s_sa_front_entry_t  *entry;       /* a reference, or NULL */
+    ngx_http_k8s_sa_front_entry_t  *entry; /* a reference, or NULL */
     ngx_str_t                  detail;     /* more about a refusal, or empty */
-    ngx_str_t                  kid;        /* the token's, without an identity
-                                              only; or empty */
+    ngx_str_t                  kid;        /* named by a token without an
+                                              identity; or empty */
 
     ngx_http_k8s_sa_pause_t   *pause;      /* NULL: not needed until now */
-    uint64_t                   lacking;    /* bit n: the n-th issuer may have
-                                              the token's key once it fetches */
+    uint64_t                   lacking;    /* bit n: the n-th issuer may get
+                                              the token's key by a fetch */
 
     ngx_int_t                  status;     /* set by k8s_sa_require, or 0 */
 } ngx_http_k8s_sa_ctx_t;
@@ -160,9 +159,7 @@ k8s_sa_identity_t *ngx_http_k8s_sa_identity(ngx_http_request_t *r,
 k8s_sa_str_t *ngx_http_k8s_sa_identity_field(ngx_http_request_t *r,
     ngx_http_k8s_sa_ctx_t *ctx, size_t offset);
 
-/*
- * Returns ctx->pause, made if it is not there yet; NULL without memory.
- */
+/* Returns ctx->pause, made if it is not there yet; NULL without memory. */
 
 ngx_http_k8s_sa_pause_t *ngx_http_k8s_sa_pause(ngx_http_request_t *r,
     ngx_http_k8s_sa_ctx_t *ctx);

@@ -5,22 +5,24 @@
 
 
 /*
- * The worker's own table spares the lock that the zone costs, and the way from a
- * record to an identity.  One slot, one token: the next one that belongs there
- * takes its place if it has expired, else one in many.  With more tokens than
- * slots each would otherwise be written into a cell, and drive out another, for
- * nothing.  Reviewed ones always do: the zone has what was said of them only.
+ * The worker's own table saves the zone's lock and the unpacking of an
+ * identity.  A slot holds one token.  Another token of the same slot replaces
+ * it if it has expired; otherwise only every NGX_HTTP_K8S_SA_FRONT_TAKE-th one
+ * does, since with more tokens than slots each request would copy its token
+ * into a cell in vain.  A reviewed token always replaces it: the zone has its
+ * review, but not its entry.
  */
 
 #define NGX_HTTP_K8S_SA_FRONT_SLOTS  2048
 #define NGX_HTTP_K8S_SA_FRONT_TAKE   64
 
 /*
- * Entries have cells of one size in one block: a worker's memory is bounded,
- * and its heap has no holes that every request would be led around.  Larger
- * ones are kept in the zone only.  An odd number of cache lines, so that
- * entries do not all begin in the same few sets; more of them than slots, since
- * requests may hold what has left the table.
+ * Entries are in cells of one size, allocated as one block: a worker's memory
+ * is bounded, and cells of one size do not fragment the heap.  Larger entries
+ * are in the zone only.  A cell has an odd number of cache lines, so that
+ * cells do not all begin in the same few sets of the CPU's cache.  There are
+ * more cells than slots, since requests may hold entries that have left the
+ * table.
  */
 
 #define NGX_HTTP_K8S_SA_CACHE_LINE   64
@@ -28,34 +30,37 @@
 #define NGX_HTTP_K8S_SA_CELLS        (NGX_HTTP_K8S_SA_FRONT_SLOTS + 64)
 
 
-/* Half a cache line, and all that a miss looks at. */
+/* Half a cache line: all that a miss reads. */
 
 typedef struct {
-    u_char                      key[K8S_SA_FINGERPRINT_LEN];
-    ngx_http_k8s_sa_front_entry_t    *entry;
-    int64_t                     expires;   /* when the entry does, or 0: it is
-                                              of no use any more */
+    u_char                          key[K8S_SA_FINGERPRINT_LEN];
+    ngx_http_k8s_sa_front_entry_t  *entry;     /* NULL: the slot is empty */
+    int64_t                         expires;   /* the entry's; 0: it may be
+                                                  replaced at once */
 } ngx_http_k8s_sa_slot_t;
 
 
 typedef union ngx_http_k8s_sa_cell_u  ngx_http_k8s_sa_cell_t;
 
 union ngx_http_k8s_sa_cell_u {
-    ngx_http_k8s_sa_cell_t     *next;      /* of a free one */
-    ngx_http_k8s_sa_front_entry_t     entry;
-    u_char                      bytes[NGX_HTTP_K8S_SA_CELL_SIZE];
+    ngx_http_k8s_sa_cell_t         *next;      /* in the list of free cells */
+    ngx_http_k8s_sa_front_entry_t   entry;
+    u_char                          bytes[NGX_HTTP_K8S_SA_CELL_SIZE];
 };
 
 
 struct ngx_http_k8s_sa_front_s {
-    ngx_http_k8s_sa_slot_t      slots[NGX_HTTP_K8S_SA_FRONT_SLOTS];
-    ngx_uint_t                  misses;    /* of a slot that is in use */
+    ngx_http_k8s_sa_slot_t          slots[NGX_HTTP_K8S_SA_FRONT_SLOTS];
+    ngx_uint_t                      misses;    /* that met a valid entry */
 
-    ngx_http_k8s_sa_cell_t     *cells;
-    ngx_uint_t                  untouched; /* from here on, all are free */
-    ngx_http_k8s_sa_cell_t     *free;      /* and these */
+    ngx_http_k8s_sa_cell_t         *cells;
+    ngx_uint_t                      untouched; /* the first cell that has never
+                                                  been used */
+    ngx_http_k8s_sa_cell_t         *free;      /* cells that have been freed */
 };
 
+
+/* What an entry is made of besides the identity. */
 
 typedef struct {
     ngx_http_k8s_sa_auth_t    *auth;
@@ -124,7 +129,7 @@ ngx_http_k8s_sa_front_init(ngx_conf_t *cf, ngx_http_k8s_sa_main_conf_t *mcf)
 
     ngx_memzero(front, sizeof(ngx_http_k8s_sa_front_t));
 
-    /* not written to before they are needed */
+    /* not zeroed: pages take no memory before they are used */
 
     front->cells = ngx_pmemalign(cf->pool, NGX_HTTP_K8S_SA_CELLS
                                            * sizeof(ngx_http_k8s_sa_cell_t),
@@ -170,18 +175,29 @@ ngx_http_k8s_sa_front_get(ngx_http_request_t *r, ngx_http_k8s_sa_auth_t *auth,
 
     entry = ngx_http_k8s_sa_front_find(mcf->front, auth, key);
 
-    return entry ? entry
-                 : ngx_http_k8s_sa_front_load(mcf, auth, key, r->pool);
+    if (entry) {
+        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "k8s_sa cache: found in the worker's table");
+        return entry;
+    }
+
+    entry = ngx_http_k8s_sa_front_load(mcf, auth, key, r->pool);
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "k8s_sa cache: %s",
+                   entry ? "found in the zone" : "not found");
+
+    return entry;
 }
 
 
-/* in the worker's table: a new reference, or NULL */
+/* Looks in the worker's table.  Returns a new reference, or NULL. */
 
 static ngx_http_k8s_sa_front_entry_t *
 ngx_http_k8s_sa_front_find(ngx_http_k8s_sa_front_t *front,
     ngx_http_k8s_sa_auth_t *auth, const u_char *key)
 {
-    ngx_http_k8s_sa_slot_t   *slot;
+    ngx_http_k8s_sa_slot_t         *slot;
     ngx_http_k8s_sa_front_entry_t  *entry;
 
     slot = ngx_http_k8s_sa_front_slot(front, key);
@@ -196,7 +212,7 @@ ngx_http_k8s_sa_front_find(ngx_http_k8s_sa_front_t *front,
 
     if (!ngx_http_k8s_sa_front_valid(entry)) {
 
-        /* its place is free */
+        /* the slot may be taken */
 
         slot->expires = 0;
 
@@ -210,8 +226,8 @@ ngx_http_k8s_sa_front_find(ngx_http_k8s_sa_front_t *front,
 
 
 /*
- * On every hit: its times, its key, and that its issuer is still the issuer.
- * An issuer without keys has one version only.
+ * Checks at each hit the times, the key, and that the token's "iss" is still
+ * accepted.  The version of an issuer without keys never changes.
  */
 
 static ngx_uint_t
@@ -251,8 +267,8 @@ ngx_http_k8s_sa_front_valid(ngx_http_k8s_sa_front_entry_t *entry)
 
 
 /*
- * The clock may have been set back since the token was verified.  Entries do
- * not keep "nbf"; issuers set it to "iat".
+ * The clock may have been set back since the token was verified.  Entries have
+ * no "nbf", but issuers set it to "iat".
  */
 
 static ngx_uint_t
@@ -262,7 +278,7 @@ ngx_http_k8s_sa_front_begun(ngx_k8s_sa_issuer_t *issuer, int64_t issued)
 }
 
 
-/* "notable": when ngx_http_k8s_sa_count() has to look, at the earliest */
+/* "notable" is when ngx_http_k8s_sa_count() first has to look at the times */
 
 static void
 ngx_http_k8s_sa_front_times(ngx_http_k8s_sa_facts_t *facts, int64_t expires,
@@ -277,21 +293,24 @@ ngx_http_k8s_sa_front_times(ngx_http_k8s_sa_facts_t *facts, int64_t expires,
 }
 
 
-/* in the zone: a new reference, or NULL */
+/*
+ * Looks in the zone, and puts the entry into the worker's table if that takes
+ * it.  Returns a new reference, or NULL.
+ */
 
 static ngx_http_k8s_sa_front_entry_t *
 ngx_http_k8s_sa_front_load(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_http_k8s_sa_auth_t *auth, const u_char *key, ngx_pool_t *pool)
 {
-    k8s_sa_key_t                   *k;
-    k8s_sa_packed_head_t            head;
-    ngx_http_k8s_sa_front_entry_t        *entry;
-    ngx_http_k8s_sa_facts_t         facts;
-    ngx_http_k8s_sa_front_t        *front;
-    ngx_k8s_sa_cache_entry_t        e;
-    ngx_http_k8s_sa_named_issuer_t  **ref;
+    k8s_sa_key_t                     *k;
+    k8s_sa_packed_head_t              head;
+    ngx_http_k8s_sa_facts_t           facts;
+    ngx_http_k8s_sa_front_t          *front;
+    ngx_k8s_sa_cache_entry_t          e;
+    ngx_http_k8s_sa_front_entry_t    *entry;
+    ngx_http_k8s_sa_named_issuer_t  **ni;
 
-    static u_char                   buf[NGX_K8S_SA_CACHE_DATA_MAX];
+    static u_char  buf[NGX_K8S_SA_CACHE_DATA_MAX];
 
     if (ngx_k8s_sa_cache_lookup(mcf->zone, key, ngx_time(), &e, buf,
                                 sizeof(buf))
@@ -300,7 +319,7 @@ ngx_http_k8s_sa_front_load(ngx_http_k8s_sa_main_conf_t *mcf,
         return NULL;
     }
 
-    /* "fresh" is which of the issuers it was: the key covers their list */
+    /* "fresh" is the issuer's index in the list, which the key covers */
 
     if (e.kind != NGX_K8S_SA_CACHE_LOCAL
         || e.fresh < 0 || e.fresh >= (int64_t) auth->issuers.nelts)
@@ -308,10 +327,10 @@ ngx_http_k8s_sa_front_load(ngx_http_k8s_sa_main_conf_t *mcf,
         return NULL;
     }
 
-    ref = auth->issuers.elts;
+    ni = auth->issuers.elts;
 
     facts.auth = auth;
-    facts.issuer = ref[e.fresh]->issuer;
+    facts.issuer = ni[e.fresh]->issuer;
     facts.key_id = e.key_id;
     facts.expires = e.expires;
 
@@ -356,11 +375,11 @@ ngx_http_k8s_sa_front_add(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_k8s_sa_issuer_t *issuer, const u_char *key_id,
     const k8s_sa_identity_t *identity, ngx_pool_t *pool)
 {
-    k8s_sa_packed_head_t       head;
-    ngx_http_k8s_sa_front_entry_t   *entry;
-    ngx_http_k8s_sa_facts_t    facts;
-    ngx_http_k8s_sa_front_t   *front;
-    ngx_k8s_sa_cache_entry_t   e;
+    k8s_sa_packed_head_t            head;
+    ngx_http_k8s_sa_facts_t         facts;
+    ngx_http_k8s_sa_front_t        *front;
+    ngx_k8s_sa_cache_entry_t        e;
+    ngx_http_k8s_sa_front_entry_t  *entry;
 
     facts.auth = auth;
     facts.issuer = issuer;
@@ -410,10 +429,10 @@ ngx_http_k8s_sa_front_reviewed(ngx_http_k8s_sa_main_conf_t *mcf,
     const k8s_sa_identity_t *identity, ngx_msec_t fresh, int64_t not_after,
     ngx_pool_t *pool)
 {
+    ngx_http_k8s_sa_facts_t         facts;
     ngx_http_k8s_sa_front_entry_t  *entry;
-    ngx_http_k8s_sa_facts_t   facts;
 
-    static const u_char       none[K8S_SA_KEY_ID_LEN];
+    static const u_char  none[K8S_SA_KEY_ID_LEN];
 
     facts.auth = auth;
     facts.issuer = issuer;
@@ -438,8 +457,8 @@ ngx_http_k8s_sa_front_reviewed(ngx_http_k8s_sa_main_conf_t *mcf,
 
 
 /*
- * Puts the identity into the zone.  *e is what was put there; its data, of len 0
- * if the identity is too large, are valid until the next call.
+ * Puts the identity into the zone.  Fills *e with what was put there: its data
+ * is valid until the next call; e->len is 0 if the identity is too large.
  */
 
 static void
@@ -447,21 +466,21 @@ ngx_http_k8s_sa_front_store(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_http_k8s_sa_facts_t *facts, const k8s_sa_identity_t *identity,
     const u_char *key, ngx_k8s_sa_cache_entry_t *e)
 {
-    ngx_uint_t                      i;
-    ngx_http_k8s_sa_named_issuer_t  **ref;
+    ngx_uint_t                        i;
+    ngx_http_k8s_sa_named_issuer_t  **ni;
 
-    static u_char                   record[K8S_SA_RECORD_MAX];
+    static u_char  packed[K8S_SA_RECORD_MAX];
 
-    ref = facts->auth->issuers.elts;
+    ni = facts->auth->issuers.elts;
 
-    for (i = 0; ref[i]->issuer != facts->issuer; i++) { /* void */ }
+    for (i = 0; ni[i]->issuer != facts->issuer; i++) { /* void */ }
 
     e->kind = NGX_K8S_SA_CACHE_LOCAL;
     e->verdict = K8S_SA_VERDICT_OK;
     e->fresh = i;
     e->expires = facts->expires;
-    e->data = record;
-    e->len = k8s_sa_identity_pack(record, sizeof(record), identity);
+    e->data = packed;
+    e->len = k8s_sa_identity_pack(packed, sizeof(packed), identity);
 
     ngx_memcpy(e->key_id, facts->key_id, K8S_SA_KEY_ID_LEN);
 
@@ -470,6 +489,8 @@ ngx_http_k8s_sa_front_store(ngx_http_k8s_sa_main_conf_t *mcf,
     }
 }
 
+
+/* Returns front if it takes the token into its table now, otherwise NULL. */
 
 static ngx_http_k8s_sa_front_t *
 ngx_http_k8s_sa_front_takes(ngx_http_k8s_sa_front_t *front, const u_char *key)
@@ -489,18 +510,18 @@ ngx_http_k8s_sa_front_takes(ngx_http_k8s_sa_front_t *front, const u_char *key)
 
 
 /*
- * One block: the entry, room for more.  In the worker's table if that has room,
- * else for one request.  Nothing here may take over new keys, as
- * ngx_k8s_sa_issuer_version() does: the facts and the identity point into those
- * that verified the token.
+ * Allocates an entry with "more" bytes after it: a cell of front, or if that
+ * is NULL, full, or its cells are too small, from pool, the request's.  Must
+ * not take over new keys, as ngx_k8s_sa_issuer_version() does: facts and the
+ * identity point into the keys that verified the token.
  */
 
 static ngx_http_k8s_sa_front_entry_t *
 ngx_http_k8s_sa_front_entry(ngx_http_k8s_sa_facts_t *facts, size_t more,
     ngx_http_k8s_sa_front_t *front, ngx_pool_t *pool)
 {
-    size_t                    size;
-    ngx_http_k8s_sa_cell_t   *cell;
+    size_t                          size;
+    ngx_http_k8s_sa_cell_t         *cell;
     ngx_http_k8s_sa_front_entry_t  *entry;
 
     size = sizeof(ngx_http_k8s_sa_front_entry_t) + more;
@@ -540,7 +561,7 @@ ngx_http_k8s_sa_front_entry(ngx_http_k8s_sa_facts_t *facts, size_t more,
 }
 
 
-/* as the zone has it, for one request */
+/* Makes an entry for one request, with the identity packed, as in the zone. */
 
 static ngx_http_k8s_sa_front_entry_t *
 ngx_http_k8s_sa_front_packed(ngx_http_k8s_sa_facts_t *facts,
@@ -554,16 +575,16 @@ ngx_http_k8s_sa_front_packed(ngx_http_k8s_sa_facts_t *facts,
         return NULL;
     }
 
-    entry->record.len = e->len;
-    entry->record.data = (u_char *) (entry + 1);
-    ngx_memcpy(entry->record.data, e->data, e->len);
+    entry->packed.len = e->len;
+    entry->packed.data = (u_char *) (entry + 1);
+    ngx_memcpy(entry->packed.data, e->data, e->len);
 
     entry->username.len = head->username.len;
-    entry->username.data = entry->record.data
+    entry->username.data = entry->packed.data
                            + (head->username.data - e->data);
 
     entry->kid.len = kid->len;
-    entry->kid.data = entry->record.data + e->len;
+    entry->kid.data = entry->packed.data + e->len;
     ngx_memcpy(entry->kid.data, kid->data, kid->len);
 
     return entry;
@@ -575,9 +596,9 @@ ngx_http_k8s_sa_front_unpacked(ngx_http_k8s_sa_facts_t *facts,
     const ngx_k8s_sa_cache_entry_t *e, const k8s_sa_str_t *kid,
     ngx_http_k8s_sa_front_t *front, ngx_pool_t *pool)
 {
-    size_t                    size;
-    u_char                   *strings;
-    k8s_sa_identity_t        *id;
+    size_t                          size;
+    u_char                         *strings;
+    k8s_sa_identity_t              *id;
     ngx_http_k8s_sa_front_entry_t  *entry;
 
     size = k8s_sa_packed_size(e->data, e->len);
@@ -614,7 +635,7 @@ ngx_http_k8s_sa_front_copy(ngx_http_k8s_sa_facts_t *facts,
     const k8s_sa_identity_t *identity, ngx_http_k8s_sa_front_t *front,
     ngx_pool_t *pool)
 {
-    k8s_sa_identity_t        *id;
+    k8s_sa_identity_t              *id;
     ngx_http_k8s_sa_front_entry_t  *entry;
 
     entry = ngx_http_k8s_sa_front_entry(facts, sizeof(k8s_sa_identity_t)
@@ -634,7 +655,7 @@ ngx_http_k8s_sa_front_copy(ngx_http_k8s_sa_facts_t *facts,
 
 #if (NGX_DEBUG_PALLOC)
 
-/* each is one that sanitizers see */
+/* allocated one by one, so that sanitizers see overruns and leaks */
 
 static ngx_http_k8s_sa_cell_t *
 ngx_http_k8s_sa_cell_alloc(ngx_http_k8s_sa_front_t *front, size_t size)
@@ -681,10 +702,11 @@ ngx_http_k8s_sa_cell_free(ngx_http_k8s_sa_front_t *front,
 #endif
 
 
-/* an entry that is the request's own stays that */
+/* an entry from the request's pool never enters the table */
 
 static void
-ngx_http_k8s_sa_front_put(ngx_http_k8s_sa_front_entry_t *entry, const u_char *key)
+ngx_http_k8s_sa_front_put(ngx_http_k8s_sa_front_entry_t *entry,
+    const u_char *key)
 {
     ngx_http_k8s_sa_slot_t  *slot;
 
@@ -716,7 +738,10 @@ ngx_http_k8s_sa_front_release(ngx_http_k8s_sa_front_entry_t *entry)
 }
 
 
-/* any part of a fingerprint is a hash; the zone's buckets use its upper end */
+/*
+ * Any part of a key is a hash.  This is not the one that the zone's buckets
+ * use.
+ */
 
 static ngx_http_k8s_sa_slot_t *
 ngx_http_k8s_sa_front_slot(ngx_http_k8s_sa_front_t *front, const u_char *key)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Verified tokens: in this worker's own table, and in the zone for all workers.
+ * Verified tokens: in this worker's own table, and in the zone for all
+ * workers.
  */
 
 #ifndef NGX_HTTP_K8S_SA_FRONT_H
@@ -34,7 +35,7 @@ typedef struct {
 
     k8s_sa_str_t               username;
     k8s_sa_identity_t         *identity;   /* NULL: packed, */
-    k8s_sa_str_t               record;     /* in these bytes, */
+    k8s_sa_str_t               packed;     /* in these bytes, */
     k8s_sa_str_t               kid;        /* which do not include the kid */
     ngx_msec_t                 fresh;      /* if reviewed: the review is valid
                                               before this ngx_current_msec */

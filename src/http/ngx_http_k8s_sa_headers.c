@@ -40,7 +40,7 @@ ngx_http_k8s_sa_drop_headers(ngx_http_request_t *r,
 
             if (drop(r, &h[i], data)) {
 
-                /* without one to drop, the list stays as it is */
+                /* the list is not copied before the first header to drop */
 
                 if (!dropped
                     && ngx_http_k8s_sa_keep_before(r, &kept, &h[i]) != NGX_OK)
@@ -74,7 +74,10 @@ ngx_http_k8s_sa_drop_headers(ngx_http_request_t *r,
 }
 
 
-/* begins a list that takes all headers and some more, with those before end */
+/*
+ * Makes a list with room for all headers and some more, and copies those
+ * before end.
+ */
 
 static ngx_int_t
 ngx_http_k8s_sa_keep_before(ngx_http_request_t *r, ngx_list_t *kept,
@@ -168,7 +171,8 @@ ngx_http_k8s_sa_same_name(u_char *data, const ngx_str_t *name)
 
 /*
  * CGI maps "-" to "_" (RFC 3875 section 4.1.18), some servers every character
- * but letters and digits: names that differ only there are the same header here.
+ * but letters and digits: names that differ only there are the same header
+ * here.
  */
 
 static u_char
@@ -223,7 +227,7 @@ ngx_http_k8s_sa_push_headers(ngx_http_request_t *r,
             continue;
         }
 
-        /* most often it is one field, which is there already */
+        /* the usual case: a string of the identity */
 
         if (header[i].field != NGX_DECLINED) {
             field = ngx_http_k8s_sa_identity_field(r, ctx, header[i].field);
@@ -268,9 +272,12 @@ ngx_http_k8s_sa_push(ngx_http_request_t *r, ngx_list_t *list, ngx_str_t *name,
 
         ngx_log_error(lcf->log_level, r->connection->log, 0,
                       "k8s_sa: value for header \"%V\" has a control "
-                      "character, or a blank at an end", name);
+                      "character, or begins or ends with a blank", name);
         return NGX_HTTP_BAD_REQUEST;
     }
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "k8s_sa header added: \"%V\"", name);
 
     h = ngx_list_push(list);
     if (h == NULL) {
@@ -291,8 +298,8 @@ ngx_http_k8s_sa_push(ngx_http_request_t *r, ngx_list_t *list, ngx_str_t *name,
 
 
 /*
- * RFC 9110 section 5.5.  Who reads a header cuts the white space off its
- * value: " admin" would become "admin".
+ * RFC 9110 section 5.5.  A recipient strips white space around the value: "
+ * admin" would become "admin".
  */
 
 static ngx_uint_t
@@ -320,8 +327,8 @@ ngx_http_k8s_sa_fits(u_char *data, size_t len)
 
 
 /*
- * What the API server takes from its front proxy: client-go's
- * transport.SetAuthProxyHeaders(), read by
+ * Adds what the API server expects from its front proxy: written as by
+ * client-go's transport.SetAuthProxyHeaders(), read by
  * apiserver/pkg/authentication/request/headerrequest.
  */
 
@@ -394,14 +401,14 @@ ngx_http_k8s_sa_push_front_proxy(ngx_http_request_t *r, k8s_sa_identity_t *id,
 }
 
 
-/* key "\t" value */
+/* Adds one value of the identity's extra: key "\t" value. */
 
 static ngx_int_t
 ngx_http_k8s_sa_push_extra(ngx_http_request_t *r, u_char *data, u_char *end,
     ngx_list_t *list)
 {
-    u_char     *tab, *p;
-    ngx_str_t   name, lowcase;
+    u_char    *tab, *p;
+    ngx_str_t  name, lowcase;
 
     tab = ngx_strlchr(data, end, '\t');
     if (tab == NULL) {
@@ -434,8 +441,8 @@ ngx_http_k8s_sa_push_extra(ngx_http_request_t *r, u_char *data, u_char *end,
 
 
 /*
- * The reader makes the name lower-case and then resolves "%": so an upper-case
- * letter is escaped, too, and comes out as it was.
+ * The API server makes the name lower-case and then decodes "%": upper-case
+ * letters are escaped, too, so that they are preserved.
  */
 
 static u_char *

@@ -14,9 +14,9 @@
 /*
  * Rebuilds the list of request headers without those for which drop() returns
  * 1, with room for more.  The old elements stay where they are, so pointers of
- * r->headers_in to them remain valid.  They cannot be removed in place: nginx's
- * own loops over a list do not expect an empty part after a full one.  NGX_OK,
- * or NGX_ERROR without memory.
+ * r->headers_in to them remain valid.  They cannot be removed in place:
+ * nginx's own loops over a list do not expect an empty part after a full one.
+ * NGX_OK, or NGX_ERROR without memory.
  */
 
 typedef ngx_uint_t (*ngx_http_k8s_sa_drop_pt)(ngx_http_request_t *r,

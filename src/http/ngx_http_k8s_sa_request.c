@@ -6,8 +6,9 @@
 
 
 /*
- * Shorter ones are looked for in their own header only: nothing is secret
- * about them, and a client must not choose headers that get lost.
+ * A shorter token is only looked for in the header that it comes from: it is
+ * not a secret, and a client must not be able to have any other header
+ * removed.
  */
 
 #define NGX_HTTP_K8S_SA_TOKEN_MIN  32
@@ -16,8 +17,9 @@
 typedef struct {
     ngx_http_k8s_sa_main_conf_t  *mcf;
     ngx_http_k8s_sa_ctx_t        *ctx;
-    ngx_uint_t                    withhold;   /* headers that hold the token */
-    ngx_uint_t                    failed;     /* no memory for one of them */
+    ngx_uint_t                    withhold;   /* 1: also remove headers that
+                                                 hold the token */
+    ngx_uint_t                    failed;     /* 1: memory was short */
 } ngx_http_k8s_sa_drop_t;
 
 
@@ -47,7 +49,7 @@ ngx_http_k8s_sa_sub_ctx(ngx_http_request_t *r)
         return NULL;
     }
 
-    /* the header may be gone already, here or in the main request */
+    /* the header may have been removed, here or in the main request */
 
     if (prepared && prepared->prepared) {
         ctx->token = prepared->token;
@@ -56,6 +58,9 @@ ngx_http_k8s_sa_sub_ctx(ngx_http_request_t *r)
     {
         return NULL;
     }
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "k8s_sa subrequest, token: %uz bytes", ctx->token.len);
 
     return ctx;
 }
@@ -80,7 +85,7 @@ ngx_http_k8s_sa_preaccess_handler(ngx_http_request_t *r)
 
     if (r != r->main) {
 
-        /* a copy of the main request's headers, with the identity in them */
+        /* the headers are the main request's, cleaned and with its identity */
 
         if (ctx && ctx->prepared) {
             return NGX_DECLINED;
@@ -90,7 +95,10 @@ ngx_http_k8s_sa_preaccess_handler(ngx_http_request_t *r)
 
         if (lcf->auth) {
 
-            /* for its headers only: in a subrequest nothing is decided */
+            /*
+             * For the headers only: nginx skips the access phase in
+             * subrequests.
+             */
 
             ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_k8s_sa_ctx_t));
 
@@ -126,7 +134,10 @@ ngx_http_k8s_sa_preaccess_handler(ngx_http_request_t *r)
 }
 
 
-/* a header that must not reach the upstream; what is withheld is kept */
+/*
+ * Returns 1 for a header that must not reach the upstream.  One that holds the
+ * token is kept in ctx->withheld.
+ */
 
 static ngx_uint_t
 ngx_http_k8s_sa_drop(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
@@ -137,6 +148,8 @@ ngx_http_k8s_sa_drop(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
     ngx_http_k8s_sa_withheld_t  *withheld, **last;
 
     if (ngx_http_k8s_sa_is_protected(drop->mcf, &h->key)) {
+        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "k8s_sa identity header removed");
         return 1;
     }
 
@@ -152,9 +165,16 @@ ngx_http_k8s_sa_drop(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
         withheld->header = h;
         withheld->next = NULL;
 
-        for (last = &ctx->withheld; *last; last = &(*last)->next) { /* void */ }
+        last = &ctx->withheld;
+
+        while (*last) {
+            last = &(*last)->next;
+        }
 
         *last = withheld;
+
+        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "k8s_sa header with the token removed");
 
     } else {
         drop->failed = 1;
@@ -170,7 +190,7 @@ ngx_http_k8s_sa_drop(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
 }
 
 
-/* 1 if the token is somewhere in the value */
+/* Returns 1 if the token is anywhere in the value. */
 
 static ngx_uint_t
 ngx_http_k8s_sa_holds(ngx_str_t *value, ngx_str_t *token)
@@ -190,7 +210,7 @@ ngx_http_k8s_sa_holds(ngx_str_t *value, ngx_str_t *token)
         return 0;
     }
 
-    /* its end is enough, and cheaper to look for than all of it */
+    /* its end is enough, and faster to find */
 
     tail = token->data + token->len - len;
 
@@ -202,14 +222,17 @@ static ngx_int_t
 ngx_http_k8s_sa_prepare(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     ngx_http_k8s_sa_ctx_t *ctx)
 {
-    /* with "post_action", a client that goes away redirects what waits */
+    /*
+     * A client that disconnects while the request waits may cause an internal
+     * redirect ("post_action").
+     */
 
     ngx_http_k8s_sa_end_pause(ctx);
 
     /*
-     * An internal redirect starts anew, with what the client sent.  But a
-     * token that was for the first location is not told to another one's
-     * upstream, unless that one asks for tokens, too.
+     * An internal redirect starts again with the client's headers.  But the
+     * token for one location is not sent to the upstream of another, unless
+     * that asks for tokens, too, or forwards them.
      */
 
     if (ctx->withheld && (lcf->auth || lcf->forward_token)
@@ -222,7 +245,7 @@ ngx_http_k8s_sa_prepare(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
 
     if (lcf->auth == NULL) {
 
-        /* what was decided before stays for the log */
+        /* the decision of the location before stays, for the log */
 
         return NGX_OK;
     }
@@ -240,11 +263,18 @@ ngx_http_k8s_sa_prepare(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     ctx->prepared = 1;
     ctx->pause = NULL;
 
-    return ngx_http_k8s_sa_find_token(r, lcf, ctx);
+    if (ngx_http_k8s_sa_find_token(r, lcf, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "k8s_sa token: %uz bytes", ctx->token.len);
+
+    return NGX_OK;
 }
 
 
-/* the headers that were withheld are there again */
+/* Adds the withheld headers again. */
 
 static ngx_int_t
 ngx_http_k8s_sa_attach(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
@@ -286,7 +316,7 @@ ngx_http_k8s_sa_find_token(ngx_http_request_t *r,
 
         if (lcf->token->index != NGX_DECLINED) {
 
-            /* no copy: it is known again in the header that it comes from */
+            /* not a copy: holds() recognizes the header by its address */
 
             v = ngx_http_get_flushed_variable(r, lcf->token->index);
 
@@ -306,7 +336,7 @@ ngx_http_k8s_sa_find_token(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    /* nginx itself refuses a second Authorization header */
+    /* nginx refuses requests with two Authorization headers */
 
     if (r->headers_in.authorization) {
 

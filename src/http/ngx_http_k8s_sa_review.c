@@ -72,20 +72,20 @@ ngx_int_t
 ngx_http_k8s_sa_review_any(ngx_http_request_t *r,
     ngx_http_k8s_sa_auth_t *auth, ngx_http_k8s_sa_ctx_t *ctx)
 {
-    int64_t                         not_after;
-    ngx_int_t                       rc;
-    ngx_uint_t                      i;
-    ngx_k8s_sa_issuer_t            *issuer, *refused;
-    ngx_k8s_sa_review_result_t      result, refusal;
-    ngx_http_k8s_sa_named_issuer_t  **ref;
+    int64_t                           not_after;
+    ngx_int_t                         rc;
+    ngx_uint_t                        i;
+    ngx_k8s_sa_issuer_t              *issuer, *refused;
+    ngx_k8s_sa_review_result_t        result, refusal;
+    ngx_http_k8s_sa_named_issuer_t  **ni;
 
     refused = NULL;
     ngx_memzero(&refusal, sizeof(ngx_k8s_sa_review_result_t));
 
-    ref = auth->issuers.elts;
+    ni = auth->issuers.elts;
 
     for (i = 0; i < auth->issuers.nelts; i++) {
-        issuer = ref[i]->issuer;
+        issuer = ni[i]->issuer;
 
         if (ngx_k8s_sa_issuer_has_keys(issuer)) {
             continue;
@@ -138,9 +138,9 @@ ngx_http_k8s_sa_review_any(ngx_http_request_t *r,
 
 
 /*
- * What the API server of an issuer says of the token.  audience and not_after
- * are ngx_k8s_sa_review_request_t's.  NGX_OK: *result is filled; NGX_DECLINED:
- * it has to be waited for, and ctx->state is REVIEW_DUE; NGX_ERROR: no memory.
+ * Gets the verdict of an issuer's API server; audience and not_after are
+ * ngx_k8s_sa_review_request_t's.  NGX_OK: *result is filled; NGX_DECLINED: a
+ * review is due, ctx->state says so; NGX_ERROR: no memory.
  */
 
 static ngx_int_t
@@ -190,6 +190,11 @@ ngx_http_k8s_sa_review_answer(ngx_http_request_t *r,
         ctx->cache = NGX_HTTP_K8S_SA_CACHE_HIT;
     }
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "k8s_sa review, issuer \"%V\": %s", &issuer->name,
+                   rc == NGX_OK ? k8s_sa_verdict_info(result->verdict)->word
+                                : "not known yet");
+
     return rc;
 }
 
@@ -224,8 +229,8 @@ ngx_http_k8s_sa_review_accept(ngx_http_request_t *r,
 
 
 /*
- * The API server's answer about the user takes precedence over the token.  Older
- * tokens do not name everything that they are bound to.
+ * The API server's answer about the user takes precedence over the token.
+ * Older tokens do not name everything that they are bound to.
  */
 
 static void
@@ -252,17 +257,17 @@ ngx_http_k8s_sa_review_merge(k8s_sa_identity_t *id,
 
 
 /*
- * Returns the "exp" of a token that has not been verified here; INT64_MAX if it
- * has none, or is not a JWT.  It only shortens the time for which the API
+ * Returns the "exp" of a token that has not been verified here; INT64_MAX if
+ * it has none, or is not a JWT.  It only shortens the time for which the API
  * server's verdict is kept.
  */
 
 static int64_t
 ngx_http_k8s_sa_review_expires(ngx_str_t *token)
 {
-    char     *text;
-    size_t    len, n;
-    int64_t   expires;
+    char    *text;
+    size_t   len, n;
+    int64_t  expires;
 
     if (k8s_sa_token_claim_text(token->data, token->len, "exp", 3, &text,
                                 &len)
@@ -271,7 +276,7 @@ ngx_http_k8s_sa_review_expires(ngx_str_t *token)
         return INT64_MAX;
     }
 
-    /* its whole seconds; a verdict with an invalid one is not kept at all */
+    /* whole seconds; with an invalid "exp" a verdict is not kept */
 
     for (n = 0; n < len && text[n] != '.'; n++) { /* void */ }
 
@@ -322,7 +327,7 @@ ngx_http_k8s_sa_review_wait(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
 
     reviewed->issuer = ctx->issuer;
 
-    /* until the answer comes: each issuer is asked once for a request */
+    /* until the answer comes; a request asks each issuer only once */
 
     reviewed->result.verdict = K8S_SA_INTERNAL_ERROR;
 
@@ -356,6 +361,10 @@ ngx_http_k8s_sa_review_handler(ngx_k8s_sa_waiter_t *waiter)
     r = waiter->data;
     ctx = ngx_http_get_module_ctx(r, ngx_http_k8s_sa_module);
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "k8s_sa review ended: %s",
+                   k8s_sa_verdict_info(waiter->result->verdict)->word);
+
     ngx_http_k8s_sa_review_keep(r, &ctx->pause->reviewed->result,
                                 waiter->result);
 
@@ -363,7 +372,7 @@ ngx_http_k8s_sa_review_handler(ngx_k8s_sa_waiter_t *waiter)
 }
 
 
-/* copies the result for when the request is checked again */
+/* Copies the result for when the request is checked again. */
 
 static void
 ngx_http_k8s_sa_review_keep(ngx_http_request_t *r,

@@ -14,8 +14,8 @@
 /*
  * Reviews a token that the local check has accepted: ctx->entry is set, and
  * ctx->issuer has both keys and "token_review".  Changes ctx accordingly; the
- * verdict is final unless ctx->state is REVIEW_DUE.  NGX_OK, or NGX_ERROR without
- * memory.
+ * verdict is final unless ctx->state is REVIEW_DUE.  NGX_OK, or NGX_ERROR
+ * without memory.
  */
 
 ngx_int_t ngx_http_k8s_sa_review_local(ngx_http_request_t *r,
@@ -27,8 +27,8 @@ ngx_int_t ngx_http_k8s_sa_review_any(ngx_http_request_t *r,
     ngx_http_k8s_sa_auth_t *auth, ngx_http_k8s_sa_ctx_t *ctx);
 
 /*
- * Starts the review that is due.  NGX_AGAIN: ctx->pause->waiter.handler will be
- * called; NGX_DECLINED: ctx->verdict says why not.
+ * Starts the review that is due.  NGX_AGAIN: ctx->pause->waiter.handler will
+ * be called; NGX_DECLINED: ctx->verdict says why not.
  */
 
 ngx_int_t ngx_http_k8s_sa_review_wait(ngx_http_request_t *r,

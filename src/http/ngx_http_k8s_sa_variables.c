@@ -33,8 +33,8 @@ static ngx_int_t ngx_http_k8s_sa_set_text(ngx_http_request_t *r,
 
 
 /*
- * Not cacheable: a value that "map" or "set" has read before the access phase
- * must not stay empty after it.
+ * Not cacheable: a variable that "map" or "set" has read before the access
+ * phase must not stay empty after it.
  */
 
 static ngx_http_variable_t  ngx_http_k8s_sa_vars[] = {
@@ -115,9 +115,9 @@ ngx_http_k8s_sa_field_of(ngx_str_t *value)
 
 
 /*
- * The state of a request that has an identity, otherwise NULL.  limit_req and
- * limit_conn ask in the preaccess phase, before the access phase has decided:
- * then it is decided now, if that can be done without waiting.
+ * Returns the state of a request that has an identity, otherwise NULL.
+ * limit_req and limit_conn read variables in the preaccess phase, before the
+ * access phase: then this decides, if that is possible without waiting.
  */
 
 static ngx_http_k8s_sa_ctx_t *
@@ -205,7 +205,7 @@ ngx_http_k8s_sa_groups_variable(ngx_http_request_t *r,
     p = start;
     last = groups->data + groups->len;
 
-    /* each is followed by "\n" there, they are separated by "," here */
+    /* "a\nb\n" becomes "a,b" */
 
     for (name = groups->data; name < last; name = end + 1) {
 
@@ -214,7 +214,7 @@ ngx_http_k8s_sa_groups_variable(ngx_http_request_t *r,
             return NGX_ERROR;
         }
 
-        /* it could pass for two */
+        /* a name with a "," would look like two */
 
         if (ngx_strlchr(name, end, ',')) {
             continue;
@@ -320,7 +320,7 @@ ngx_http_k8s_sa_claims_variable(ngx_http_request_t *r,
     ctx = ngx_http_k8s_sa_identified(r);
     if (ctx == NULL || !ngx_k8s_sa_issuer_has_keys(ctx->issuer)) {
 
-        /* the API server has vouched for a user, not for claims */
+        /* a review confirms a user, not claims */
 
         v->not_found = 1;
         return NGX_OK;
@@ -347,7 +347,7 @@ ngx_http_k8s_sa_claim_variable(ngx_http_request_t *r,
     ctx = ngx_http_k8s_sa_identified(r);
     if (ctx == NULL || !ngx_k8s_sa_issuer_has_keys(ctx->issuer)) {
 
-        /* the API server has vouched for a user, not for claims */
+        /* a review confirms a user, not claims */
 
         v->not_found = 1;
         return NGX_OK;

@@ -42,7 +42,7 @@ ngx_http_k8s_sa_whoami(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* any method: who asks for external authorization passes on the caller's */
+/* any method: external authorization may pass on the caller's */
 
 static ngx_int_t
 ngx_http_k8s_sa_whoami_handler(ngx_http_request_t *r)
@@ -57,7 +57,7 @@ ngx_http_k8s_sa_whoami_handler(ngx_http_request_t *r)
 
     if (r == r->main) {
 
-        /* the access phase has decided, where k8s_sa_auth is on */
+        /* the access phase has decided, if k8s_sa_auth is on */
 
         ctx = ngx_http_k8s_sa_get_ctx(r);
 
@@ -124,6 +124,8 @@ ngx_http_k8s_sa_whoami_resume(ngx_k8s_sa_waiter_t *waiter)
 
     ngx_http_set_log_request(c->log, r);
 
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, c->log, 0, "k8s_sa resumed");
+
     r->read_event_handler = ngx_http_block_reading;
 
     rc = ngx_http_k8s_sa_whoami_decide(r,
@@ -138,8 +140,8 @@ ngx_http_k8s_sa_whoami_resume(ngx_k8s_sa_waiter_t *waiter)
 
 
 /*
- * Who passed without being known ("optional", "k8s_sa_dry_run") is still
- * nobody.
+ * A request that passed without a verified identity ("optional",
+ * "k8s_sa_dry_run") is refused here.
  */
 
 static ngx_int_t
@@ -309,7 +311,7 @@ ngx_http_k8s_sa_whoami_groups(const k8s_sa_str_t *groups)
 }
 
 
-/* key "\t" value "\n", a key may come again */
+/* key "\t" value "\n"; a key may occur more than once */
 
 static json_t *
 ngx_http_k8s_sa_whoami_extra(const k8s_sa_str_t *extra)
