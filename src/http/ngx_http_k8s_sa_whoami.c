@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
+<<<<<<< HEAD
 #include "http/ngx_http_k8s_sa_whoami.h"
 #include "http/ngx_http_k8s_sa_access.h"
 #include "http/ngx_http_k8s_sa_answer.h"
+#include "http/ngx_http_k8s_sa_body.h"
 #include "http/ngx_http_k8s_sa_headers.h"
 #include "http/ngx_http_k8s_sa_request.h"
 
-#include <jansson.h>
+#include "http/ngx_http_k8s_sa.h"
+#include "http/ngx_http_k8s_sa_body.h"
+>>>>>>> refs/heads/conf
 
 
 static ngx_int_t ngx_http_k8s_sa_whoami_handler(ngx_http_request_t *r);
@@ -168,12 +172,12 @@ static ngx_int_t
 ngx_http_k8s_sa_whoami_send(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
 {
     ngx_int_t                    rc;
-    ngx_buf_t                   *b;
     ngx_str_t                    body;
-    ngx_chain_t                  out;
     ngx_table_elt_t             *h;
     k8s_sa_identity_t           *id;
     ngx_http_k8s_sa_loc_conf_t  *lcf;
+
+    static ngx_str_t  type = ngx_string("application/json");
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_k8s_sa_module);
 
@@ -186,11 +190,10 @@ ngx_http_k8s_sa_whoami_send(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
         return rc;
     }
 
-    b = ngx_calloc_buf(r->pool);
     h = ngx_list_push(&r->headers_out.headers);
     id = ngx_http_k8s_sa_identity(r, ctx);
 
-    if (b == NULL || h == NULL || id == NULL
+    if (h == NULL || id == NULL
         || ngx_http_k8s_sa_whoami_json(r, id, &body) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -204,27 +207,7 @@ ngx_http_k8s_sa_whoami_send(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
     h->next = NULL;
 #endif
 
-    r->headers_out.status = NGX_HTTP_OK;
-    r->headers_out.content_length_n = body.len;
-    ngx_str_set(&r->headers_out.content_type, "application/json");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-
-    rc = ngx_http_send_header(r);
-
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-
-    b->pos = body.data;
-    b->last = body.data + body.len;
-    b->memory = 1;
-    b->last_buf = (r == r->main);
-    b->last_in_chain = 1;
-
-    out.buf = b;
-    out.next = NULL;
-
-    return ngx_http_output_filter(r, &out);
+    return ngx_http_k8s_sa_send_body(r, &type, &body);
 }
 
 
@@ -232,7 +215,6 @@ static ngx_int_t
 ngx_http_k8s_sa_whoami_json(ngx_http_request_t *r, k8s_sa_identity_t *id,
     ngx_str_t *body)
 {
-    char    *text;
     json_t  *obj;
 
     obj = json_object();
@@ -255,24 +237,7 @@ ngx_http_k8s_sa_whoami_json(ngx_http_request_t *r, k8s_sa_identity_t *id,
     (void) json_object_set_new(obj, "expires", id->expires
                                ? json_integer(id->expires) : json_null());
 
-    text = json_dumps(obj, JSON_COMPACT);
-    json_decref(obj);
-
-    if (text == NULL) {
-        return NGX_ERROR;
-    }
-
-    body->len = ngx_strlen(text) + 1;
-    body->data = ngx_pnalloc(r->pool, body->len);
-
-    if (body->data) {
-        ngx_memcpy(body->data, text, body->len - 1);
-        body->data[body->len - 1] = LF;
-    }
-
-    free(text);
-
-    return body->data ? NGX_OK : NGX_ERROR;
+    return ngx_http_k8s_sa_json_body(r->pool, obj, JSON_COMPACT, body);
 }
 
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include "status/ngx_http_k8s_sa_status.h"
+#include "http/ngx_http_k8s_sa_body.h"
 
 
 static ngx_int_t ngx_http_k8s_sa_status_handler(ngx_http_request_t *r);
@@ -44,11 +45,15 @@ static ngx_int_t
 ngx_http_k8s_sa_status_handler(ngx_http_request_t *r)
 {
     ngx_int_t                     rc;
-    ngx_buf_t                    *b;
-    ngx_str_t                     body;
-    ngx_chain_t                   out;
+    ngx_str_t                     body, *type;
     ngx_http_k8s_sa_loc_conf_t   *lcf;
     ngx_http_k8s_sa_main_conf_t  *mcf;
+
+    /* the version is the text format's */
+
+    static ngx_str_t  json = ngx_string("application/json");
+    static ngx_str_t  prometheus =
+                   ngx_string("text/plain; version=0.0.4; charset=utf-8");
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
         return NGX_HTTP_NOT_ALLOWED;
@@ -71,41 +76,16 @@ ngx_http_k8s_sa_status_handler(ngx_http_request_t *r)
 
     if (lcf->prometheus) {
         rc = ngx_http_k8s_sa_status_prometheus(r, mcf, &body);
-
-        /* the text format's version, not ours */
-
-        ngx_str_set(&r->headers_out.content_type,
-                    "text/plain; version=0.0.4; charset=utf-8");
+        type = &prometheus;
 
     } else {
         rc = ngx_http_k8s_sa_status_json(r, mcf, &body);
-        ngx_str_set(&r->headers_out.content_type, "application/json");
+        type = &json;
     }
 
-    b = ngx_calloc_buf(r->pool);
-
-    if (rc != NGX_OK || b == NULL) {
+    if (rc != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-    r->headers_out.status = NGX_HTTP_OK;
-    r->headers_out.content_length_n = body.len;
-
-    rc = ngx_http_send_header(r);
-
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-
-    b->pos = body.data;
-    b->last = body.data + body.len;
-    b->memory = 1;
-    b->last_buf = (r == r->main);
-    b->last_in_chain = 1;
-
-    out.buf = b;
-    out.next = NULL;
-
-    return ngx_http_output_filter(r, &out);
+    return ngx_http_k8s_sa_send_body(r, type, &body);
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include "status/ngx_http_k8s_sa_status.h"
+#include "http/ngx_http_k8s_sa_body.h"
 #include "issuer/ngx_k8s_sa_review.h"
 #include "shared/ngx_k8s_sa_zone.h"
-
-#include <jansson.h>
 
 
 static json_t *ngx_http_k8s_sa_status_issuer(ngx_k8s_sa_issuer_t *issuer);
@@ -20,7 +19,6 @@ ngx_int_t
 ngx_http_k8s_sa_status_json(ngx_http_request_t *r,
     ngx_http_k8s_sa_main_conf_t *mcf, ngx_str_t *body)
 {
-    char                             *text;
     json_t                           *root, *issuers;
     ngx_uint_t                        i;
     ngx_http_k8s_sa_named_issuer_t  **ref;
@@ -41,24 +39,7 @@ ngx_http_k8s_sa_status_json(ngx_http_request_t *r,
                                        ngx_k8s_sa_zone_counters(mcf->zone)),
                      "callers", ngx_http_k8s_sa_status_callers(mcf->zone));
 
-    text = json_dumps(root, JSON_INDENT(2));
-    json_decref(root);
-
-    if (text == NULL) {
-        return NGX_ERROR;
-    }
-
-    body->len = ngx_strlen(text) + 1;
-    body->data = ngx_pnalloc(r->pool, body->len);
-
-    if (body->data) {
-        ngx_memcpy(body->data, text, body->len - 1);
-        body->data[body->len - 1] = LF;
-    }
-
-    free(text);
-
-    return body->data ? NGX_OK : NGX_ERROR;
+    return ngx_http_k8s_sa_json_body(r->pool, root, JSON_INDENT(2), body);
 }
 
 
