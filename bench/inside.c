@@ -3,8 +3,8 @@
 /*
  * Preloaded into a plain nginx: verifies the signature of one of the tokens in
  * VERIFY_DIR for each answer sent, and nothing else.  No check inside nginx can
- * cost less: there, unlike in a loop, the CPU's caches and branch predictors are
- * shared with the rest of the server.
+ * cost less: there, unlike in a loop, the rest of the server shares the CPU's
+ * caches and branch predictors.
  */
 
 #define _GNU_SOURCE
