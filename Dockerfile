@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Images of both sides, without a shell or anything else that they do not need:
+# Images of the sidecar and of the client, without a shell and other extras:
 #
 #     docker build --target sidecar -t k8s-sa-sidecar .
 #     docker build --target client -t k8s-sa-client .
 #
 # Debian's nginx on Debian is the default.  For the nginx of the official images,
-# whose sources come from its authors:
+# built from the sources on nginx.org:
 #
 #     docker build --target sidecar -t k8s-sa-sidecar \
 #         --build-arg BASE=docker.io/library/nginx:1.30-trixie \
@@ -66,9 +66,8 @@ HEALTHCHECK --interval=10s --timeout=3s CMD ["/usr/bin/healthcheck"]
 ENTRYPOINT ["/usr/sbin/nginx", "-e", "stderr", "-g", "daemon off;"]
 
 
-# The client is one static program, with a libcurl that speaks HTTP and nothing
-# else; Debian's own needs thirty libraries.  Its source is the newest that the
-# package archive really has.
+# The client is one static program, with a libcurl for HTTP only; Debian's needs
+# thirty libraries.  Its source is the newest version in the package archive.
 
 FROM ${BASE} AS build-client
 

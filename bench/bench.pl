@@ -1,14 +1,14 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Measures the module against the same nginx without it, in one run, and
-# against what else Debian has for the job.  Prints tables, writes
+# Measures the module against the same nginx without it, in one run, and against
+# other programs in Debian for the same job.  Prints tables, writes
 # bench/README.md and bench/throughput.svg; exits with 1 if a demand is not met.
 #
 #     make bench                                    (or util/bench.sh)
 #     BENCH_ROUNDS=1 BENCH_POINTS=known,two make bench
 #
-# BENCH_POINTS: some of the measurements only; nothing is written then.
+# BENCH_POINTS: only these measurements; nothing is written then.
 
 use strict;
 use warnings;
@@ -71,7 +71,7 @@ sub module {
 }
 
 
-# The same answer without a check: of what is let in, and of what is not.
+# The same answers without a check: 200 and 401
 
 sub plain {
     my (%o) = @_;
@@ -90,7 +90,7 @@ sub backend {
 }
 
 
-# ---- 1, 2, 8: tokens that are known
+# ---- 1, 2, 8: known tokens
 
 my @chart = (['no check', 1, 1]);
 
@@ -160,7 +160,7 @@ sub known {
 }
 
 
-# ---- 8: latency, which needs the core for itself
+# ---- 8: latency, which needs a core of its own
 
 sub latency {
     my $keys = keys_of('rs256');
@@ -183,7 +183,7 @@ sub latency {
 }
 
 
-# ---- 3, 4: tokens that are new, forged, expired: a signature is verified
+# ---- 3, 4: new, forged and expired tokens: a signature is verified
 
 # each has the core for about half a second, in the same four: the machine may be
 # a faster one before or afterwards
@@ -206,7 +206,7 @@ sub new_ones {
             module($keys, name => $_) for qw(module forged expired);
             fresh(qw(plain plain2 inside));
 
-            # of many tokens a worker's own table takes the first ones only
+            # a worker's own table takes only the first of many tokens
 
             run($_, '/local', "$some/first", once => 1)
                 for qw(module forged expired);
@@ -334,8 +334,8 @@ sub instructions {
         my $m = $with->($keys);
         my @t = requests("$keys/unknown-key", 200);
 
-        # of this process: what many keys leave behind in the heap concerns
-        # each request, checked or not
+        # in this process: many keys fragment the heap, which affects each
+        # request, checked or not
 
         my @none = map { refused_at_once($_) } @t[0 .. 99];
 
@@ -352,7 +352,7 @@ sub instructions {
     $_->stop for $without, $m;
 }
 
-# 3: what a new token adds, to the bare verification of as many
+# 3: the cost of new tokens, compared with their bare verification
 
 sub new_instructions {
     my ($with, $plain, $alg) = @_;
@@ -487,8 +487,8 @@ sub full_zone {
 }
 
 
-# ---- 9: memory, of which connections that have just ended hold up to 2 MB for
-# a while, without the module, too: what stays is the lowest of several looks
+# ---- 9: memory.  Closed connections hold up to 2 MB for a while, without the
+# module, too: the lowest of several measurements counts.
 
 sub memory {
     my $keys = keys_of('rs256');
@@ -570,7 +570,7 @@ sub reviews {
     backend(locations => "location $path { default_type application/json; "
                          . "return 201 '$review'; }");
 
-    # a worker each: CPU time is the whole worker's
+    # one worker each: CPU time is the whole worker's
 
     my $start = sub {
         module($keys, name => $_[0], locations => 'location /reviewed { k8s_sa_auth api; '
@@ -624,7 +624,7 @@ _
 }
 
 
-# ---- all of it
+# ---- main
 
 for my $set ([rs256 => 'rs256', $tokens, 1], [es256 => 'es256', $tokens, 1],
              map { ["keys$_", 'es256', 4000, $_] } 1, 10, 100, 1000)

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Makes what the benchmark sends: a signing key, other keys for the JWK set,
- * and tokens as a 1.36 API server issues them to a pod, each with a jti of its
- * own.
+ * Makes the benchmark's input: a signing key, other keys for the JWK set, and
+ * tokens such as an API server 1.36 issues to a pod, each with its own jti.
  *
  *     tokens rs256|es256 COUNT KEYS DIR
  *
  * writes DIR/jwks.json, DIR/key.pem (public), DIR/tokens, and files of tokens
- * that have to be refused, each for another reason.
+ * that have to be refused, each file for a different reason.
  */
 
 #include "token/k8s_sa_base64url.h"
@@ -28,7 +27,7 @@
 #define ALIVE    3600
 #define EXPIRED  (-3600)
 
-/* longer than any token may be */
+/* longer than any valid token */
 
 #define TOO_LARGE  17000
 
@@ -150,7 +149,7 @@ sign(const char *text, size_t len, unsigned char *sig)
 }
 
 
-/* Of one that is not signed, the signature is random. */
+/* Without a key, the signature is random. */
 
 static void
 print_token(FILE *f, unsigned number, const char *kid, const char *iss,
@@ -196,7 +195,7 @@ print_token(FILE *f, unsigned number, const char *kid, const char *iss,
         sig_len = rsa ? 256 : 64;
         RAND_bytes(sig, sig_len);
 
-        /* numbers as they can be: below the modulus, or the curve's order */
+        /* valid numbers: below the modulus, or the curve's order */
 
         sig[0] &= 0x7f;
         sig[32] &= 0x7f;
@@ -223,7 +222,7 @@ generate(void)
 }
 
 
-/* Another key, with which nothing is verified: any odd number will do. */
+/* Another key, which verifies nothing: any odd number will do. */
 
 static void
 print_other_jwk(FILE *f, const char *kid)

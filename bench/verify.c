@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Prints what the bare verification costs, in nanoseconds of CPU time a token:
- * each is verified once, and all again until that took SECONDS.
+ * Prints the cost of the bare verification, in nanoseconds of CPU time per
+ * token: verifies all tokens once, and again until SECONDS have passed.
  *
  *     verify DIR [SECONDS]
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * The least that a signature check is: OpenSSL's verification of the tokens in
- * DIR/tokens with the key in DIR/key.pem, the contexts prepared once.
+ * The minimum of a signature check: OpenSSL verifies the tokens in DIR/tokens
+ * with the key in DIR/key.pem; the contexts are prepared once.
  */
 
 #ifndef BENCH_VERIFY_H
@@ -104,7 +104,7 @@ load(const char *dir, EVP_PKEY **key)
 }
 
 
-/* Returns how many tokens there are. */
+/* Returns the number of tokens. */
 
 static int
 prepare(const char *dir)

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Puts programs and the libraries that they need into a tree of their own, an
-# image's whole file system:
+# Copies programs and the libraries that they need into a tree, an image's whole
+# file system:
 #
 #     docker/collect.sh ROOT FILE...
 
@@ -18,7 +18,7 @@ echo "nonroot:x:65532:65532::/:/sbin/nologin" >"$root/etc/passwd"
 echo "nonroot:x:65532:" >"$root/etc/group"
 cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 
-# a library that is opened when a thread ends, and that no program names
+# a library that is opened when a thread ends, and that ldd does not show
 libgcc=$(ldconfig -p | sed -n 's/.*libgcc_s\.so\.1 .*=> //p' | head -n 1)
 
 for file in "$@" $libgcc; do

@@ -2,8 +2,8 @@
 
 package Bench;
 
-# What bench.pl measures with: servers on core 0, wrk on core 1, CPU time of
-# the workers from the kernel.  Everything listens on loopback.
+# Measurements for bench.pl: servers on core 0, wrk on core 1, the workers' CPU
+# time from the kernel.  Everything listens on loopback.
 
 use strict;
 use warnings;
@@ -40,9 +40,9 @@ END {
 $SIG{$_} = sub { exit 1 } for qw(HUP INT TERM);
 
 
-# Something that runs on core 1 whenever nothing else does there.  An idle core
-# is expensive to wake up, in a virtual machine above all: the kernel would
-# charge that to the server, and the more of it the slower a server is.
+# A process that runs on core 1 whenever nothing else does.  Waking an idle core
+# is expensive, especially in a virtual machine: the kernel would charge that to
+# the server, and more of it the slower the server is.
 
 sub keep_awake {
     $pid{awake} = fork;
@@ -54,7 +54,7 @@ sub keep_awake {
 }
 
 
-# BENCH_ROUNDS, of another measurement's usual number
+# BENCH_ROUNDS, scaled to a measurement's usual number of rounds
 
 sub rounds {
     my ($usual) = @_;
@@ -66,7 +66,7 @@ sub median {
     return ($s[$#s / 2] + $s[@s / 2]) / 2;
 }
 
-# the lower one: what disturbs a measurement only adds to it
+# the lower one: disturbances only add to a measurement
 
 sub quartile {
     my @s = sort { $a <=> $b } @_;
@@ -76,7 +76,7 @@ sub quartile {
 sub port { return $port{$_[0]} ||= free_port() }
 
 
-# start(NAME, CPUS, COMMAND...): until it listens on port(NAME)
+# start(NAME, CPUS, COMMAND...): returns when it listens on port(NAME)
 
 sub start {
     my ($name, $cpus, @command) = @_;
@@ -119,7 +119,7 @@ sub stop {
 }
 
 
-# nginx(NAME, ...): the same configuration for all, and what is given.
+# nginx(NAME, ...): starts nginx with the common configuration and with
 #
 #     main, http, locations    text at these levels
 #     auth                     text in /local and /proxy
@@ -174,8 +174,8 @@ sub workers {
 }
 
 
-# fresh(NAME...): new workers by a reload, which keeps shared memory.  Where in
-# memory a worker happens to lie can make a difference of a tenth.
+# fresh(NAME...): new workers, by a reload, which keeps shared memory.  A
+# worker's place in memory can change results by a tenth.
 
 sub fresh {
     for my $name (@_) {
@@ -200,7 +200,7 @@ sub cpu {
 }
 
 
-# Memory of its own, not the shared zone, kB; when connections are closed
+# Private memory, without the shared zone, kB, when connections are closed
 
 sub rss {
     my ($name) = @_;
@@ -223,9 +223,9 @@ sub zone {
 # worker that did least.
 #
 #     seconds, connections, cpus
-#     once     each token once, instead of for some time; seconds are the most
-#     refused  all have to be, instead of none
-#     sleeps   wrk does while it has nothing to do, for others on its core
+#     once     each token once, instead of for some time; seconds: at most
+#     refused  all have to be refused, instead of none
+#     sleeps   wrk sleeps while it is idle, for other processes on its core
 
 sub run {
     my ($name, $path, $file, %o) = @_;
@@ -256,11 +256,10 @@ sub run {
 }
 
 
-# compare(ROUNDS, NAME => CODE...): all by turns, about 30 ms each, so that whatever
-# else the machine does is the same for each; in ROUNDS rounds.
-# Of each the medians of what CODE returned, and "ratio", of CPU time, to the
-# first one of the same round.  What a worker does on its own core in a second
-# is the inverse of it.
+# compare(ROUNDS, NAME => CODE...): runs all by turns, about 30 ms each, so that
+# other load on the machine affects all equally; in ROUNDS rounds.  Returns, for
+# each, the medians of CODE's results, and "ratio": its CPU time by that of the
+# first one in the same round, the inverse of the throughput on a core.
 
 sub compare {
     my ($rounds, @runs) = @_;
@@ -286,9 +285,9 @@ sub compare {
 }
 
 
-# Turns are of random length: what else runs on the machine may have a rhythm.
-# The load generators are stopped and continued, each in a process group of its
-# own with the code that waits for it; servers have nothing to do meanwhile.
+# Turns have random lengths: other load on the machine may be periodic.  The
+# load generators are stopped and continued, each in its own process group with
+# the code that waits for it; meanwhile its servers are idle.
 
 sub by_turns {
     my @code = @_;

@@ -2,8 +2,8 @@
 
 package Peers;
 
-# What else Debian has for the job: to verify the signature of an RS256 token,
-# that it is not expired, and its audience.
+# Other programs in Debian for the same job: verify the signature of an RS256
+# token, its expiry and its audience.
 
 use strict;
 use warnings;
@@ -18,7 +18,7 @@ my $files = "$FindBin::Bin/peers";
 
 
 # peers(KEYS, MODULE's load_module and http): name => code that starts one as
-# "peer"; dies if it cannot be had.
+# "peer"; dies if it is not installed.
 
 sub peers {
     my ($keys, $main, $http) = @_;
@@ -26,8 +26,8 @@ sub peers {
     return (
         'auth_request, verdict cached' => sub {
 
-            # who decides is this module in another nginx; whether a cached
-            # verdict has expired meanwhile, nobody asks
+            # this module decides, in another nginx; the expiry of a token in
+            # the cache is not checked
 
             nginx('verdict', cpus => 1, main => $main, http => $http,
                   locations => 'location = /auth { k8s_sa_auth cluster; '
@@ -103,7 +103,7 @@ _
 }
 
 
-# That it does the job: these are answered with 200, those are not.
+# Checks that a peer does the job: 200 for good tokens only
 
 sub does_its_job {
     my ($path, $keys) = @_;

@@ -2,7 +2,7 @@
 
 package Report;
 
-# The tables, bench/README.md and the picture.
+# The tables, bench/README.md and the picture
 
 use strict;
 use warnings;
@@ -24,8 +24,8 @@ sub head {
 }
 
 
-# One line of the table of demands; the value has to be at least or at most
-# the limit, as said by "wanted".
+# A line of the table of demands; "wanted" says whether the value has to be at
+# least or at most the limit.
 
 sub demand {
     my ($point, $what, $format, $value, $wanted) = @_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
-// What njs needs to do the module's main job: RS256 with one key, exp, aud.
+// The module's main job in njs: RS256 with one key, exp, aud.
 
 import fs from 'fs';
 

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 
--- What Lua needs to do the module's main job: RS256 with one key, exp, aud.
+-- The module's main job in Lua: RS256 with one key, exp, aud.
 -- Debian has no JWT library for Lua; luaossl and cjson are in C.
 
 local cjson = require "cjson.safe"
