@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Images of the sidecar and of the client, without a shell and other extras:
+# Images for both sides, without a shell or anything else they do not need:
 #
 #     docker build --target sidecar -t k8s-sa-sidecar .
 #     docker build --target client -t k8s-sa-client .
 #
-# Debian's nginx on Debian is the default.  For the nginx of the official images,
-# built from the sources on nginx.org:
+# By default they use Debian's nginx.  To use the nginx of the official images,
+# and its authors' sources:
 #
 #     docker build --target sidecar -t k8s-sa-sidecar \
 #         --build-arg BASE=docker.io/library/nginx:1.30-trixie \
 #         --build-arg NGINX=official .
 #
-# util/image-test.sh builds both and tries them.
+# util/image-test.sh builds and tests both.
 
 ARG BASE=docker.io/library/debian:trixie-slim
 
@@ -66,8 +66,9 @@ HEALTHCHECK --interval=10s --timeout=3s CMD ["/usr/bin/healthcheck"]
 ENTRYPOINT ["/usr/sbin/nginx", "-e", "stderr", "-g", "daemon off;"]
 
 
-# The client is one static program, with a libcurl for HTTP only; Debian's needs
-# thirty libraries.  Its source is the newest version in the package archive.
+# The client is one static program, with a libcurl that supports only HTTP;
+# Debian's own needs thirty libraries.  The source is the newest version that
+# can actually be downloaded from the package archive.
 
 FROM ${BASE} AS build-client
 

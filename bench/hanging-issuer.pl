@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Measures the latency of requests with known keys while a fetch of keys hangs,
-# compared with an nginx whose issuer answers: both at the same time, so that
-# other load on the machine affects both equally.
+# Latency of requests with known keys while a fetch of keys hangs, compared with
+# an nginx whose issuer answers.  Both run at the same time, so that other load
+# on the machine affects both alike.
 #
 #     BENCH_SECONDS=2 BENCH_ROUNDS=9 bench/hanging-issuer.pl
 #

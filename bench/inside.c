@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Preloaded into a plain nginx: verifies the signature of one of the tokens in
- * VERIFY_DIR for each answer sent, and nothing else.  No check inside nginx can
- * cost less: there, unlike in a loop, the rest of the server shares the CPU's
- * caches and branch predictors.
+ * Preloaded into a plain nginx: for each response sent, verifies the signature
+ * of one of the tokens in VERIFY_DIR and does nothing else with it.  No check
+ * in nginx can cost less: unlike in a loop, the verification has to share the
+ * CPU's caches and branch predictors with the rest of the server.
  */
 
 #define _GNU_SOURCE
@@ -19,7 +19,7 @@ static int      count, next;
 static ssize_t  (*send_parts)(int, const struct iovec *, int);
 
 
-/* in the master, so that workers have it */
+/* runs in the master, so that the workers inherit it */
 
 __attribute__((constructor))
 static void

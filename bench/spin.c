@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Preloaded into wrk and the upstream: both poll for events by turns instead of
- * sleeping.  Waking a process is work for the server's core, especially in a
- * virtual machine, and more of it the slower the server is.
+ * Preloaded into wrk and the upstream, which then poll for events in turn
+ * instead of sleeping.  Waking them up would be work for the server's core,
+ * especially in a virtual machine: the more, the slower the server is.
  */
 
 #define _GNU_SOURCE

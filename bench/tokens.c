@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Makes the benchmark's input: a signing key, other keys for the JWK set, and
- * tokens such as an API server 1.36 issues to a pod, each with its own jti.
+ * Makes the input of the benchmark: a signing key, other keys for the JWK set,
+ * and tokens as a 1.36 API server issues them to a pod, each with its own jti.
  *
  *     tokens rs256|es256 COUNT KEYS DIR
  *
  * writes DIR/jwks.json, DIR/key.pem (public), DIR/tokens, and files of tokens
- * that have to be refused, each file for a different reason.
+ * that have to be refused, each for another reason.
  */
 
 #include "token/k8s_sa_base64url.h"
@@ -27,7 +27,7 @@
 #define ALIVE    3600
 #define EXPIRED  (-3600)
 
-/* longer than any valid token */
+/* more than the size limit for a token */
 
 #define TOO_LARGE  17000
 
@@ -149,7 +149,7 @@ sign(const char *text, size_t len, unsigned char *sig)
 }
 
 
-/* Without a key, the signature is random. */
+/* An unsigned token gets a random signature. */
 
 static void
 print_token(FILE *f, unsigned number, const char *kid, const char *iss,
@@ -195,7 +195,7 @@ print_token(FILE *f, unsigned number, const char *kid, const char *iss,
         sig_len = rsa ? 256 : 64;
         RAND_bytes(sig, sig_len);
 
-        /* valid numbers: below the modulus, or the curve's order */
+        /* possible numbers: below the modulus, or the curve's order */
 
         sig[0] &= 0x7f;
         sig[32] &= 0x7f;
@@ -222,7 +222,7 @@ generate(void)
 }
 
 
-/* Another key, which verifies nothing: any odd number will do. */
+/* No token is verified with this key: any odd number will do as a modulus. */
 
 static void
 print_other_jwk(FILE *f, const char *kid)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Prints the cost of the bare verification, in nanoseconds of CPU time per
- * token: verifies all tokens once, and again until SECONDS have passed.
+ * Prints the cost of a bare verification in nanoseconds of CPU time per token.
+ * Verifies each token once, and repeats that until SECONDS have passed.
  *
  *     verify DIR [SECONDS]
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * The minimum of a signature check: OpenSSL verifies the tokens in DIR/tokens
- * with the key in DIR/key.pem; the contexts are prepared once.
+ * A signature check without anything else: OpenSSL's verification of the tokens
+ * in DIR/tokens with the key in DIR/key.pem, with contexts prepared once.
  */
 
 #ifndef BENCH_VERIFY_H
@@ -23,7 +23,7 @@
 
 typedef struct {
     char            text[2048];
-    size_t          len;            /* of what is signed */
+    size_t          len;            /* of the signed part of the text */
     unsigned char   sig[512];
     size_t          sig_len;
 } token_t;

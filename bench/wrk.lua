@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 
--- Sends the tokens of the file TOKENS in turn; with ONCE=1, each only once.
+-- Sends the tokens in the file TOKENS in turn; with ONCE=1 each of them once.
 
 local ffi = require("ffi")
 ffi.cdef("int getpid(void); int kill(int pid, int sig);")
@@ -15,8 +15,8 @@ function init(args)
         tokens[#tokens + 1] = "Bearer " .. token
     end
 
-    -- a single request needs no function, which would cost wrk as much time as
-    -- nginx needs
+    -- a single token needs no function for each request: calling one would
+    -- cost wrk as much as nginx
 
     if #tokens == 1 then
         wrk.headers["Authorization"] = tokens[1]
@@ -35,7 +35,8 @@ function take()
 
     if next_one > #requests then
         if once then
-            -- otherwise the thread stops, but wrk waits until the time is over
+            -- stopping only this thread would leave wrk waiting until its
+            -- time is over
             ffi.C.kill(ffi.C.getpid(), 2)
         end
 

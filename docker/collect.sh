@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Copies programs and the libraries that they need into a tree, an image's whole
-# file system:
+# Copies programs and the libraries they need into a separate tree, which becomes
+# the whole file system of an image:
 #
 #     docker/collect.sh ROOT FILE...
 
@@ -18,12 +18,12 @@ echo "nonroot:x:65532:65532::/:/sbin/nologin" >"$root/etc/passwd"
 echo "nonroot:x:65532:" >"$root/etc/group"
 cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 
-# a library that is opened when a thread ends, and that ldd does not show
+# loaded when a thread ends; no program is linked with it
 libgcc=$(ldconfig -p | sed -n 's/.*libgcc_s\.so\.1 .*=> //p' | head -n 1)
 
 for file in "$@" $libgcc; do
     echo "$file"
-    # "not a dynamic executable" has none
+    # a static program has no libraries
     ldd "$file" 2>/dev/null | grep -o '/[^ ]*' || true
 done | sort -u | while read -r file; do
     mkdir -p "$root/$(dirname "$file")"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * For the sidecar image, which has no shell: asks NGINX in the same container
- * for a page and succeeds if the answer is 200.
+ * Health check for the sidecar image, which has no shell: requests a page from
+ * NGINX in the same container and succeeds if the answer is 200.
  *
  *     healthcheck [PORT [PATH]]       8080 and /healthz
  */

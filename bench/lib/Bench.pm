@@ -2,8 +2,8 @@
 
 package Bench;
 
-# Measurements for bench.pl: servers on core 0, wrk on core 1, the workers' CPU
-# time from the kernel.  Everything listens on loopback.
+# The tools of bench.pl: servers on core 0, wrk on core 1, and the CPU time of
+# the workers as the kernel counts it.  Everything listens on loopback.
 
 use strict;
 use warnings;
@@ -40,9 +40,9 @@ END {
 $SIG{$_} = sub { exit 1 } for qw(HUP INT TERM);
 
 
-# A process that runs on core 1 whenever nothing else does.  Waking an idle core
-# is expensive, especially in a virtual machine: the kernel would charge that to
-# the server, and more of it the slower the server is.
+# Starts a process that keeps core 1 busy whenever nothing else runs there.  An
+# idle core is expensive to wake up, especially in a virtual machine, and the
+# kernel would charge that to the server: the more, the slower the server is.
 
 sub keep_awake {
     $pid{awake} = fork;
@@ -54,7 +54,7 @@ sub keep_awake {
 }
 
 
-# BENCH_ROUNDS, scaled to a measurement's usual number of rounds
+# Returns BENCH_ROUNDS, or else a measurement's usual number of rounds.
 
 sub rounds {
     my ($usual) = @_;
@@ -66,7 +66,7 @@ sub median {
     return ($s[$#s / 2] + $s[@s / 2]) / 2;
 }
 
-# the lower one: disturbances only add to a measurement
+# Returns the lower quartile, because disturbances only make a value larger.
 
 sub quartile {
     my @s = sort { $a <=> $b } @_;
@@ -76,7 +76,8 @@ sub quartile {
 sub port { return $port{$_[0]} ||= free_port() }
 
 
-# start(NAME, CPUS, COMMAND...): returns when it listens on port(NAME)
+# start(NAME, CPUS, COMMAND...): starts a server and waits until it listens on
+# port(NAME).
 
 sub start {
     my ($name, $cpus, @command) = @_;
@@ -119,11 +120,11 @@ sub stop {
 }
 
 
-# nginx(NAME, ...): starts nginx with the common configuration and with
+# nginx(NAME, ...): starts nginx with the common configuration and these parts:
 #
 #     main, http, locations    text at these levels
 #     auth                     text in /local and /proxy
-#     workers, cpus, listen    how many, where, listen's parameters
+#     workers, cpus, listen    number of workers, cores, parameters of listen
 #     preload                  spin.so or inside.so, see bench/*.c
 
 sub nginx {
@@ -174,8 +175,9 @@ sub workers {
 }
 
 
-# fresh(NAME...): new workers, by a reload, which keeps shared memory.  A
-# worker's place in memory can change results by a tenth.
+# fresh(NAME...): replaces the workers by a reload, which keeps shared memory.
+# The memory addresses that a worker happens to get can make a difference of a
+# tenth.
 
 sub fresh {
     for my $name (@_) {
@@ -192,7 +194,7 @@ sub fresh {
 }
 
 
-# CPU time of each worker so far, ns
+# Returns the CPU time of each worker so far, in ns.
 
 sub cpu {
     my ($name) = @_;
@@ -200,7 +202,8 @@ sub cpu {
 }
 
 
-# Private memory, without the shared zone, kB, when connections are closed
+# Returns the workers' private memory in kB, without the shared zone, after
+# connections have been closed.
 
 sub rss {
     my ($name) = @_;
@@ -218,14 +221,14 @@ sub zone {
 }
 
 
-# run(NAME, PATH, FILE, ...): one run of the load generator with FILE's tokens.
-# CPU of the workers a request in ns, p99 in us, requests, and the share of the
-# worker that did least.
+# run(NAME, PATH, FILE, ...): runs the load generator once with FILE's tokens.
+# Returns CPU time of the workers per request in ns, p99 in us, the number of
+# requests, and the share of the worker that did least.
 #
 #     seconds, connections, cpus
-#     once     each token once, instead of for some time; seconds: at most
-#     refused  all have to be refused, instead of none
-#     sleeps   wrk sleeps while it is idle, for other processes on its core
+#     once     send each token once; "seconds" is the time limit then
+#     refused  all requests must be refused, instead of none
+#     sleeps   wrk sleeps when it has nothing to do, for others on its core
 
 sub run {
     my ($name, $path, $file, %o) = @_;
@@ -256,10 +259,11 @@ sub run {
 }
 
 
-# compare(ROUNDS, NAME => CODE...): runs all by turns, about 30 ms each, so that
-# other load on the machine affects all equally; in ROUNDS rounds.  Returns, for
-# each, the medians of CODE's results, and "ratio": its CPU time by that of the
-# first one in the same round, the inverse of the throughput on a core.
+# compare(ROUNDS, NAME => CODE...): runs all of them in turns of about 30 ms, so
+# that other load on the machine affects each of them alike; ROUNDS times.
+# Returns for each name the medians of what CODE returned, and "ratio": CPU time
+# relative to the first one in the same round.  Its inverse is the number of
+# requests that a worker with a core of its own answers, relative to the first.
 
 sub compare {
     my ($rounds, @runs) = @_;
@@ -285,9 +289,9 @@ sub compare {
 }
 
 
-# Turns have random lengths: other load on the machine may be periodic.  The
-# load generators are stopped and continued, each in its own process group with
-# the code that waits for it; meanwhile its servers are idle.
+# Turns have random lengths, because other load on the machine may be periodic.
+# The load generators are stopped and continued, each in a process group of its
+# own together with the code that waits for it; meanwhile servers are idle.
 
 sub by_turns {
     my @code = @_;

@@ -2,8 +2,8 @@
 
 package Peers;
 
-# Other programs in Debian for the same job: verify the signature of an RS256
-# token, its expiry and its audience.
+# Other solutions in Debian that can verify an RS256 token's signature, its
+# expiry time and its audience.
 
 use strict;
 use warnings;
@@ -17,8 +17,9 @@ my $modules = '/usr/lib/nginx/modules';
 my $files = "$FindBin::Bin/peers";
 
 
-# peers(KEYS, MODULE's load_module and http): name => code that starts one as
-# "peer"; dies if it is not installed.
+# peers(KEYS, MAIN, HTTP): returns names and code that starts one as "peer", or
+# dies if it is not installed.  MAIN and HTTP are the configuration of the
+# module.
 
 sub peers {
     my ($keys, $main, $http) = @_;
@@ -26,8 +27,8 @@ sub peers {
     return (
         'auth_request, verdict cached' => sub {
 
-            # this module decides, in another nginx; the expiry of a token in
-            # the cache is not checked
+            # this module in another nginx decides; a cached verdict is used
+            # even if its token has expired meanwhile
 
             nginx('verdict', cpus => 1, main => $main, http => $http,
                   locations => 'location = /auth { k8s_sa_auth cluster; '
@@ -103,7 +104,7 @@ _
 }
 
 
-# Checks that a peer does the job: 200 for good tokens only
+# Dies unless valid tokens get 200, and forged and expired ones 401.
 
 sub does_its_job {
     my ($path, $keys) = @_;
@@ -113,7 +114,7 @@ sub does_its_job {
         chomp(my $token = <$fh>);
 
         my $status = request(port('peer'), with_token($path, $token))->{status};
-        die "$status for one of $file\n"
+        die "$status for a token of $file\n"
             if $status != ($file eq 'tokens' ? 200 : 401);
     }
 }

@@ -2,50 +2,107 @@
 
 package Report;
 
-# The tables, bench/README.md and the picture
+# The tables of bench/README.md, and the picture.
 
 use strict;
 use warnings;
 
 use Exporter qw(import);
 
-our @EXPORT = qw(demand failed figure head picture says write_readme);
+our @EXPORT = qw(columns failed figure limit picture row says write_readme);
 
+my @columns = ('', 'measured', 'limit', 'within');
+
+# The page's sections: each answers a question.  The order is the page's.
+
+my @sections = (
+    { name => 'known', title => 'What does a known token cost?', text => <<'_' },
+Once a token has been verified, it is found in a cache. The figures are requests per CPU second, relative to plain nginx: 0.95 means that a
+worker answers 95 % of the requests that it would answer without the module. "Local" is a small file, "proxied" an upstream on the same
+machine; the time in parentheses is the CPU time of a request without the module.
+_
+    { name => 'new', title => 'What does a new token cost?', text => <<'_' },
+Its signature has to be verified. The figures are what a new token adds to a request, relative to the same verification by OpenSSL alone, in a
+loop that does nothing else. Inside a server the verification itself is slower, because the processor's caches also hold other things: the
+rows "verification only" are a plain nginx that verifies one signature per request and does nothing else with it.
+_
+    { name => 'refused', title => 'What does a refused token cost?', text => <<'_' },
+For forged and expired tokens the signature is verified, so they cost about as much as a new valid token; the figures are relative to
+that. The others fail earlier; the figures are the CPU time that they add to a request.
+_
+    { name => 'scale', title => 'Does it scale?', text => <<'_' },
+With more workers, more keys, more tokens than the zone can hold, and over time.
+_
+    { name => 'others', title => 'How does it compare with other solutions?',
+      text => <<'_' },
+Requests per CPU second, relative to plain nginx. Each of them checks the signature (RS256), the expiry time and the audience; with
+`auth_request`, another nginx with this module does so once, and its verdict is cached.
+_
+    { name => 'reviews', title => 'What does TokenReview cost?', text => <<'_' },
+Against an API server that answers at once.
+_
+);
+
+my %section = map { $_->{name} => $_ } @sections;
 my (@lines, @failed);
 
 
+# A line of the page's introduction.
+
 sub says { print "$_[0]\n"; push @lines, $_[0] }
 
-sub head {
-    my ($title, @columns) = @_;
-    says("\n## $title\n");
-    says('| ' . join(' | ', @columns) . ' |');
-    says('|' . '---|' x @columns);
+
+# columns(SECTION, TITLE...): instead of the usual ones
+
+sub columns {
+    my ($section, @titles) = @_;
+    $section{$section}{columns} = \@titles;
 }
 
 
-# A line of the table of demands; "wanted" says whether the value has to be at
-# least or at most the limit.
+# row(SECTION, CELL...)
 
-sub demand {
-    my ($point, $what, $format, $value, $wanted) = @_;
+sub row {
+    my ($section, @cells) = @_;
+    my $row = '| ' . join(' | ', @cells) . ' |';
+
+    $row =~ s/\|  (?=\|)/| /g;
+    print "$section: $row\n";
+    push @{$section{$section}{rows}}, $row;
+}
+
+
+# limit(SECTION, WHAT, FORMAT, VALUE, LIMIT, WHY): a row whose value has to be
+# at least or at most the limit ('>= 0.95').  WHY is the page's explanation if
+# it is not.
+
+sub limit {
+    my ($section, $what, $format, $value, $wanted, $why) = @_;
     my ($sign, $limit) = $wanted =~ /^([<>])=? ([\d,.]+)/;
-    my $met;
+    my $within;
 
     $limit =~ tr/,//d;
-    $met = $sign eq '<' ? $value <= $limit : $value >= $limit;
-    push @failed, "$point $what" unless $met;
+    $within = $sign eq '<' ? $value <= $limit : $value >= $limit;
 
-    says(sprintf "| %s | %s | $format | %s | %s |", $point, $what, $value,
-         $wanted, $met ? 'yes' : '**no**');
+    if (!$within) {
+        push @failed, { what => $what, why => $why || '' };
+    }
+
+    row($section, $what, sprintf($format, $value), $wanted,
+        $within ? 'yes' : '**no**');
 }
+
+
+# figure(SECTION, WHAT, FORMAT, VALUE): a row without a limit
 
 sub figure {
-    my ($what, $format, $value) = @_;
-    says(sprintf "| %s | $format |", $what, $value);
+    my ($section, $what, $format, $value) = @_;
+    my $columns = $section{$section}{columns} || \@columns;
+
+    row($section, $what, sprintf($format, $value), ('') x (@$columns - 2));
 }
 
-sub failed { return @failed }
+sub failed { return map { $_->{what} } @failed }
 
 
 # picture(FILE, SUBTITLE, [NAME, same, many] ...): horizontal bars
@@ -92,6 +149,26 @@ _
 }
 
 
+# Why rows have missed their limits: each reason once, with all rows that it is
+# for.
+
+sub outside {
+    my (%rows, @reasons);
+
+    for my $row (@failed) {
+        push @reasons, $row->{why} unless $rows{$row->{why}};
+        push @{$rows{$row->{why}}}, $row->{what};
+    }
+
+    return '' unless @reasons;
+
+    return "\n## Rows outside of their limits\n\n"
+        . 'The rows marked **no** above, and why. A limit is a goal of this '
+        . "measurement, not a guarantee.\n\n"
+        . join '', map { '- **' . join('**; **', @{$rows{$_}}) . "**: $_\n" }
+                   @reasons;
+}
+
 sub write_readme {
     my ($file) = @_;
 
@@ -99,28 +176,46 @@ sub write_readme {
     print $fh <<'_', join("\n", @lines), "\n";
 # Benchmark
 
-`util/bench.sh` installs what it needs, measures, and writes this page and the picture. Figures are ratios within one
-run against the same nginx without the module, since absolute ones are noise on a shared machine. What is compared runs by turns of about 30 ms on
-core 0, one worker each; the load generators (wrk, 32 connections each) and upstreams are on core 1. CPU time is the kernel's account of the
-workers: what a worker that has the core for itself answers in a second is the inverse of it. Each figure is the median of several rounds,
-with new workers in each where a tenth matters, since two identical ones can differ by that.
-On a machine with neighbours, figures of CPU time move by hundredths from run to run, those of new tokens by a tenth: "plain to another
-plain" and the verification inside nginx tell what a run is worth.
-Instructions are counted by callgrind, and are the same each time; `t/bench/instructions.t` fails if they grow.
+This page answers what it costs to check tokens with this module. `util/bench.sh` installs what it needs, measures, and writes the page and the
+picture.
 
 ![requests per second, relative to plain nginx](throughput.svg)
 
-| file | what it is |
-|---|---|
-| `bench.pl` | measures everything, decides whether the demands are met; `BENCH_ROUNDS`, `BENCH_SECONDS` for a quicker look |
-| `lib/` | servers, load, CPU time; the others; tables and the picture |
-| `peers/` | what njs and Lua need to do the same job |
-| `tokens.c` | makes keys and tokens as an API server issues them to pods, and forged, expired and otherwise wrong ones |
-| `verify.c` | OpenSSL's bare verification of the same bytes, with a prepared context |
-| `inside.c` | makes that verification inside a plain nginx: less than that no check can cost there |
-| `wrk.lua`, `spin.c` | sends tokens in turn; keeps wrk and the upstream from sleeping, since to wake them up would be the server's work |
-| `hanging-issuer.pl` | on its own: latency while a fetch of keys hangs |
+_
 
+    for my $section (grep { $_->{rows} } @sections) {
+        my @titles = @{$section->{columns} || \@columns};
+
+        print $fh "\n## $section->{title}\n\n$section->{text}\n",
+            ('| ' . join(' | ', @titles) . ' |') =~ s/^\|  \|/| |/r, "\n",
+            '|' . '---|' x @titles . "\n",
+            map { "$_\n" } @{$section->{rows}};
+    }
+
+    print $fh outside(), <<'_';
+
+## How it is measured
+
+Absolute figures mean little on a shared machine, so each figure is a ratio within one run, against the same nginx without the module. The
+servers that are compared take turns of about 30 ms on core 0, with one worker each; the load generator (wrk, 32 connections) and the upstream
+run on core 1. CPU time is what the kernel accounts to the worker; its inverse is the number of requests that a worker with a core of its own
+answers in a second. Each figure is the median of several rounds. Where a tenth matters, each round has new workers, since two identical workers
+can differ by that much.
+
+If other work shares the machine, CPU times vary by a few hundredths from run to run, and those of new tokens by up to a tenth. The rows "two
+plain nginx" and "verification only" show how much of that is in a run. Instructions are counted by callgrind and are the same in every run;
+`t/bench/instructions.t` fails if they grow.
+
+| file | contents |
+|---|---|
+| `bench.pl` | measures everything and compares it with the limits; `BENCH_ROUNDS` and `BENCH_SECONDS` make it shorter |
+| `lib/` | servers, load and CPU time; the other solutions; tables and the picture |
+| `peers/` | what njs and Lua need to do the same job |
+| `tokens.c` | makes keys and tokens as an API server issues them to pods, and forged, expired and otherwise invalid ones |
+| `verify.c` | OpenSSL's verification of the same tokens and nothing else, with a prepared context |
+| `inside.c` | does that verification inside a plain nginx: no check can cost less there |
+| `wrk.lua`, `spin.c` | sends tokens in turn; keeps wrk and the upstream from sleeping, because waking them up would be charged to the server |
+| `hanging-issuer.pl` | a separate measurement: latency while a fetch of keys hangs |
 _
     close $fh or die "$file: $!\n";
 }
