@@ -4,9 +4,9 @@
 # make NGINX_SRC=DIR          the same against an nginx source tree
 # make check                  unit tests
 # make bench                  measure; writes bench/README.md and a picture
-# make install DESTDIR=DIR    what was built
+# make install DESTDIR=DIR    install both
 #
-# util/test.sh runs everything, on a bare machine too.
+# util/test.sh installs what is needed and runs all tests.
 
 BUILD      ?= build
 NGINX_SRC  ?= /usr/share/nginx/src
@@ -40,7 +40,7 @@ module: $(MODULE)
 client: $(CLIENT)
 
 
-# src/token/, on its own: no nginx header is in reach
+# src/token/ and the client, without nginx's headers
 
 $(BUILD)/src/token/%.o $(BUILD)/client/%.o: CPPFLAGS += -Isrc
 
@@ -85,9 +85,9 @@ bench: module $(addprefix $(BUILD)/bench/,tokens verify spin.so inside.so)
 	    bench/bench.pl
 
 
-# The module, by nginx's own configure.  It runs in a tree of links, so that
-# the nginx sources stay as they are (they may be root's).  Debian's nginx-dev
-# brings the flags that its nginx was built with.
+# The module, with nginx's own configure.  It runs in a tree of links, so that
+# nginx's sources stay unchanged (they may belong to root).  Debian's nginx-dev
+# provides the options of its nginx in conf_flags.
 
 NGINX_TREE  = $(BUILD)/nginx
 NGINX_STAMP = $(BUILD)/nginx.configured
@@ -97,7 +97,7 @@ $(NGINX_STAMP): config Makefile $(wildcard $(NGINX_SRC)/conf_flags) \
                 src/conf src/status
 	rm -rf $(NGINX_TREE) $@
 	mkdir -p $(NGINX_TREE)
-	@test -d $(NGINX_SRC)/auto || { echo "no nginx sources in" \
+	@test -d $(NGINX_SRC)/auto || { echo "no sources of nginx in" \
 	    "$(NGINX_SRC): install nginx-dev or set NGINX_SRC"; exit 1; }
 	cp -rs $(abspath $(NGINX_SRC))/. $(NGINX_TREE)
 	rm -rf $(NGINX_TREE)/Makefile $(NGINX_TREE)/objs

@@ -2,9 +2,9 @@
 
 package LoopbackOnly;
 
-# Test::Nginx's server listens on every address of the machine, and knows no
-# setting for it.  util/test.sh loads this into the tests; the port stays what
-# tests see as $TEST_NGINX_SERVER_PORT.
+# Test::Nginx's server listens on all addresses of the machine, and there is no
+# setting to change that.  util/test.sh loads this into the tests; their
+# $TEST_NGINX_SERVER_PORT is still the port alone.
 
 use strict;
 use warnings;

@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Static analysis of all C code: clang-tidy (.clang-tidy says what is off, and
-# why), cppcheck and gcc -fanalyzer:
+# Static analysis of all C code with clang-tidy (see .clang-tidy for the checks
+# that are off), cppcheck and gcc -fanalyzer:
 #
 #     util/analyze.sh [TOOL...]
 #
-# TOOL: clang-tidy, cppcheck, gcc.  Prints what they report; the exit status is
-# not 0 if that is anything.  KNOWN has what was looked at and is wrong.
+# TOOL: clang-tidy, cppcheck, gcc.  Prints their reports; the exit status is not
+# 0 if there are any, except for the false ones in KNOWN.
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -22,20 +22,20 @@ ANALYZE_PACKAGES=(
     clang clang-tidy cppcheck
 )
 
-# TOOL FILE CHECK; one that is no longer reported has to go
+# false reports: TOOL FILE CHECK.  An entry that is no longer reported fails.
 
 KNOWN=(
-    # lists and trees inside of structs: the analyzer does not see that taking
-    # one out changes the head
+    # the analyzer does not see that removing an element from an intrusive list
+    # or tree changes its head
     "clang-tidy src/issuer/ngx_k8s_sa_review.c clang-analyzer-unix.Malloc"
     "clang-tidy src/issuer/ngx_k8s_sa_review.c
         clang-analyzer-core.NullDereference"
 
-    # it takes the address of a member for one that may be NULL
+    # the analyzer believes that a member's address may be NULL
     "clang-tidy src/http/ngx_http_k8s_sa_headers.c
         clang-analyzer-core.NullDereference"
 
-    # *cf is put back before the variable goes
+    # *cf is restored before the variable ends
     "cppcheck src/conf/ngx_http_k8s_sa_conf_issuer.c autoVariables"
 )
 
@@ -45,7 +45,7 @@ NGINX_INCLUDES=(
 )
 
 
-# analyze TOOL FILE: its reports, FILE:LINE:...  [CHECK]
+# analyze TOOL FILE: prints its reports, FILE:LINE:...  [CHECK]
 
 analyze() {
     local tool=$1 file=$2 flags=(-std=gnu11 -Isrc)
@@ -69,7 +69,7 @@ analyze() {
     cppcheck)
         flags=("${flags[@]:1}")
 
-        # one configuration: nginx has more than it would look at
+        # one configuration of macros: nginx has more than it could check
         cppcheck --quiet --std=c11 --max-configs=1 \
             --enable=warning,performance,portability \
             --suppress=toomanyconfigs --suppress="*:$TREE/*" \
@@ -79,7 +79,7 @@ analyze() {
     esac
 }
 
-# run TOOL: all files, into $SCRATCH/TOOL; nothing is printed
+# run TOOL: analyzes all files; the reports go to $SCRATCH/TOOL
 
 run() {
     local tool=$1 file
@@ -97,7 +97,8 @@ run() {
     cat "$SCRATCH/$tool".* | sed "s|^$PWD/||" | sort -u >"$SCRATCH/$tool"
 }
 
-# judge TOOL: prints what is not known; counts into REPORTS
+# judge TOOL: prints the reports that are not in KNOWN and adds their number to
+# REPORTS
 
 judge() {
     local tool=$1 known of file check n=0
@@ -107,7 +108,7 @@ judge() {
         [ "$of" = "$tool" ] || continue
 
         if ! grep -q "^$file:.*\[${check}[],]" "$SCRATCH/$tool"; then
-            echo "KNOWN: $known is not reported any more"
+            echo "KNOWN: $known is no longer reported"
             REPORTS=$((REPORTS + 1))
         fi
 
@@ -120,7 +121,7 @@ judge() {
     cat "$SCRATCH/$tool"
     REPORTS=$((REPORTS + $(wc -l <"$SCRATCH/$tool")))
     say "  $tool: ${#FILES[@]} files, $(wc -l <"$SCRATCH/$tool") reports" \
-        "($n known ones left out)"
+        "($n known ones not shown)"
 }
 
 
@@ -129,7 +130,7 @@ TOOLS=(clang-tidy cppcheck gcc)
 for tool in "$@"; do
     case " ${TOOLS[*]} " in
     *" $tool "*) ;;
-    *) fail "no tool '$tool'; there are: ${TOOLS[*]}" ;;
+    *) fail "there is no tool '$tool', only: ${TOOLS[*]}" ;;
     esac
 done
 

@@ -1,24 +1,24 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Do the scripts work on a fresh Debian, from nothing?
+# Runs util/demo.sh and util/test.sh on a fresh Debian:
 #
 #     util/chroot.sh bookworm|trixie|SUITE [PROGRAM [ARGUMENT...]]
 #
-# Makes a minimal Debian below $TMPDIR, copies what is committed into it, and
-# runs there, in a process and mount namespace of its own, util/demo.sh as a
-# user with sudo and util/test.sh as root, each in a fresh one; or PROGRAM, as
-# root.  Has to be root.
+# Makes a minimal Debian in $TMPDIR, copies the last commit into it, and runs
+# there, in separate process and mount namespaces, util/demo.sh as a user with
+# sudo and util/test.sh as root, each in a fresh Debian; or PROGRAM, as root.
+# Needs root.
 #
-# Environment: K8S_SA_CACHE, a directory that the chroot shares: minimal Debians
-# are kept there, and what util/kube.sh builds.
+# Environment: K8S_SA_CACHE, a directory that the chroot shares, for minimal
+# Debians and the binaries of util/kube.sh.
 
 set -eu
 cd "$(dirname "$0")/.."
 . util/lib.sh
 
 [ $# != 0 ] || { sed -n '4,/^$/s/^# \?//p' "$0"; exit 2; }
-[ "$(id -u)" = 0 ] || fail "has to be root, for chroot and its mounts"
+[ "$(id -u)" = 0 ] || fail "chroot and its mounts need root"
 
 SUITE=$1
 shift
@@ -31,8 +31,8 @@ ROOT=$SCRATCH/root
 TAR=${CACHE:-$SCRATCH}/debian-$SUITE.tar
 
 
-# Sources for SUITE, from where this machine gets its own: the archive, and
-# the archive of security updates.
+# apt sources for SUITE, from the archives that this machine uses: the main one
+# and the one for security updates
 
 sources() {
     local own security key=/usr/share/keyrings/debian-archive-keyring.gpg
@@ -53,14 +53,13 @@ sources() {
     esac
 }
 
-# What runs as process 1 in there.  It ends with an error if anything that the
-# program started is still there.
+# process 1 in the chroot; fails if the program leaves any process
 
 inside() {
     local user=$1 rc=0 left='' process
     shift
 
-    # tests that unshare mounts need a root that is a mount point
+    # tests that unshare mounts need a mount point as root
     mount --bind "$ROOT" "$ROOT"
     mount -t proc proc "$ROOT/proc"
     mount --rbind /dev "$ROOT/dev"
@@ -87,7 +86,7 @@ inside() {
     return $rc
 }
 
-# run USER PROGRAM...: in a fresh copy
+# run USER PROGRAM...: runs PROGRAM in a fresh copy
 
 run() {
     local began=$SECONDS

@@ -1,15 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Does it all build, and do the tests pass, with each nginx that Debian has?
+# Builds and tests with the nginx of several Debian releases:
 #
-#     util/compat.sh [SUITE...]       bookworm, trixie and forky without SUITE
+#     util/compat.sh [SUITE...]       default: bookworm trixie forky
 #
-# In a fresh Debian each (util/chroot.sh; has to be root): builds the module
-# and the client with gcc and with clang against Debian's nginx-dev, and the
-# module with nginx's own configure in its plain source tree, dynamic and
-# static; then runs the unit tests and the NGINX suites.  Prints README.md's
-# table at the end.
+# In a fresh Debian for each (util/chroot.sh; needs root): builds the module and
+# the client with gcc and with clang against Debian's nginx-dev, and the module
+# with nginx's own configure in the original sources, dynamic and static; then
+# runs the unit tests and the NGINX suites.  Prints the table for README.md.
 #
 # Environment: K8S_SA_CACHE, where minimal Debians are kept.
 
@@ -23,14 +22,14 @@ ROWS=$K8S_SA_CACHE/compat
 
 COMPAT_PACKAGES=(
     "${TEST_PACKAGES[@]}"
-    clang                   # the other compiler
+    clang
     dpkg-dev                # unpacks nginx's sources
 )
 
 
-# What runs in the chroot
+# In the chroot
 
-# plain TARGET OPTION...: nginx's own configure, in a fresh copy of its sources
+# plain TARGET OPTION...: configures and builds a fresh copy of nginx's sources
 
 plain() {
     local dir=$SCRATCH/plain.$1 target=$1 configure=./configure
@@ -43,8 +42,7 @@ plain() {
     make -j"$(nproc)" -f objs/Makefile "$target"
 }
 
-# loads NGINX [MODULE]: the static one knows the directives, and Debian's takes
-# the dynamic one
+# loads NGINX [MODULE]: succeeds if NGINX, with MODULE, knows a directive
 
 loads() {
     local nginx=$1 dir=$SCRATCH/loads
@@ -61,7 +59,7 @@ END
     "$nginx" -p "$dir" -c nginx.conf -t
 }
 
-# nginx as its authors publish it, without Debian's patches
+# the original sources, without Debian's patches
 
 get_sources() {
     other_suite deb-src "$1" \
@@ -74,18 +72,18 @@ plain_builds() {
     SOURCES=$(echo "$SCRATCH"/nginx-*/)
     step "--with-compat --add-dynamic-module" \
         plain modules --with-compat --add-dynamic-module="$PWD"
-    step "which Debian's nginx loads" loads /usr/sbin/nginx \
+    step "Debian's nginx loads it" loads /usr/sbin/nginx \
         "$SCRATCH/plain.modules/objs/ngx_http_k8s_sa_module.so"
     step "--add-module" plain binary --add-module="$PWD"
-    step "which has the directives" loads "$SCRATCH/plain.binary/objs/nginx"
+    step "it has the directives" loads "$SCRATCH/plain.binary/objs/nginx"
 }
 
 version_of() {
     dpkg-query -W -f '${Version}' "$1" | sed 's/^[0-9]*://; s/[-+~].*//'
 }
 
-# The versions of HTTP that this nginx has; each has its suite, which must not
-# have been skipped.
+# http_versions LOG: the HTTP versions that nginx supports; fails if the suite
+# for one of them was skipped
 
 http_versions() {
     local log=$1 versions=1.1 version suite
@@ -95,7 +93,7 @@ http_versions() {
         version=${version%:*}
         nginx -V 2>&1 | grep -q -- "--with-http_v${version}_module" || continue
         grep -q "$suite: [1-9][0-9]* passed, 0 failed, 0 skipped" "$log" \
-            || fail "HTTP/$version was not tried: $suite"
+            || fail "HTTP/$version was not tested: $suite"
         versions="$versions, $version"
     done
 
@@ -111,14 +109,14 @@ inside() {
     step "building with clang" make -j"$(nproc)" BUILD=build-clang CC=clang
     step "building with gcc" make -j"$(nproc)" BUILD=build CC=gcc
 
-    # the list of the newest suite may be ahead of the files
+    # the newest suite's package list may be ahead of its files
     say "fetching nginx's sources ..."
     if (get_sources "$suite") >"$SCRATCH/sources.log" 2>&1; then
         plain_builds
         result=pass
     else
         grep '^E:' "$SCRATCH/sources.log" >&2 || true
-        say "  the archive has none: nginx's own configure is not tried"
+        say "  not in the archive: nginx's own configure is not tested"
         result="pass; no sources for nginx's own configure"
     fi
 
@@ -143,7 +141,7 @@ if [ "${1:-}" = inside ]; then
     exit
 fi
 
-[ "$(id -u)" = 0 ] || fail "has to be root, for chroots"
+[ "$(id -u)" = 0 ] || fail "chroots need root"
 [ $# != 0 ] || set -- bookworm trixie forky
 
 say "builds, unit tests and NGINX suites on Debian $*"
@@ -164,5 +162,5 @@ for suite in "$@"; do
 done
 echo
 
-[ -z "$FAILURES" ] || fail "on$FAILURES (above: why)"
+[ -z "$FAILURES" ] || fail "on$FAILURES (see above)"
 say "passed: $*"

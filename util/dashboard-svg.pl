@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Draws what util/dashboard.pl wrote: dashboard-svg.pl FILE >PICTURE.  Knows
+# Draws the output of util/dashboard.pl: dashboard-svg.pl FILE >PICTURE.  Knows
 # the panels of conf-examples/grafana-dashboard.json, not all of Grafana's.
 
 use strict;
@@ -49,7 +49,7 @@ sub rect {
            $x, $y, $w, $h, $attr;
 }
 
-# Cut to so many pixels of the small font
+# Cuts text to a width in pixels of the small font
 
 sub cut {
     my ($text, $width) = @_;
@@ -103,7 +103,7 @@ sub formatted {
 }
 
 
-# A panel's settings by a field's name
+# A panel's settings for a field
 
 sub setting {
     my ($panel, $name, $id) = @_;
@@ -117,7 +117,7 @@ sub setting {
     return $panel->{fieldConfig}{defaults}{$id};
 }
 
-# What it shows: { name, points => { TIME => VALUE } }
+# A panel's series: { name, points => { TIME => VALUE } }
 
 sub series {
     my ($panel) = @_;
@@ -171,7 +171,7 @@ sub stat {
 }
 
 
-# Round steps of an axis, five or so
+# Round steps of an axis, about five
 
 sub ticks {
     my ($top, $unit) = @_;
@@ -188,7 +188,7 @@ sub ticks {
     return map { $_ * $step } 0 .. ceil($top / $step || 1);
 }
 
-# Lines through points that follow each other
+# Lines through consecutive points
 
 sub runs {
     my ($points) = @_;
@@ -292,7 +292,7 @@ sub timeseries {
         }
     }
 
-    # the legend: a table with the last value and the highest one
+    # the legend: a table with the last and the highest value
 
     my ($lx, $lw) = ($x + $w - $legend + 6, $legend - 16);
     my $ly = $y + 46;
@@ -346,7 +346,7 @@ sub table {
     my $narrow = 110;
     my $line = min(20, ($h - 64) / @rows);
 
-    # as wide as what is in them
+    # as wide as their contents
 
     my @longest = map { my $name = $_;
                         max(12, map { length $_->{$name} } @rows) }

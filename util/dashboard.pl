@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 
-# What util/dashboard.sh runs: dashboard.pl DASHBOARD FILE puts NGINX under
-# load, lets Prometheus scrape it, asks Prometheus each expression of the
-# dashboard, and writes the panels with the answers as JSON.
+# Run by util/dashboard.sh: dashboard.pl DASHBOARD FILE puts NGINX under load,
+# lets Prometheus scrape it, sends each query of the dashboard to Prometheus,
+# and writes the panels with the results as JSON.
 
 use strict;
 use warnings;
@@ -28,13 +28,13 @@ my $act = 40;                   # seconds; there are six
 my $scrape = 2;                 # seconds
 my $step = 3;
 
-# as Grafana has it
+# as Grafana does
 my $rate_interval = $step + $scrape > 4 * $scrape ? $step + $scrape
                                                   : 4 * $scrape;
 
 $| = 1;
 
-# An API server that knows some tokens no more
+# An API server at which some tokens have been revoked
 
 {
     package Api;
@@ -83,7 +83,7 @@ server {
 _
 
 
-# Tokens.  $kid is the one that the east signs with at the time.
+# Tokens.  $kid is the key that the issuer "east" signs with at the moment.
 
 my $began = time();
 my $kid = 'east-1';
@@ -106,8 +106,9 @@ sub account {
         }));
 }
 
-# read once, by callers that go on with them: in their last fifth, one of them
-# from the second minute on, one until it has expired; past warnafter
+# Callers that do not read their token again: two tokens are in the last fifth
+# of their life, one only after a minute, one until it expires; two are past
+# warnafter, one after 90 s
 
 my %kept = (
     'kept.report'  => account('cluster', 'batch/report',
@@ -153,7 +154,7 @@ sub invalid {
 }
 
 
-# load(): each kind in turn, with so many seconds behind each request
+# load(): each kind in turn, with a pause of some seconds after each request
 
 my @loads;
 my $end;
@@ -263,8 +264,8 @@ sub ask {
 }
 
 
-# Each panel with the answers to what it asks, as Grafana asks with "All"
-# chosen: a range for graphs and for the last value, an instant for tables.
+# Each panel with the results of its queries, sent as by Grafana with "All"
+# selected: a range for graphs and for the last value, an instant for tables.
 
 sub panels {
     my ($from, $to) = @_;

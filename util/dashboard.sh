@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Draws docs/dashboard.svg: what conf-examples/grafana-dashboard.json shows of
-# a real run.
+# Draws docs/dashboard.svg: conf-examples/grafana-dashboard.json with data of a
+# real run.
 #
 #     util/dashboard.sh [FILE]
 #
-# NGINX with an issuer of each kind is under mixed load for four minutes, with
-# a rotation of keys and outages; Debian's Prometheus scrapes it, and is asked
-# what the panels ask.  Loopback only; nothing is left running.
+# NGINX with one issuer of each kind is under mixed load for four minutes, with
+# a key rotation and outages.  Debian's Prometheus scrapes it and answers the
+# panels' queries.  Uses loopback only and leaves nothing running.
 
 set -eu
 cd "$(dirname "$0")/.."

@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Builds the Debian packages, lets lintian look at them, installs them in a
-# fresh Debian, and sends requests through:
+# Builds the Debian packages, checks them with lintian, installs them on a fresh
+# Debian, and sends requests:
 #
-#     util/deb-test.sh [SUITE]        bookworm without SUITE
+#     util/deb-test.sh [SUITE]        default: bookworm
 #
-# In a chroot (util/chroot.sh; has to be root).  What is committed is built.
-# The packages are left in K8S_SA_CACHE/deb/SUITE.
+# In chroots (util/chroot.sh; needs root), from the last commit.  The packages
+# remain in K8S_SA_CACHE/deb/SUITE.
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -18,7 +18,7 @@ export K8S_SA_CACHE
 MODULE_PACKAGE=libnginx-mod-http-k8s-sa
 
 
-# In the first chroot: build
+# In the first chroot: builds
 
 build() {
     local out=/cache/deb/$1
@@ -38,7 +38,7 @@ build() {
 }
 
 
-# In the second one: install and try
+# In the second one: installs and tests
 
 stop_nginx() {
     local pid
@@ -104,10 +104,10 @@ build | try)
     ;;
 esac
 
-[ "$(id -u)" = 0 ] || fail "has to be root, for chroots"
+[ "$(id -u)" = 0 ] || fail "chroots need root"
 SUITE=${1:-bookworm}
 
-say "the Debian packages: built in a fresh $SUITE, tried in another one"
+say "the Debian packages: built on a fresh $SUITE, tested on another one"
 util/chroot.sh "$SUITE" util/deb-test.sh build "$SUITE"
 util/chroot.sh "$SUITE" util/deb-test.sh try "$SUITE"
 say "passed: $K8S_SA_CACHE/deb/$SUITE"

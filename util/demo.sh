@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Shows the main job: Service 2 behind NGINX with the module, called by
-# k8s-sa-client with genuine Kubernetes tokens and with bad ones.  Installs what
-# is missing, builds, uses loopback only, and leaves nothing running.
+# A demonstration: Service 2 behind NGINX with the module, called by
+# k8s-sa-client with genuine Kubernetes tokens and with bad ones.  Installs
+# missing packages, builds, uses loopback only, and leaves nothing running.
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 
 BUILD=${BUILD:-build}
 NGINX=/usr/sbin/nginx
-TOKENS=t/fixtures/1.36.2/tokens         # what a real API server issued
+TOKENS=t/fixtures/1.36.2/tokens         # from a real API server
 ISSUER=https://kubernetes.default.svc
 
 install_packages "${DEMO_PACKAGES[@]}"
@@ -22,7 +22,7 @@ CLIENT=$(realpath "$BUILD/k8s-sa-client")
 MODULE=$(realpath "$BUILD/ngx_http_k8s_sa_module.so")
 
 
-# In a directory of its own, which nginx's workers can read, too
+# in its own directory, which nginx's workers can read
 
 D=$SCRATCH/demo
 PORT=$(free_port)
@@ -90,7 +90,7 @@ scgi_temp_path         tmp/scgi;
 END
 
 
-# What the demo says and expects
+# Output and checks
 
 title() {
     printf '\n== %s\n' "$*"
@@ -109,7 +109,7 @@ expect() {
     fi
 }
 
-# call TOKEN-FILE PATH PATTERN: the pattern is what the answer must match
+# call TOKEN-FILE PATH PATTERN: fails unless the answer matches PATTERN
 
 call() {
     echo "   \$ k8s-sa-client --token-file $1 --count 1 $URL$2"
@@ -166,19 +166,19 @@ call $TOKENS/long-aud-service2-pod.jwt / \
     "status=200, response: 'hello system:serviceaccount:mytest:service1'"
 received
 
-title "A legacy token, from a Secret: it has neither audience nor end"
+title "A legacy token, from a Secret: no audience, and it never expires"
 inspect $TOKENS/legacy-manual.jwt
 call $TOKENS/legacy-manual.jwt / \
     "status=200, response: 'hello system:serviceaccount:mytest:service1'"
 received
 
-title "The same from an older cluster, whose keys are in a JWKS file"
+title "Tokens from an older cluster, whose keys are in a JWKS file"
 call ${TOKENS/1.36.2/1.20.2}/long-aud-service2.jwt /old/ \
     "status=200, response: 'hello system:serviceaccount:mytest:service1'"
 call ${TOKENS/1.36.2/1.20.2}/legacy-manual.jwt /old/ \
     "status=200, response: 'hello system:serviceaccount:mytest:service1'"
 
-title "A caller that says it is someone else is still itself"
+title "A caller cannot claim to be someone else"
 (printf 'Authorization: Bearer '; cat $TOKENS/long-aud-service2.jwt) \
     >"$D/authorization"
 echo "   \$ curl -H @authorization -H 'X-Remote-User: root' $URL/"
@@ -210,7 +210,7 @@ call "$D/forged.jwt" / "status=401"
 
 [ "$(accepted)" = "$SO_FAR" ] || fail "a refused request reached Service 2"
 
-title "What NGINX logged about those (never a token)"
+title "NGINX's log of these requests (never a token)"
 grep -E '\[(warn|error)\]' "$D/error.log" | sed 's/, client: .*//' \
     | fold -s -w 76 | indent
 for token in "$TOKENS"/*.jwt "$D/forged.jwt"; do
@@ -219,4 +219,4 @@ for token in "$TOKENS"/*.jwt "$D/forged.jwt"; do
 done
 
 stop_nginx
-title "All as it should be; nothing is left running."
+title "Everything worked; nothing is left running."

@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 
-# What util/faults.sh runs: each fault under steady load with valid and with
-# invalid tokens.  Counts, for each, the valid ones that were refused and the
-# invalid ones that were accepted; both have to be 0.
+# Run by util/faults.sh: each fault under steady load with valid and with
+# invalid tokens.  Counts the valid tokens that were refused and the invalid
+# ones that were accepted, for each fault; both have to be 0.
 #
 #     util/faults.pl [PART...]    issuers rotation processes limits clock flood
 #
@@ -39,8 +39,8 @@ $| = 1;
 sub say_ { printf "[%3ds] %s\n", time() - $^T, join ' ', @_ }
 
 
-# Tokens of an issuer: KIND => request.  The kinds that begin with "valid" are
-# to be answered with 200, all others with 401.
+# An issuer's tokens: KIND => request.  200 is expected for kinds that begin
+# with "valid", 401 for all others.
 
 sub kinds {
     my ($path, $iss, %more) = @_;
@@ -73,7 +73,7 @@ sub kinds {
 sub named { my ($name, %r) = @_; return map { ("$name $_" => $r{$_}) } keys %r }
 
 
-# row(TEXT, PATTERN of kinds, results...): one line of the table
+# row(TEXT, PATTERN of kinds, results...): adds a line to the table
 
 sub row {
     my ($text, $pattern, @results) = @_;
@@ -143,7 +143,7 @@ my $both = jwks([ 'ec', 'first', kid => 'k' ], [ 'ec', 'second', kid => 's' ]);
 my $second = jwks([ 'ec', 'second', kid => 's' ]);
 
 
-# All that an issuer can do wrong, each with an issuer of its own, at once
+# All faults of an issuer at once, each with its own issuer
 
 sub issuers {
     authority('ca2');
@@ -267,7 +267,7 @@ sub issuers {
 }
 
 
-# The key is replaced while both kinds of tokens are in use
+# The key is replaced while tokens of both keys are in use
 
 sub rotation {
     my $mock = K8sSa::MockIssuer->new;
@@ -300,13 +300,13 @@ sub rotation {
 
     sleep 1;
 
-    # a new key signs at once; nobody has told us, and refresh is far away
+    # the new key signs at once, long before the next refresh
 
     $mock->set('r', jwks => { body => $both });
     $change->(%old, valid2 => $kinds{valid2});
     sleep 2;
 
-    # the old one has gone; a token with yet another kid makes us look
+    # the old key is removed; a token with an unknown kid causes a fetch
 
     delete $old{valid};
     $change->(%old, valid2 => $kinds{valid2});
@@ -328,7 +328,7 @@ sub rotation {
 }
 
 
-# Workers and masters that come and go
+# Workers and masters start and end
 
 sub children { return split ' ', `pgrep -P $_[0]` }
 
@@ -337,7 +337,7 @@ sub processes {
     my $port = free_port();
     my %kinds = kinds('p', $mock->url('p'));
 
-    # each fetch takes a while, so that there always is one under way
+    # each fetch takes a while, so that there always is one in progress
 
     $mock->set('p', jwks => { body => $first, delay => 0.4 });
 
@@ -373,7 +373,7 @@ sub processes {
 
     $nginx->stop;
 
-    # a binary is upgraded only where nginx is a daemon
+    # only a daemon's binary can be upgraded
 
     my $conf = "$nginx->{dir}/nginx.conf";
     write_file($conf, slurp($conf) =~ s/daemon off;//r);
@@ -408,8 +408,8 @@ sub stop_daemon {
 }
 
 
-# Out of descriptors and out of connections: connections that are in the
-# middle of a request use them up.  Who is connected already is served.
+# No descriptors or connections are left: connections in the middle of a request
+# use them up.  Clients that are connected already are served.
 
 sub limits {
     for my $limit ([ 'out of descriptors',
@@ -466,7 +466,7 @@ sub limits {
                 next if $status;
 
                 # nginx itself closes idle connections when it is short of
-                # them; then one of those that wait has to go
+                # them; then one of the waiting ones has to go
 
                 shift @open for 1 .. 5;
                 $c = talk($port);
@@ -483,7 +483,7 @@ sub limits {
 }
 
 
-# The clock jumps by an hour, there and back
+# The clock jumps by an hour, ahead and back
 
 sub clock {
     if (!-e $faketime) {
@@ -536,7 +536,7 @@ sub clock {
 
     sleep 1;
 
-    # what a jump makes invalid is not asked for while it happens
+    # tokens that a jump makes invalid are not sent meanwhile
 
     my $jump = sub {
         my ($by, $gone, $as) = @_;
@@ -557,7 +557,7 @@ sub clock {
         sleep 1;
     };
 
-    # an hour ahead "expired" is no less so; an hour back it is an hour less
+    # the expired token is expired an hour ahead, too, but not an hour back
 
     $jump->('+3600', 'valid_short', 'expired_now');
     delete $kinds{expired};
@@ -569,8 +569,7 @@ sub clock {
 }
 
 
-# Zones, workers and strangers: the smallest zone, more tokens than fit, and
-# garbage as fast as it comes.
+# The smallest zone, more tokens than fit into it, and garbage at full speed
 
 sub anonymous {
     my ($nginx) = @_;
@@ -584,8 +583,8 @@ sub anonymous {
     return $kib;
 }
 
-# pipelined(PORT, FILE): its tokens, once each, over two connections at full
-# speed.  { STATUS => N }
+# pipelined(PORT, FILE): sends FILE's tokens once each, over two connections at
+# full speed; returns { STATUS => N }
 
 my $batch = 50;
 
@@ -655,8 +654,8 @@ sub flood_ {
     mkdir $at;
     system($tokens, 'es256', $valid, 1, $at) == 0 or die "$tokens failed\n";
 
-    # different ones, of the shape of a token; a tenth comes first, so that
-    # buffers are there when memory is looked at
+    # different ones with the shape of a token; a tenth of them come first, so
+    # that buffers are allocated when memory is measured
 
     my @part = map { join '', map { chr(97 + int rand 26) } 1 .. 300 } 1 .. 64;
     my $fh;
@@ -721,7 +720,7 @@ _
 sub flood_kinds {
     my ($iss) = @_;
 
-    # key_file() names its key by itself: no kid
+    # key_file() writes PEM: its key has no kid
 
     my %of = (valid => [ 'first', {} ],
               forged => [ 'stranger', {} ],
@@ -749,7 +748,7 @@ my %parts = (issuers => \&issuers, rotation => \&rotation,
 my @parts = qw(issuers rotation processes limits clock flood);
 
 for my $part (@ARGV ? @ARGV : @parts) {
-    ($parts{$part} || die "no part '$part'; there are: @parts\n")->();
+    ($parts{$part} || die "there is no part '$part', only: @parts\n")->();
 }
 
 if ($ENV{FAULTS_TABLE}) {

@@ -1,18 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Everything that can fail around the module, under load:
+# Faults of everything around the module, under load:
 #
 #     util/faults.sh [PART...]
 #
-# PART: issuers, rotation, processes, limits, clock, flood; all without.  Each
-# fault runs under steady load with valid and with invalid tokens, and how many
-# were decided wrongly is counted.  The last lines are the table that
-# docs/security.md shows; the exit status is 0 if nothing was wrong.  About
-# three minutes.
+# PART: issuers, rotation, processes, limits, clock, flood (default: all).  Each
+# fault happens under steady load with valid and with invalid tokens; wrong
+# decisions are counted.  Ends with the table of docs/security.md; the exit
+# status is 0 if no decision was wrong.  Takes about three minutes.
 #
-# Environment: BUILD; FAULTS_VALID and FAULTS_GARBAGE, how many tokens the
-# floods consist of (100000 and 1000000).
+# Environment: BUILD; FAULTS_VALID and FAULTS_GARBAGE, the numbers of tokens in
+# the floods (100000 and 1000000).
 
 set -eu
 cd "$(dirname "$0")/.."

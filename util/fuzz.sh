@@ -5,14 +5,14 @@
 #
 #     util/fuzz.sh [--tap] SECONDS [NAME...]
 #
-# They begin with what t/fuzz/corpus/ keeps and what t/fuzz/seeds.pl makes of
-# t/fixtures/; what they find goes to build/fuzz/corpus/, what makes one fail
-# to build/fuzz/findings/.  Two run at a time (JOBS).  Prints a table, or TAP;
-# the exit status is not 0 if there is a finding.
+# They start from t/fuzz/corpus/ and from the seeds that t/fuzz/seeds.pl makes
+# of t/fixtures/.  New inputs go to build/fuzz/corpus/, inputs that make a
+# fuzzer fail to build/fuzz/findings/.  Two fuzzers run at a time (JOBS).
+# Prints a table, or TAP; the exit status is not 0 if there is a finding.
 #
 #     util/fuzz.sh keep [NAME...]
 #
-# makes t/fuzz/corpus/ anew from itself and build/fuzz/corpus/.
+# merges build/fuzz/corpus/ into t/fuzz/corpus/ and minimizes that.
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -21,7 +21,7 @@ cd "$(dirname "$0")/.."
 BUILD=${BUILD:-build}/fuzz
 JOBS=${JOBS:-$(($(nproc) < 2 ? 1 : 2))}
 
-# bytes: a little more than what each is given in earnest, or enough to see all
+# bytes: slightly above each parser's limit, or enough to reach all code
 
 declare -A MAX_LEN=(
     [allow]=2048 [base64url]=512 [bearer]=128 [claims]=12400
@@ -40,7 +40,8 @@ usage() {
     exit 2
 }
 
-# run NAME SECONDS: its words in $BUILD/NAME.log, its status in $BUILD/NAME.rc
+# run NAME SECONDS: writes its output to $BUILD/NAME.log and its exit status to
+# $BUILD/NAME.rc
 
 run() {
     local name=$1 rc=0 args
@@ -67,7 +68,8 @@ stat_of() {
     sed -n "s/^stat::$2: *//p" "$BUILD/$1.log" | tail -n 1
 }
 
-# row NAME: its line of the table, or of TAP; 1 if there is a finding
+# row NAME: prints its line of the table, or of TAP; returns 1 if there is a
+# finding
 
 row() {
     local name=$1 result=ok runs
@@ -93,9 +95,9 @@ row() {
     [ "$result" = ok ]
 }
 
-# What is kept is a small set that reaches all code that the whole one reaches.
-# Private keys, although made for this alone, stay out of the tree; of PEM they
-# are in text, or in what begins with the number of their label.
+# Keeps a small set that reaches the same code as all inputs.  Private keys stay
+# out of the tree, although they are the fuzzers' own: in PEM they appear as
+# text, or in inputs that begin with the number of such a label.
 
 keep() {
     local name file
@@ -145,7 +147,7 @@ if [ $# != 0 ]; then
     for name in "$@"; do
         case " ${NAMES[*]} " in
         *" $name "*) ;;
-        *) fail "no fuzzer '$name'; there are: ${NAMES[*]}" ;;
+        *) fail "there is no fuzzer '$name', only: ${NAMES[*]}" ;;
         esac
     done
 

@@ -5,17 +5,17 @@
 #
 #     util/image-test.sh [BASE-TREE.tar]
 #
-# With Debian's buildah, without a container engine and without a registry: the
-# base image is a minimal Debian trixie that mmdebstrap makes (or BASE-TREE.tar,
-# such as util/chroot.sh keeps one).  The sidecar runs as the manifests in
-# conf-examples/kubernetes/ want it: as another user than root, without
-# capabilities, on a file system that it cannot write to.  Has to be root.
+# Uses Debian's buildah, without a container engine and without a registry.
+# The base image is a minimal Debian trixie made by mmdebstrap, or
+# BASE-TREE.tar, such as one that util/chroot.sh keeps.  The sidecar runs as in
+# the manifests of conf-examples/kubernetes/: not as root, without
+# capabilities, on a read-only file system.  Needs root.
 
 set -eu
 cd "$(dirname "$0")/.."
 . util/lib.sh
 
-[ "$(id -u)" = 0 ] || fail "has to be root, to build images without an engine"
+[ "$(id -u)" = 0 ] || fail "building images without an engine needs root"
 
 install_packages buildah mmdebstrap curl
 
@@ -35,7 +35,7 @@ images() {
 }
 
 
-# The base image, and what is built on it
+# The base image and the images built on it
 
 import_base() {
     local container
@@ -68,7 +68,7 @@ step "building the sidecar" build sidecar
 step "building the client" build client
 
 
-# Containers: what is in them, and who runs there
+# The containers' contents and user
 
 declare -A CONTAINER MOUNTED
 
@@ -79,10 +79,10 @@ for image in sidecar client; do
         "$(find "${MOUNTED[$image]}" -type f | wc -l) files"
 
     ! find "${MOUNTED[$image]}" \( -name '*sh' -o -name 'apt*' \) -type f \
-        | grep . || fail "$image: a shell or a package manager is in it"
+        | grep . || fail "$image has a shell or a package manager"
 done
 
-# entrypoint IMAGE: a line an argument
+# entrypoint IMAGE: prints one argument per line
 
 entrypoint() {
     images inspect --type image \
@@ -115,9 +115,9 @@ chmod -R a+rX "$SCRATCH/nginx"
 mapfile -t SIDECAR < <(entrypoint sidecar)
 mapfile -t CLIENT < <(entrypoint client)
 
-# What a container engine does for a pod's securityContext.  It also gives the
-# standard output to the image's user, for nginx opens /dev/stdout; buildah does
-# not.
+# Applies a pod's securityContext, as a container engine does.  An engine also
+# makes the image's user own the standard output, since nginx opens /dev/stdout;
+# buildah does not.
 
 run_locked() {
     local root=$1 conf=$2
@@ -197,7 +197,7 @@ write_into_image() {
 }
 
 check "a health check" '^healthy' health "$PORT"
-check "one of a port where nobody listens" 'no connection' health 1
+check "a health check of a closed port" 'no connection' health 1
 check "nginx runs as" '^uid 65532 capabilities 0+$' rights_of_nginx
 check "its file system" 'Read-only' write_into_image
 check "a genuine token" \

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # Builds a genuine kube-apiserver and kube-controller-manager 1.20 from Debian
-# 12's source package "kubernetes", with Debian 12's Go, and fetches its etcd
-# (also on a later Debian: with a later Go these sources do not build).
-# Nothing is installed: all of it is below the cache directory that kube.sh
-# names.  Exit status 77: the packages cannot be had.
+# 12's source package "kubernetes" with Debian 12's Go, and fetches its etcd,
+# on a later Debian, too: these sources do not build with a later Go.  Installs
+# nothing: everything is in the cache directory that kube.sh gives.  Exit status
+# 77: the packages are not available.
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -15,7 +15,7 @@ SUITE=bookworm
 DEBS=(
     golang-1.19-go golang-1.19-src          # the compiler
     golang-github-modern-go-reflect2-dev    # the vendored one panics with it
-    etcd-server                             # what the API server stores in
+    etcd-server                             # the API server's storage
 )
 CACHE=$1
 VERSION=v1.20.2
@@ -67,7 +67,7 @@ go_build() {
     go build -v -o "$WORK/bin/${1##*/}" -ldflags "$LDFLAGS" "$1"
 }
 
-# The one generated file that the source package lacks
+# the only generated file that the source package lacks
 
 generate_openapi() {
     local packages
@@ -109,7 +109,7 @@ install_packages "${KUBE_PACKAGES[@]}"
 
 mkdir -p "$CACHE"
 exec 9>"$CACHE/lock"
-flock -n 9 || { say "another build is under way, waiting for it"; flock 9; }
+flock -n 9 || { say "waiting for another build"; flock 9; }
 
 if [ -x "$CACHE/bin/kube-apiserver" ]; then
     exit 0
@@ -125,4 +125,4 @@ build
 cp "$WORK/root/usr/bin/etcd" "$WORK/bin/"
 rm -rf "${CACHE:?}/bin"
 mv "$WORK/bin" "$CACHE/bin"
-say "kept in $CACHE/bin for the next time"
+say "kept in $CACHE/bin"

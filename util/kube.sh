@@ -4,28 +4,28 @@
 # A genuine Kubernetes API server 1.20 on loopback, with its controller manager
 # and etcd, for t/kube.
 #
-#     util/kube.sh build              make the binaries (minutes, the first time)
-#     util/kube.sh up                 start a new cluster, and wait for it
-#     util/kube.sh status             is it running, where is what
-#     util/kube.sh down               stop everything, remove its state
+#     util/kube.sh build              build the binaries (minutes, at first)
+#     util/kube.sh up                 start a new cluster and wait for it
+#     util/kube.sh status             show what is running, and the environment
+#     util/kube.sh down               stop everything and remove its state
 #
-#     util/kube.sh api METHOD PATH [JSON]    a request as cluster-admin
-#     util/kube.sh account NS NAME...        make the namespace and accounts
-#     util/kube.sh token NS NAME [AUD...]    a token, by the TokenRequest API
+#     util/kube.sh api METHOD PATH [JSON]    send a request as cluster-admin
+#     util/kube.sh account NS NAME...        create the namespace and accounts
+#     util/kube.sh token NS NAME [AUD...]    get a token by the TokenRequest API
 #     util/kube.sh kubectl ARGUMENT...       Debian's kubectl, as cluster-admin
 #     util/kube.sh stop-apiserver
 #     util/kube.sh start-apiserver [--signing-key F] [--key-file F]... [FLAG...]
-#     util/kube.sh restart-apiserver  the two, one after the other
+#     util/kube.sh restart-apiserver
 #
-# Keys and flags that start-apiserver gets stay until it gets others.  FLAG is
-# one of the API server's own, as --flag=value.
+# start-apiserver uses the previous keys and flags unless it gets others.  FLAG
+# is one of the API server's own, written --flag=value.
 #
-# Environment: KUBE_DIR, the state (default: one a user below /tmp; "up" writes
-# KUBE_DIR/env for other scripts to source); KUBE_ISSUER; KUBE_SECONDS, a
-# token's life time; KUBE_POD, the pod that it is bound to; K8S_SA_CACHE, where
-# binaries are kept.
+# Environment: KUBE_DIR, the state (default: a directory for each user in /tmp;
+# "up" writes KUBE_DIR/env, which other scripts can source); KUBE_ISSUER;
+# KUBE_SECONDS, a token's life time; KUBE_POD, the pod that it is bound to;
+# K8S_SA_CACHE, where binaries are kept.
 
-# KUBE_* come from the env file
+# KUBE_* are in the env file
 # shellcheck disable=SC1091,SC2153
 set -eu
 cd "$(dirname "$0")/.."
@@ -38,7 +38,7 @@ PKI=$DIR/pki
 ISSUER=${KUBE_ISSUER:-https://kubernetes.default.svc.cluster.local}
 
 
-# Certificates and keys of the throw-away cluster
+# Certificates and keys of the temporary cluster
 
 certificate() {
     local name=$1 subject=$2 extensions=$3
@@ -61,7 +61,7 @@ DNS:localhost,DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,\
 DNS:kubernetes.default.svc.cluster.local"
     certificate admin /O=system:masters/CN=admin extendedKeyUsage=clientAuth
 
-    # the signing key, and two to rotate to
+    # the signing key, and two for rotations
     openssl genrsa -out "$PKI/sa.key" 2048
     openssl genrsa -out "$PKI/sa-2.key" 2048
     openssl ecparam -name prime256v1 -genkey -noout -out "$PKI/sa-ec.key"
@@ -109,8 +109,8 @@ END
 }
 
 
-# Processes, known by their pid files; the executable has to be ours, because
-# a pid may have another owner by now.
+# Processes, by their pid files.  The executable has to be ours, since the pid
+# may belong to another process by now.
 
 is_running() {
     local pid
@@ -123,11 +123,11 @@ start() {
     local name=$1 tries
     shift
 
-    # on its own, so that neither a test's end nor ^C takes it along
+    # in a session of its own: neither a test's end nor ^C stops it
     setsid "$BIN/$name" "$@" >>"$DIR/$name.log" 2>&1 </dev/null 9>&- &
     echo $! >"$DIR/$name.pid"
 
-    # until then it is still a shell, or setsid
+    # it is a shell or setsid at first
     for tries in {1..100}; do
         is_running "$name" && break
         sleep 0.05
@@ -141,7 +141,7 @@ stop() {
         pid=$(cat "$DIR/$name.pid")
         kill "$pid"
 
-        # the API server would wait for watches, a minute long
+        # the API server would wait a minute for watches
         for tries in {1..50}; do
             is_running "$name" || break
             [ "$tries" != 30 ] || kill -9 "$pid" || true
@@ -152,7 +152,8 @@ stop() {
     rm -f "$DIR/$name.pid"
 }
 
-# wait_for NAME TEXT COMMAND...: until it succeeds, as long as NAME runs
+# wait_for NAME TEXT COMMAND...: repeats COMMAND until it succeeds; fails if
+# process NAME ends
 
 wait_for() {
     local name=$1 text=$2 tries
@@ -224,7 +225,7 @@ start_apiserver() {
         --service-account-jwks-uri="$KUBE_URL/openid/v1/jwks" \
         --api-audiences="$KUBE_ISSUER" "${flags[@]}"
 
-    # RBAC's own roles may come after readyz
+    # RBAC's default roles may be created after readyz succeeds
     wait_for kube-apiserver "API server that is ready" api GET /readyz
     wait_for kube-apiserver "clusterrole system:auth-delegator" api GET \
         /apis/rbac.authorization.k8s.io/v1/clusterroles/system:auth-delegator
@@ -241,7 +242,7 @@ start_controller_manager() {
         api GET /api/v1/namespaces/default/serviceaccounts/default
 }
 
-# A start that fails takes back what it started.
+# If a start fails, the processes that were started are stopped.
 
 READY=yes
 
@@ -251,19 +252,19 @@ down_unless_ready() {
 
 up() {
     if is_running kube-apiserver; then
-        say "running already: $DIR"
+        say "already running: $DIR"
         return
     fi
 
     build
     down
-    mkdir -m 700 "$DIR" || fail "$DIR: in the way of a new cluster's state"
+    mkdir -m 700 "$DIR" || fail "cannot create $DIR for the cluster's state"
 
     READY=
     at_exit down_unless_ready
     write_env
     . "$DIR/env"
-    step "making its certificates and keys" make_pki
+    step "making certificates and keys" make_pki
     write_kubeconfig
     : >"$DIR/flags"
 
@@ -272,7 +273,7 @@ up() {
     start_apiserver --signing-key "$PKI/sa.key" --key-file "$PKI/sa.pub"
     start_controller_manager
     READY=yes
-    say "ready: $KUBE_URL (its particulars: $DIR/env)"
+    say "ready: $KUBE_URL (see $DIR/env)"
 }
 
 down() {
@@ -300,7 +301,7 @@ status() {
 }
 
 
-# Talking to it
+# Requests
 
 api() {
     curl -sS --fail-with-body --noproxy '*' --max-time 20 --cacert "$KUBE_CA" \
@@ -342,7 +343,8 @@ token() {
         | sed -n 's/^ *"token": "\(.*\)",\?$/\1/p'
 }
 
-# of the API server's age; unpacked, because a machine may have another
+# the version that fits the API server; only unpacked, since the machine may
+# have another one installed
 
 fetch_kubectl() {
     mkdir "$SCRATCH/kubectl"
@@ -371,7 +373,7 @@ up | down | build | status)
     ;;
 api | account | token | kubectl \
 | start-apiserver | stop-apiserver | restart-apiserver)
-    [ -O "$DIR/env" ] || fail "no cluster in $DIR: util/kube.sh up"
+    [ -O "$DIR/env" ] || fail "no cluster in $DIR; start one: util/kube.sh up"
     . "$DIR/env"
     case $command in
     stop-apiserver)    stop kube-apiserver ;;

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# What the scripts in util/ share: telling what they do, installing what is
-# missing, taking a package from another Debian suite, and cleaning up.
-# Sourced by bash under set -eu, from the top of the tree.
+# Shared by the scripts in util/: progress messages, installation of missing
+# packages, packages from another Debian suite, clean-up.  Sourced by bash under
+# set -eu, at the top of the tree.
 # shellcheck shell=bash disable=SC2034,SC2016,SC1091
 
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
 
 STARTED=$SECONDS
 
-# a directory of this run's own; 755: apt reads below it as its own user
+# a directory for this run; mode 755, since apt reads there as another user
 SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/k8s-sa.XXXXXX")
 chmod 755 "$SCRATCH"
 
@@ -17,62 +17,62 @@ chmod 755 "$SCRATCH"
 # Packages, each with its reason
 
 BUILD_PACKAGES=(
-    gcc make                # the compiler and what drives it
-    libc6-dev               # gcc only recommends it
+    gcc make
+    libc6-dev               # only recommended by gcc
     nginx nginx-dev         # the server, and its headers and build flags
-    libpcre2-dev zlib1g-dev # nginx's own configure looks for them
+    libpcre2-dev zlib1g-dev # required by nginx's configure
     libssl-dev              # OpenSSL 3: signatures, keys, TLS
     libjansson-dev          # JSON
     libcurl4-openssl-dev    # k8s-sa-client
-    pkgconf                 # finds the libraries
+    pkgconf
 )
 
 DEMO_PACKAGES=(
     "${BUILD_PACKAGES[@]}"
-    curl                    # calls without a token, and with headers
+    curl                    # requests without a token or with more headers
 )
 
 TEST_PACKAGES=(
     "${BUILD_PACKAGES[@]}"
     libcmocka-dev           # unit tests
-    perl                    # prove, and the tests that it runs
-    libcrypt-jwt-perl       # tests sign tokens of their own
-    libio-socket-ssl-perl   # mock issuers that speak TLS
-    libyaml-libyaml-perl    # examples are YAML
+    perl                    # prove and the suites
+    libcrypt-jwt-perl       # signs the suites' tokens
+    libio-socket-ssl-perl   # mock issuers with TLS
+    libyaml-libyaml-perl    # reads the YAML examples
     openssl curl            # keys and certificates; requests
-    procps                  # what a test has left running
-    prometheus              # its promtool checks the metrics
+    procps                  # finds processes that a test has left
+    prometheus              # promtool checks the metrics
     valgrind                # counts instructions: t/bench
-    shellcheck              # checks scripts: util/check-style.sh
+    shellcheck              # util/check-style.sh
 )
 
 FUZZ_PACKAGES=(
-    gcc make libc6-dev      # what clang needs of them; make
+    gcc make libc6-dev      # clang uses gcc's and libc's files
     clang libclang-rt-dev   # libFuzzer and the sanitizers
-    llvm                    # names in their reports
+    llvm                    # symbols in their reports
     libssl-dev libjansson-dev
     openssl perl            # seeds
 )
 
 BENCH_PACKAGES=(
-    perl libcrypt-jwt-perl  # what drives it, with the tests' helpers
-    wrk valgrind            # makes load; counts instructions
-    haproxy libnginx-mod-http-js    # measured beside the module
+    perl libcrypt-jwt-perl  # bench.pl, with the suites' helpers
+    wrk valgrind            # load; instructions
+    haproxy libnginx-mod-http-js    # what the module is compared with
     libnginx-mod-http-lua lua-luaossl lua-cjson
 )
 
 KUBE_PACKAGES=(
     dpkg-dev xz-utils       # unpack Debian's source package
-    openssl curl            # its certificates; talking to it
+    openssl curl            # the cluster's certificates; requests
 )
 
 CHROOT_PACKAGES=(
-    mmdebstrap              # makes a fresh Debian
-    git                     # what is copied into it: a clone
+    mmdebstrap              # makes a minimal Debian
+    git                     # for the commit that is copied into it
 )
 
 
-# Telling
+# Messages
 
 say() {
     printf '[%3ds] %s\n' "$((SECONDS - STARTED))" "$*"
@@ -83,8 +83,8 @@ fail() {
     exit 1
 }
 
-# step TEXT COMMAND...: run it, its output in a log that is shown only when it
-# fails; a sign of life every ten seconds, with the last line of the log
+# step TEXT COMMAND...: runs COMMAND and shows its output only if it fails;
+# every ten seconds, the last line of it
 
 step() {
     local text=$1 log pid began=$SECONDS last rc=0
@@ -101,21 +101,21 @@ step() {
         if [ $((SECONDS - began)) -ge 10 ]; then
             began=$SECONDS
             last=$(tail -c 2000 "$log" | tr -s '\r\n' '\n' | tail -n 1)
-            say "  still at it: ${last:0:56}"
+            say "  still running: ${last:0:54}"
         fi
     done
 
     wait "$pid" || rc=$?
     if [ "$rc" != 0 ]; then
         grep -iE '(^|[^a-z])error|:[0-9]+:' "$log" | tail -n 20 >&2 || true
-        echo "---- the end of what it said:" >&2
+        echo "---- the end of its output:" >&2
         tail -n 20 "$log" >&2
-        fail "$text (exit $rc; above: why)"
+        fail "$text (exit $rc; see above)"
     fi
 }
 
 
-# What runs at the end, in reverse order
+# Clean-up at exit, in reverse order
 
 AT_EXIT=()
 
@@ -138,8 +138,8 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
 
-# Loopback ports that nothing listens on.  One that is taken between the look
-# and the bind shows as the server's own error.
+# A loopback port that nothing listens on.  If it is taken before the server
+# binds to it, the server reports that.
 
 free_port() {
     local port tries
@@ -152,7 +152,7 @@ free_port() {
         fi
     done
 
-    fail "no free port on 127.0.0.1 in $tries tries"
+    fail "no free port on 127.0.0.1 after $tries tries"
 }
 
 
@@ -164,7 +164,7 @@ as_root() {
     elif command -v sudo >/dev/null; then
         sudo env DEBIAN_FRONTEND=noninteractive "$@"
     else
-        fail "neither root nor sudo, needed for: $*"
+        fail "root or sudo is needed for: $*"
     fi
 }
 
@@ -172,14 +172,14 @@ is_installed() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
-# sudo's question has to come before a step hides it
+# sudo asks for the password before a step hides its prompt
 
 ask_for_root() {
     as_root true || fail "could not become root to install packages"
 }
 
-# Debian starts a server when its package is installed; a script that leaves
-# nothing running asks it not to, as container images do.
+# Debian starts a server when its package is installed; policy-rc.d prevents
+# that, as in container images.
 
 apt_install() {
     as_root bash -c '
@@ -205,7 +205,7 @@ install_packages() {
     fi
 
     command -v apt-get >/dev/null \
-        || fail "not a Debian machine; install what Debian calls: ${missing[*]}"
+        || fail "this is not Debian; missing are Debian's ${missing[*]}"
 
     ask_for_root
     step "reading the lists of Debian's packages" \
@@ -223,8 +223,8 @@ install_packages() {
 }
 
 
-# Packages of another suite, by an apt state of its own: the machine's sources
-# stay as they are, and nothing else can come from that suite.  The archive is
+# Packages of another suite, with a separate apt state: the machine's sources
+# stay unchanged, and no other package can come from that suite.  The archive is
 # the one that the machine's own release comes from.
 
 own_codename() {
@@ -232,14 +232,14 @@ own_codename() {
     echo "${VERSION_CODENAME:-sid}"
 }
 
-# archive_uri CODENAME: a pattern
+# archive_uri PATTERN: the archive of the release with this code name
 
 archive_uri() {
     apt-get indextargets --format '$(CODENAME) $(REPO_URI)' \
         | awk -v codename="^$1\$" '$1 ~ codename { print $2; exit }'
 }
 
-# other_suite deb|deb-src SUITE: apt_other, from now on, is about that one
+# other_suite deb|deb-src SUITE: makes apt_other use that suite
 
 other_suite() {
     local uri key=/usr/share/keyrings/debian-archive-keyring.gpg
@@ -253,8 +253,8 @@ other_suite() {
         uri=$(archive_uri "$(own_codename)")
     fi
 
-    [ -n "$uri" ] || fail "apt-get indextargets names no archive for this" \
-                          "machine's own release"
+    [ -n "$uri" ] || fail "apt-get indextargets shows no archive for this" \
+                          "machine's release"
 
     if [ -e $key ]; then
         options="$options signed-by=$key"
@@ -278,7 +278,7 @@ apt_other() {
         -o Dir::Cache="$OTHER/cache" "$@"
 }
 
-# fetch_debs SUITE DIR PACKAGE...: the .deb files, into DIR
+# fetch_debs SUITE DIR PACKAGE...: downloads the .deb files to DIR
 
 fetch_debs() {
     local suite=$1 dir=$2
@@ -288,7 +288,7 @@ fetch_debs() {
 }
 
 
-# Test::Nginx is in no stable release yet, but installs on 12 and 13.
+# No stable Debian has Test::Nginx yet, but the package installs on 12 and 13.
 
 have_test_nginx() {
     perl -MTest::Nginx::Socket -e 1 2>/dev/null
@@ -320,6 +320,6 @@ install_test_nginx() {
         grep '^[EW]:' "$dir/log" >&2 || true
     done
 
-    fail "Test::Nginx cannot be had from this machine's Debian archive" \
-         "(above: why). Install it from CPAN: cpan Test::Nginx"
+    fail "this machine's Debian archive does not provide Test::Nginx (see" \
+         "above). Install it from CPAN: cpan Test::Nginx"
 }

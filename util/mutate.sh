@@ -178,9 +178,9 @@ mutate "duplicate names" k8s_sa_json.c \
     's/return level->suspect \? [^;]*;/return K8S_SA_OK;/'
 mutate "text after the document" k8s_sa_json.c \
     's/return (\w+\(&ps\)) == -1 \? K8S_SA_OK : K8S_SA_ERROR;/return K8S_SA_OK;/'
-mutate "overlong UTF-8" k8s_sa_json.c 's/low = 0xa0;/low = 0x80;/'
-mutate "surrogates in UTF-8" k8s_sa_json.c 's/high = 0x9f;/high = 0xbf;/'
-mutate "over U+10FFFF" k8s_sa_json.c 's/high = 0x8f;/high = 0xbf;/'
+mutate "overlong UTF-8" k8s_sa_utf8.c 's/low = 0xa0;/low = 0x80;/'
+mutate "surrogates in UTF-8" k8s_sa_utf8.c 's/high = 0x9f;/high = 0xbf;/'
+mutate "over U+10FFFF" k8s_sa_utf8.c 's/high = 0x8f;/high = 0xbf;/'
 mutate "raw control characters" k8s_sa_json.c \
     's/\[0x20 \.\.\. 0x21\] = 1/[0x01 ... 0x21] = 1/'
 mutate "\\u0000" k8s_sa_json.c 's/if \(ch <= 0 \|\|/if (ch < 0 ||/'

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * What util/sanitize.sh links into nginx.  As functions and not in the
- * environment, which nginx does not hand on when it is upgraded.
+ * Linked into nginx by util/sanitize.sh.  The options are functions and not in
+ * the environment, since nginx does not pass that on at a binary upgrade.
  */
 
 #include <fcntl.h>
@@ -17,7 +17,7 @@ const char *__lsan_default_suppressions(void);
 const char *__ubsan_default_options(void);
 int __lsan_is_turned_off(void);
 
-/* weak: only nginx has them, not the client and what configure tries */
+/* weak: only nginx has them, not the client or configure's test programs */
 void *__real_ngx_init_cycle(void *old) __attribute__((weak));
 void *__wrap_ngx_init_cycle(void *old);
 int __real_kill(pid_t pid, int sig) __attribute__((weak));
@@ -47,7 +47,7 @@ __ubsan_default_options(void)
 }
 
 
-/* leaks are told, and do not change what tests see */
+/* leaks are reported, but do not change the exit status that tests see */
 
 const char *
 __lsan_default_options(void)
@@ -63,7 +63,7 @@ __lsan_default_suppressions(void)
 }
 
 
-/* asked when a process looks for leaks: a byte for each that does */
+/* called by each process that checks for leaks: counts it with a byte */
 
 int
 __lsan_is_turned_off(void)
@@ -85,8 +85,8 @@ __lsan_is_turned_off(void)
 
 
 /*
- * nginx -t ends with its configuration in memory, or, if there is none, with
- * the pool of a cycle of main()'s: both are no leak.
+ * nginx -t ends with its configuration in memory, or without one, with the pool
+ * of main()'s own cycle: neither is a leak.
  */
 
 void *
@@ -102,7 +102,7 @@ __wrap_ngx_init_cycle(void *old)
 }
 
 
-/* a worker that looks for leaks takes longer than the master waits */
+/* a worker that checks for leaks needs longer than the master waits */
 
 int
 __wrap_kill(pid_t pid, int sig)

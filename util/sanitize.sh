@@ -1,19 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# The suites with an nginx that is built, like the module, with the address,
-# leak and undefined behaviour sanitizers and with NGX_DEBUG_PALLOC, which makes
-# each small allocation one that these see:
+# Runs the suites with nginx and the module built with the address, leak and
+# undefined behaviour sanitizers and with NGX_DEBUG_PALLOC, so that each small
+# allocation is a separate one:
 #
-#     util/sanitize.sh [SUITE...]              all of t/*.t, t/net, t/shared
-#     util/sanitize.sh --valgrind [SUITE...]   without sanitizers, in valgrind
+#     util/sanitize.sh [SUITE...]              default: t/*.t, t/net, t/shared
+#     util/sanitize.sh --valgrind [SUITE...]   in valgrind, without sanitizers
 #
-# Fails if there is any report.  What nginx itself never frees is suppressed by
-# the name of its function.  Fails, too, if a suite does so twice; in valgrind,
-# which is too slow for those that look at the time, that is only told.
+# Fails if there is any report, except for memory that nginx itself never frees
+# (NGINX_LEAKS), or if a suite fails twice.  Valgrind is too slow for suites
+# that depend on time: there, a failed suite is only reported.
 #
-# nginx's sources are NGINX_SRC, or those of Debian's source package.
-# Environment: BUILD, SUITE_TIMEOUT.
+# Environment: BUILD; SUITE_TIMEOUT; NGINX_SRC, nginx's sources (default: those
+# of Debian's source package).
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -24,19 +24,19 @@ TOOL=sanitizers
 CC=clang
 TOOL_PACKAGES=(
     clang libclang-rt-dev   # gcc's UBSan writes to stderr, which nginx closes
-    llvm                    # names in reports
+    llvm                    # symbols in reports
 )
 
-# x86 may read what is not aligned, and nginx does; each module has an
-# ngx_modules of its own, and so has nginx
+# nginx makes unaligned reads on x86, where they are allowed; nginx and each
+# module have an ngx_modules of their own
 SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined
           -fno-sanitize=alignment -fsanitize-address-use-odr-indicator
           -fno-omit-frame-pointer"
 
-# what nginx 1.22 itself does, such as memcpy(dst, NULL, 0)
+# nginx 1.22 does such things itself, for example memcpy(dst, NULL, 0)
 NOT_IN_NGINX=-fno-sanitize=nonnull-attribute,pointer-overflow,shift,function
 
-# what nginx 1.22 itself never frees; none of these calls a module
+# functions of nginx 1.22 whose memory is never freed; none calls a module
 NGINX_LEAKS=(ngx_event_process_init ngx_epoll_init ngx_set_environment
              ngx_save_argv ngx_init_setproctitle ngx_regex_malloc)
 
@@ -58,8 +58,8 @@ install_packages "${TEST_PACKAGES[@]}" "${TOOL_PACKAGES[@]}" dpkg-dev
 install_test_nginx
 
 
-# Debian's nginx: its source package; without the packaging where that cannot be
-# had, as of a version that a security update has replaced
+# Debian's source package of nginx, or only the original sources if the archive
+# no longer has the package, such as after a security update
 
 get_sources() {
     local version
@@ -84,8 +84,8 @@ if [ -z "${NGINX_SRC:-}" ]; then
 fi
 
 
-# nginx with the modules that the suites need, then ours in the same tree's
-# likeness; the Makefile takes the options from conf_flags
+# nginx with the modules that the suites need, then our module with the same
+# options, which the Makefile reads from conf_flags
 
 build() {
     rm -rf "$BUILD/server"
@@ -128,13 +128,13 @@ END
     export NGINX_SRC=$BUILD/server
     make -j"$(nproc)" BUILD="$BUILD" module
     make -j"$(nproc)" BUILD="$BUILD" LDFLAGS="$LDFLAGS $BUILD/sanitize.o" client
-    make -C t/net BUILD="$BUILD/net"
+    make -C t/net -j"$(nproc)" BUILD="$BUILD/net"
     t/lib/build-test-module.sh t/shared "$BUILD/t/shared"
 }
 
 step "building nginx and the modules" build
 
-# suites have an opinion on the options of sanitizers; ours are built in
+# suites set sanitizer options, too; ours are compiled in (util/sanitize.c)
 
 SERVER=$BUILD/server/objs/nginx
 COMMAND="exec $SERVER"
@@ -146,8 +146,8 @@ if [ $TOOL = valgrind ]; then
         --suppressions=$BUILD/valgrind.supp $SERVER"
 fi
 
-# ... and the connections that are open when a worker ends at once: to valgrind
-# their pools own the array that they are in
+# also the connections that are open when a worker terminates: for valgrind,
+# their array is reachable from their own pools only
 
 {
     for leak in "${NGINX_LEAKS[@]}"; do
@@ -167,7 +167,7 @@ END
 chmod 755 "$BUILD/nginx-$TOOL"
 
 
-# servers: the processes of nginx, here or in valgrind
+# servers: the pids of nginx, alone or in valgrind
 
 servers() {
     local file
@@ -181,7 +181,7 @@ servers() {
     done
 }
 
-# What a test leaves behind has 30 seconds to end, and to say what it leaks.
+# Servers that a test leaves have 30 seconds to end and to report leaks.
 
 wait_for_servers() {
     local pids
@@ -211,13 +211,13 @@ export NET_TEST_MODULE=$BUILD/net/ngx_http_k8s_sa_net_test_module.so
 export TEST_NGINX_TIMEOUT=20 BUILD NGINX_SRC
 export PERL5LIB=$PWD/util:$PWD/t/lib PERL5OPT=-MLoopbackOnly TMPDIR=$SCRATCH
 
-# run SUITE: its TAP in $SCRATCH/tap, what was reported in $REPORTS; 1 if it
-# failed
+# run SUITE: writes its TAP to $SCRATCH/tap, reports to $REPORTS; returns 1 if
+# it failed
 
 run() {
     local rc=0
 
-    # workers are another user
+    # workers run as another user
     rm -rf "$REPORTS"
     mkdir "$REPORTS"
     touch "$REPORTS/checked"    # a byte for each process
@@ -246,23 +246,23 @@ for suite in "${SUITES[@]}"; do
     rc=0
     run "$suite" || rc=1
 
-    # some look at the time
+    # some suites depend on time
     if [ $rc = 1 ] && ! reported; then
-        say "$suite failed; once more"
+        say "$suite failed; trying again"
         rc=0
         run "$suite" || rc=1
     fi
 
     say "$suite: $(grep -c '^ok ' "$SCRATCH/tap" || true) passed," \
         "$(grep -c '^not ok ' "$SCRATCH/tap" || true) failed," \
-        "$(wc -c <"$REPORTS/checked") looked for leaks" \
+        "$(wc -c <"$REPORTS/checked") processes checked for leaks" \
         "($((SECONDS - began)) s)"
 
     if reported; then
         rm -rf "$BUILD/reports.$FOUND"
         cp -r "$REPORTS" "$BUILD/reports.$FOUND"
         cat "$REPORTS"/report* | grep . | head -n 60
-        say "$suite: all of it is in $BUILD/reports.$FOUND"
+        say "$suite: the whole reports are in $BUILD/reports.$FOUND"
         FOUND=$((FOUND + 1))
     elif [ $rc = 1 ]; then
         FAILED+=("$suite")
@@ -274,8 +274,8 @@ done
 [ $FOUND = 0 ] || fail "reports in $FOUND of ${#SUITES[@]} suites"
 
 if [ ${#FAILED[@]} != 0 ]; then
-    say "no report, but failed tests in: ${FAILED[*]}"
+    say "no reports, but failed tests in: ${FAILED[*]}"
     [ $TOOL = valgrind ] || exit 1
 fi
 
-say "no report in ${#SUITES[@]} suites"
+say "no reports in ${#SUITES[@]} suites"

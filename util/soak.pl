@@ -1,10 +1,10 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 
-# What util/soak.sh runs: minutes of mixed load, each with a rotation of the
-# keys, a restart of the API server and a reload.  Memory and descriptors of
-# the workers are looked at when these are almost a minute old; what the first
-# tenth has is what the last minute has to have, within 2 %.
+# Run by util/soak.sh: mixed load for some minutes, each with a key rotation, a
+# restart of the API server and a reload.  The workers' memory and descriptors
+# are measured shortly before each reload; the last minute's have to be within
+# 2 % of those of the first tenth.
 
 use strict;
 use warnings;
@@ -59,8 +59,8 @@ server {
 _
 
 
-# Requests of a minute, with tokens of its key; "good" ones are answered with
-# 200, "bad" ones with 401.
+# The requests of one minute, with tokens signed by its key: 200 is expected for
+# "good" ones, 401 for "bad" ones.
 
 sub entry {
     my ($n) = @_;
@@ -105,7 +105,7 @@ sub requests {
 }
 
 
-# A review may get no answer while the API server restarts: 503 is right then.
+# While the API server restarts, a review may get no answer: 503 is right.
 
 my %total = (good => 0, refused => 0, bad => 0, accepted => 0, lost => 0,
              late => 0);
@@ -159,8 +159,8 @@ for (1 .. 100) {
     sleep 0.1;
 }
 
-# A master's heap settles within some reloads (nginx has two configurations in
-# memory then), and its workers begin with that.
+# The master's heap settles after some reloads, when nginx has had two
+# configurations in memory; its workers inherit it.
 
 for (1 .. 50) {
     $nginx->signal('HUP');

@@ -1,9 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Minutes of mixed load, each with a rotation of the keys, a restart of the API
-# server and a reload; memory and descriptors of the workers have to stay
-# level:
+# Mixed load for some minutes, each with a key rotation, a restart of the API
+# server and a reload.  The workers' memory and descriptors must not grow:
 #
 #     util/soak.sh MINUTES
 #

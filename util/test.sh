@@ -1,17 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Installs what is missing, builds, and runs all tests:
+# Installs missing packages, builds, and runs all tests:
 #
 #     util/test.sh [PART...]
 #
-# PART: layers, unit, nginx (t/*.t), fuzz (each fuzzer for FUZZ_SECONDS, 20), or
-# a folder of t/ that has *.t files: client, net, kube ...  The first suite that
-# fails ends the run; the last line says how many tests passed, failed and were
-# skipped.
+# PART: layers (and style), unit, nginx (t/*.t), fuzz (FUZZ_SECONDS for each
+# fuzzer, 20 by default), or a folder of t/ with *.t files, such as client, net
+# or kube.  The first suite that fails ends the run.  The last line has the
+# numbers of tests that passed, failed and were skipped.
 #
-# Not in here, for the minutes that they take, and because what they say depends
-# on the tools' versions: util/sanitize.sh (11), util/analyze.sh (7).
+# Not included, since they take minutes and their results depend on the tools'
+# versions: util/sanitize.sh (11 minutes), util/analyze.sh (7).
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -28,7 +28,7 @@ SKIPS=()
 AGAIN=()
 
 
-# The last words: finish [REASON]
+# finish [REASON]: prints the summary; a REASON means failure
 
 finish() {
     local skip again
@@ -38,7 +38,7 @@ finish() {
     done
 
     for again in "${AGAIN[@]}"; do
-        say "failed at the first try: $again"
+        say "passed only at the second try: $again"
     done
 
     if [ $# != 0 ]; then
@@ -54,10 +54,10 @@ count() {
     grep -cE "$1" "$2" || true
 }
 
-# suite NAME COMMAND...: one that speaks TAP.  A suite that ends badly, or that
-# runs nothing and does not say why, has failed, whatever it printed.  With
-# TRIES=2 it may fail once: suites that look at the clock do so on a machine
-# that is busy otherwise; that is told, there and at the end.
+# suite NAME COMMAND...: runs COMMAND, which prints TAP.  Fails if its exit
+# status is not 0, or if it runs no test without a reason, whatever it prints.
+# With TRIES=2 it may fail once, since suites that depend on time do so on a
+# busy machine; the first failure is reported at once and in the summary.
 
 suite() {
     local name=$1 log ok bad skipped reason rc=0 began=$SECONDS
@@ -67,7 +67,7 @@ suite() {
     log=$(mktemp "$SCRATCH/tap.XXXXXX")
     timeout -k 10 "$SUITE_TIMEOUT" "$@" >"$log" 2>&1 </dev/null || rc=$?
 
-    # the whole file: as TAP has it, or as prove says it
+    # a skipped test or file, in TAP's words or in prove's
     sed -nE 's/^(ok .*# *skip(ped)?|1\.\.0 # *skip|.*\.\. skipped):? *//Ip' \
         "$log" | grep -vxF '(no reason given)' >"$log.skips" || true
     skipped=$(wc -l <"$log.skips")
@@ -75,7 +75,7 @@ suite() {
     bad=$(grep -E '^not ok ' "$log" | grep -cv '# TODO') || true
 
     if [ $rc = 124 ] || [ $rc = 137 ]; then
-        reason="no end after $SUITE_TIMEOUT s"
+        reason="timed out after $SUITE_TIMEOUT s"
     elif [ $((ok + bad + skipped)) = 0 ]; then
         reason="ran no test"
     elif [ "$bad" != 0 ]; then
@@ -91,7 +91,7 @@ suite() {
     fi
 
     if [ -n "$reason" ] && [ "$tries" -gt 1 ]; then
-        say "  $name: $reason; once more:"
+        say "  $name: $reason; trying again:"
         grep -A 6 '^not ok ' "$log" | head -n 40 >&2 || true
         AGAIN+=("$name: $reason")
         TRIES=$((tries - 1)) suite "$name" "$@"
@@ -113,7 +113,7 @@ suite() {
         grep -A 12 '^not ok ' "$log" | head -n 80 >&2 || true
         grep -hs '\[\(emerg\|alert\)\]' "$log" \
             "$TEST_NGINX_SERVROOT/logs/error.log" | sort -u | tail -n 5 >&2
-        echo "---- the end of what $name said:" >&2
+        echo "---- the end of $name's output:" >&2
         tail -n 30 "$log" >&2
         finish "$name: $reason"
     fi
@@ -146,13 +146,14 @@ unit_suites() {
     done
 }
 
-# t/net has a test module, and a makefile for it
+# t/net has its own test module and makefile
 
 net_suites() {
     local out
 
     out=$BUILD/net
-    step "building the test module of t/net" make -C t/net BUILD="$out"
+    step "building the test module of t/net" \
+        make -C t/net -j"$(nproc)" BUILD="$out"
 
     export NET_TEST_MODULE=$out/ngx_http_k8s_sa_net_test_module.so
     export NET_TEST_NGINX=$TEST_NGINX_BINARY
@@ -173,7 +174,7 @@ kube_suites() {
 
     if [ $rc = 77 ]; then
         SKIPPED=$((SKIPPED + 1))
-        SKIPS+=("t/kube: no API server can be had (above: why)")
+        SKIPS+=("t/kube: no API server is available (see above)")
         return
     elif [ $rc != 0 ]; then
         FAILED=$((FAILED + 1))
@@ -184,7 +185,7 @@ kube_suites() {
 }
 
 
-# All parts, what is quick first
+# All parts, the fastest first
 
 PARTS=(layers unit)
 for folder in t/*/; do
@@ -201,7 +202,7 @@ fi
 for part in "$@"; do
     case " ${PARTS[*]} " in
     *" $part "*) ;;
-    *) fail "no part '$part'; there are: ${PARTS[*]}" ;;
+    *) fail "there is no part '$part', only: ${PARTS[*]}" ;;
     esac
 done
 
@@ -209,7 +210,7 @@ if [ $# = 0 ]; then
     set -- "${PARTS[@]}"
 fi
 
-# A suite that is cut off may leave a server
+# a suite that is interrupted may leave servers
 # shellcheck disable=SC2317
 
 stop_leftovers() {
@@ -230,7 +231,7 @@ install_test_nginx
 step "building the module and the client" make -j"$(nproc)" BUILD="$BUILD"
 
 
-# What tests find in their environment; each has a default in the tests
+# The tests' environment; each variable has a default in the tests
 
 K8S_SA_MODULE=$(realpath "$BUILD/ngx_http_k8s_sa_module.so")
 K8S_SA_CLIENT=$(realpath "$BUILD/k8s-sa-client")
@@ -249,9 +250,9 @@ export PERL5LIB PERL5OPT TMPDIR BUILD K8S_SA_MODULE K8S_SA_CLIENT \
 
 at_exit stop_leftovers
 
-# t/token_review_load.t has more than a thousand connections
+# t/token_review_load.t opens more than a thousand connections
 if [ "$(ulimit -n)" != unlimited ] && [ "$(ulimit -n)" -lt 4096 ]; then
-    ulimit -n 4096 || fail "tests need 4096 open files: ulimit -n"
+    ulimit -n 4096 || fail "the tests need 4096 open files: ulimit -n"
 fi
 
 for part in "$@"; do

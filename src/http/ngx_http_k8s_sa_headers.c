@@ -26,12 +26,12 @@ ngx_int_t
 ngx_http_k8s_sa_drop_headers(ngx_http_request_t *r,
     ngx_http_k8s_sa_drop_pt drop, void *data)
 {
-    ngx_uint_t        i, dropped;
-    ngx_list_t        kept;
+    ngx_uint_t        i;
+    ngx_list_t        list, *kept;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h, *elt;
 
-    dropped = 0;
+    kept = NULL;
 
     for (part = &r->headers_in.headers.part; part; part = part->next) {
         h = part->elts;
@@ -42,21 +42,21 @@ ngx_http_k8s_sa_drop_headers(ngx_http_request_t *r,
 
                 /* the list is not copied before the first header to drop */
 
-                if (!dropped
-                    && ngx_http_k8s_sa_keep_before(r, &kept, &h[i]) != NGX_OK)
+                if (kept == NULL
+                    && ngx_http_k8s_sa_keep_before(r, &list, &h[i]) != NGX_OK)
                 {
                     return NGX_ERROR;
                 }
 
-                dropped = 1;
+                kept = &list;
                 continue;
             }
 
-            if (!dropped) {
+            if (kept == NULL) {
                 continue;
             }
 
-            elt = ngx_list_push(&kept);
+            elt = ngx_list_push(kept);
             if (elt == NULL) {
                 return NGX_ERROR;
             }
@@ -65,8 +65,8 @@ ngx_http_k8s_sa_drop_headers(ngx_http_request_t *r,
         }
     }
 
-    if (dropped) {
-        r->headers_in.headers = kept;
+    if (kept) {
+        r->headers_in.headers = *kept;
         r->headers_in.headers.last = &r->headers_in.headers.part;
     }
 

@@ -108,7 +108,7 @@ mutate json "number of values" token/k8s_sa_json.c \
     's/ps->doc->n == K8S_SA_JSON_NODES/ps->doc->n > 99999/'
 mutate json "end after an escape" token/k8s_sa_json.c \
     's/if \(ps->end - ps->pos < 4\)/if (ps->end < ps->pos)/'
-mutate json "end inside UTF-8" token/k8s_sa_json.c \
+mutate json "end inside UTF-8" token/k8s_sa_utf8.c \
     's/\(size_t\) \(end - p\) < n \|\| //'
 mutate json "duplicate names" token/k8s_sa_json.c \
     's/return level->suspect \? [^;]*;/return K8S_SA_OK;/'

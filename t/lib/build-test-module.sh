@@ -50,7 +50,7 @@ fi
             -Wno-unused-parameter" \
         --with-ld-opt="${LDFLAGS:-}" --add-dynamic-module="$dir" \
         ${NGINX_OPTS:-} &&
-    make -f objs/Makefile modules
+    make -j"$(nproc)" -f objs/Makefile modules
 } >"$out/build.log" 2>&1 || { tail -n 30 "$out/build.log" >&2; exit 1; }
 
 cp "objs/$name.so" "$out/$name.so"
