@@ -422,7 +422,7 @@ ngx_http_k8s_sa_front_store(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_uint_t                      i;
     ngx_http_k8s_sa_named_issuer_t  **ref;
 
-    static u_char                   record[K8S_SA_RECORD_MAX];
+    static u_char                   record[K8S_SA_PACKED_MAX];
 
     ref = facts->auth->issuers.elts;
 

@@ -340,7 +340,7 @@ static void
 ngx_k8s_sa_review_store(ngx_k8s_sa_review_t *review,
     ngx_k8s_sa_review_result_t *result)
 {
-    u_char                     record[K8S_SA_RECORD_MAX];
+    u_char                     record[K8S_SA_PACKED_MAX];
     int64_t                    expires;
     ngx_msec_t                 fresh, keep;
     ngx_k8s_sa_reviews_t      *reviews;
