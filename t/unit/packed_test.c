@@ -490,7 +490,7 @@ test_damaged(void **state)
     srand(1);
 
     for (i = 0; i < 100000; i++) {
-        bad[0] = 1;
+        bad[0] = buf[0];         /* the layout's version */
 
         for (j = 1; j < 64; j++) {
             n = (unsigned) rand();
