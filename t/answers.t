@@ -199,9 +199,9 @@ WWW-Authenticate: Bearer realm="kubernetes", error="invalid_token"
 === TEST 19: another issuer, signed by a known key
 --- more_headers eval: ::bearer('1.36.2/forged-other-issuer')
 --- response_headers
-WWW-Authenticate: Bearer realm="kubernetes", error="invalid_token", error_description="The token is of another issuer"
+WWW-Authenticate: Bearer realm="kubernetes", error="invalid_token", error_description="The token is from another issuer"
 --- error_log eval
-[ 'request refused (wrong_issuer): the token is of another issuer',
+[ 'request refused (wrong_issuer): the token is from another issuer',
   'issuer: "cluster"', "subject: \"$::Good\"" ]
 
 

@@ -43,7 +43,7 @@ for my $directive (qw(public_key jwks_file)) {
 
 refused('public_key: empty', issuer("public_key $dir/empty"),
         qr/no PEM block/);
-refused('jwks_file: empty', issuer("jwks_file $dir/empty"), qr/not sound JSON/);
+refused('jwks_file: empty', issuer("jwks_file $dir/empty"), qr/invalid JSON/);
 
 accepted('relative to the configuration', <<"_");
 k8s_sa_issuer a { audience a; public_key ../rsa.pub; }
@@ -96,7 +96,7 @@ sub set {
 
 refused("JWKS: $_->[0]",
         issuer('jwks_file ' . write_file('bad.json', $_->[1])), $_->[2])
-    for [ 'PEM', $rsa, qr/not sound JSON/ ],
+    for [ 'PEM', $rsa, qr/invalid JSON/ ],
         [ 'not JSON', '{"keys":[', qr/JWK|JSON/ ],
         [ 'not a key set', '{"a":1}', qr/JWK|"kty"/ ],
         [ 'no keys', '{"keys":[]}', qr/no usable key/ ],

@@ -469,7 +469,7 @@ ngx_http_k8s_sa_front_store(ngx_http_k8s_sa_main_conf_t *mcf,
     ngx_uint_t                        i;
     ngx_http_k8s_sa_named_issuer_t  **ni;
 
-    static u_char  packed[K8S_SA_RECORD_MAX];
+    static u_char  packed[K8S_SA_PACKED_MAX];
 
     ni = facts->auth->issuers.elts;
 

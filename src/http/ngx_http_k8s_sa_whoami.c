@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-<<<<<<< HEAD
 #include "http/ngx_http_k8s_sa_whoami.h"
 #include "http/ngx_http_k8s_sa_access.h"
 #include "http/ngx_http_k8s_sa_answer.h"
 #include "http/ngx_http_k8s_sa_body.h"
 #include "http/ngx_http_k8s_sa_headers.h"
 #include "http/ngx_http_k8s_sa_request.h"
-
-#include "http/ngx_http_k8s_sa.h"
-#include "http/ngx_http_k8s_sa_body.h"
->>>>>>> refs/heads/conf
 
 
 static ngx_int_t ngx_http_k8s_sa_whoami_handler(ngx_http_request_t *r);

@@ -127,7 +127,7 @@ void
 ngx_k8s_sa_reviewed_put(ngx_k8s_sa_issuer_t *issuer, const u_char *key,
     int64_t not_after, ngx_k8s_sa_review_result_t *result)
 {
-    u_char                     record[K8S_SA_RECORD_MAX];
+    u_char                     record[K8S_SA_PACKED_MAX];
     int64_t                    expires;
     ngx_msec_t                 fresh, keep;
     ngx_k8s_sa_reviews_t      *reviews;

@@ -23,7 +23,7 @@
 #define K8S_SA_ALG_ES512   0x0100
 #define K8S_SA_ALG_EDDSA   0x0200
 
-/* what Kubernetes signs with: pkg/serviceaccount/jwt.go, signerFromKey() */
+/* those that Kubernetes uses: pkg/serviceaccount/jwt.go, signerFromKey() */
 
 #define K8S_SA_ALG_DEFAULT                                                    \
     (K8S_SA_ALG_RS256|K8S_SA_ALG_ES256|K8S_SA_ALG_ES384|K8S_SA_ALG_ES512)
@@ -39,22 +39,22 @@ typedef enum {
 
 
 typedef struct {
-    const char     *name;        /* as in "alg", case-sensitive */
+    const char     *name;        /* value of "alg", case-sensitive */
     unsigned        bit;         /* K8S_SA_ALG_... */
-    k8s_sa_kty_e    kty;         /* the only type of key that fits */
+    k8s_sa_kty_e    kty;         /* the only key type that fits */
     const char     *digest;      /* for EVP_MD_fetch(), NULL for EdDSA */
     unsigned        pss;         /* RSASSA-PSS instead of PKCS#1 v1.5 */
 } k8s_sa_alg_t;
 
 
 /*
- * By exact name; NULL if we have no such algorithm.  The entry is static:
- * equal algorithms have equal addresses.
+ * Finds an algorithm by its exact name; NULL if it is not supported.  Entries
+ * are static: equal algorithms have equal addresses.
  */
 
 const k8s_sa_alg_t *k8s_sa_alg_find(const unsigned char *name, size_t len);
 
-/* All entries, *n of them. */
+/* Returns all *n algorithms. */
 
 const k8s_sa_alg_t *k8s_sa_alg_table(size_t *n);
 

@@ -8,7 +8,7 @@
 
 
 /*
- * The first byte of what is in a slot:
+ * A slot's first byte is its kind:
  *
  *     aNAMESPACE/NAME  nNAMESPACE  sNAME  gGROUP  uUSER
  */
@@ -21,9 +21,9 @@
 
 #define K8S_SA_ALLOW_PREFIX     "group:"
 
-#define K8S_SA_ALLOW_SLOTS      16     /* to begin with */
+#define K8S_SA_ALLOW_SLOTS      16     /* of a new table */
 
-/* A label, "/" and a subdomain: RFC 1123. */
+/* a label, "/" and a subdomain (RFC 1123) */
 
 #define K8S_SA_ALLOW_MAX        (63 + 1 + 253)
 
@@ -57,7 +57,7 @@ k8s_sa_allow_add(k8s_sa_allow_t *allow, const k8s_sa_str_t *pattern,
         return K8S_SA_ALLOW_INVALID;
     }
 
-    /* half of the slots stay free, so that a search ends soon */
+    /* at least half of the slots stay free, so that searches are short */
 
     if (2 * allow->used >= allow->size
         && k8s_sa_allow_grow(allow, alloc, pool) != K8S_SA_OK)
@@ -94,7 +94,7 @@ k8s_sa_allow_add(k8s_sa_allow_t *allow, const k8s_sa_str_t *pattern,
 }
 
 
-/* K8S_SA_OK with kind and a part of the pattern, or K8S_SA_ERROR. */
+/* Sets the kind, and text to a part of the pattern. */
 
 static int
 k8s_sa_allow_parse(const k8s_sa_str_t *pattern, unsigned char *kind,
@@ -257,8 +257,6 @@ k8s_sa_allow_has_account(const k8s_sa_allow_t *allow,
 }
 
 
-/* Each group is followed by a line feed. */
-
 static int
 k8s_sa_allow_has_group(const k8s_sa_allow_t *allow,
     const k8s_sa_str_t *groups)
@@ -295,7 +293,10 @@ k8s_sa_allow_has(const k8s_sa_allow_t *allow, unsigned char kind,
 }
 
 
-/* Where it is, or where it would be.  There is always a free slot. */
+/*
+ * Returns the slot that holds the text, or the free one where it belongs.
+ * There is always a free slot.
+ */
 
 static k8s_sa_str_t *
 k8s_sa_allow_slot(const k8s_sa_allow_t *allow, unsigned char kind,

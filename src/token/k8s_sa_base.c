@@ -32,7 +32,7 @@ k8s_sa_str_eq(const k8s_sa_str_t *a, const k8s_sa_str_t *b)
         return 0;
     }
 
-    /* memcmp() must not see the NULL of an absent string */
+    /* NULL, of an absent string, must not be passed to memcmp() */
 
     return a->len == 0 || memcmp(a->data, b->data, a->len) == 0;
 }
@@ -46,10 +46,9 @@ k8s_sa_str_end(const k8s_sa_str_t *s)
 
 
 /*
- * Every identity comes through here, so eight bytes at a time.  x - n borrows
- * into the upper bit of the lowest byte that is below n, and "& ~x" keeps out
- * those that had it before; what a borrow does to the bytes above is no
- * matter.
+ * Every identity is checked here, so eight bytes at a time.  x - n sets the top
+ * bit of the lowest byte that is below n, and "& ~x" ignores bytes in which it
+ * was already set; borrows into the bytes above do not matter.
  */
 
 int

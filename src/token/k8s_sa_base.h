@@ -3,9 +3,9 @@
 /*
  * Types and return codes shared by everything in src/token/.
  *
- * Nothing here knows nginx: k8s-sa-client, the unit tests and the fuzzers
- * link src/token/ as it is.  The code is single-threaded by design, as an
- * nginx worker is: objects carry no locks and must not be shared by threads.
+ * Nothing here depends on nginx: k8s-sa-client, the unit tests and the fuzzers
+ * link src/token/ as it is.  The code is single-threaded by design, like an
+ * nginx worker: objects have no locks and must not be shared between threads.
  */
 
 #ifndef K8S_SA_BASE_H
@@ -22,8 +22,9 @@
 
 
 /*
- * A counted string: not NUL-terminated, owner as said where it is declared.
- * data == NULL means "absent", len == 0 with data != NULL "there, but empty".
+ * A counted string, not NUL-terminated; the declaration of each says which
+ * object owns the bytes.  data == NULL means absent; len == 0 with data != NULL
+ * means present, but empty.
  */
 
 typedef struct {
@@ -33,9 +34,9 @@ typedef struct {
 
 
 /*
- * What went wrong, as a sentence for a person, without a final full stop:
- * for configuration errors, logs of the issuer's faults and the client.
- * Never holds a token, a signature or key material.
+ * An error message for people, without a final full stop: for configuration
+ * errors, log lines about an issuer, and the client.  Never contains a token,
+ * a signature or key material.
  */
 
 #define K8S_SA_ERROR_LEN  256
@@ -45,25 +46,28 @@ typedef struct {
 } k8s_sa_error_t;
 
 
-/* n in each of eight bytes, to look at eight at a time */
+/* n in each of eight bytes, for tests of eight bytes at a time */
 
 #define K8S_SA_BYTES(n)  ((n) * UINT64_C(0x0101010101010101))
 
 
-/* Formats into err->text, cut to its size; err may be NULL. */
+/* Formats a message, truncated to the size of err->text; err may be NULL. */
 
 void k8s_sa_error_set(k8s_sa_error_t *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* 1 if both have the same length and bytes, otherwise 0. */
+/* Returns 1 if both have the same length and bytes, otherwise 0. */
 
 int k8s_sa_str_eq(const k8s_sa_str_t *a, const k8s_sa_str_t *b);
 
-/* Behind its last byte; NULL if it is absent: C has no NULL + 0. */
+/*
+ * Returns the address after the last byte, or NULL if s is absent (NULL + 0 is
+ * undefined in C).
+ */
 
 unsigned char *k8s_sa_str_end(const k8s_sa_str_t *s);
 
-/* 1 if no byte is a control character (0x00-0x1f, 0x7f), otherwise 0. */
+/* Returns 1 if s has no control characters (0x00-0x1f, 0x7f), otherwise 0. */
 
 int k8s_sa_str_is_clean(const k8s_sa_str_t *s);
 

@@ -4,9 +4,9 @@
 
 
 /*
- * What a character means as the n-th of four, where it goes in 32 bits of
- * which the upper 24 become three bytes; the lower ones of all four are set
- * only by a character outside the alphabet.
+ * The value of the n-th of four characters, shifted to its place in a word
+ * whose upper 24 bits become three bytes.  Only characters outside the alphabet
+ * set bits in the lowest byte.
  */
 
 #define k8s_sa_base64url_value(c, n)                                          \
@@ -59,11 +59,11 @@ k8s_sa_base64url_decode(unsigned char *dst, const unsigned char *src,
     third = k8s_sa_base64url_values[2];
     fourth = k8s_sa_base64url_values[3];
 
-    /* the verdict waits for the end: one test instead of one a character */
+    /* errors are collected and tested once at the end, not per character */
 
     bad = 0;
 
-    /* while more follows, the fourth byte lets compilers merge the stores */
+    /* not at the end, a fourth byte lets the compiler merge the stores */
 
     for ( /* void */ ; len >= 6; len -= 4, src += 4, dst += 3) {
         bits = first[src[0]] | second[src[1]] | third[src[2]]
@@ -90,7 +90,7 @@ k8s_sa_base64url_decode(unsigned char *dst, const unsigned char *src,
         dst += 3;
     }
 
-    /* what is left must not set bits behind its last byte, RFC 4648 3.5 */
+    /* the last character's unused bits must be 0: RFC 4648 section 3.5 */
 
     switch (len) {
 

@@ -17,7 +17,7 @@ k8s_sa_bearer_token(const k8s_sa_str_t *value, k8s_sa_str_t *token)
         return K8S_SA_ERROR;
     }
 
-    /* "| 0x20" makes no other character a lower-case letter */
+    /* "| 0x20" turns nothing but letters into lower-case letters */
 
     for (i = 0; i < sizeof(scheme) - 1; i++) {
         if ((value->data[i] | 0x20) != scheme[i]) {

@@ -12,11 +12,10 @@
 
 
 /*
- * Takes the scheme "Bearer", in any case (RFC 9110 section 11.1), and the
- * spaces behind it off a header's value.  K8S_SA_OK, and token is what is
- * left, a part of value and maybe empty; K8S_SA_ERROR if the value does not
- * begin so, token is absent then.  What the token is made of is for
- * k8s_sa_token_parse() to see.
+ * Sets token to what follows the scheme "Bearer", in any case (RFC 9110 section
+ * 11.1), and the spaces after it.  token points into value and may be empty; it
+ * is not validated, which is left to k8s_sa_token_parse().  K8S_SA_OK, or
+ * K8S_SA_ERROR and an absent token if value has another scheme.
  */
 
 int k8s_sa_bearer_token(const k8s_sa_str_t *value, k8s_sa_str_t *token);

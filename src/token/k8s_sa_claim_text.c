@@ -8,13 +8,13 @@
 
 
 /*
- * The claims are read once more from the token: what keeps an identity has
- * no use for most of them.
+ * Parses the token's claims again: an identity keeps only the few that every
+ * request may need.
  */
 
 typedef struct {
     k8s_sa_json_t   json;
-    size_t          len;           /* of the payload, decoded */
+    size_t          len;           /* of the decoded payload */
     unsigned char   payload[];
 } k8s_sa_claim_doc_t;
 
@@ -57,7 +57,7 @@ k8s_sa_token_claim_text(const unsigned char *text, size_t len,
         goto done;
     }
 
-    /* no text is longer than the payload that it comes from */
+    /* no text is longer than the payload it is made from */
 
     buf = malloc(doc->len);
 
@@ -187,7 +187,10 @@ k8s_sa_claim_find(const k8s_sa_json_t *json, const char *name, size_t len)
 }
 
 
-/* Also an empty list: its text is empty, so that no rule takes it for more. */
+/*
+ * An empty array is a list, too: its text is empty, so that no rule mistakes it
+ * for a value.
+ */
 
 static int
 k8s_sa_claim_is_list(const k8s_sa_json_t *json, const k8s_sa_json_node_t *node)
@@ -221,7 +224,7 @@ k8s_sa_claim_put_list(char *p, const k8s_sa_json_t *json,
          node != NULL && p != NULL;
          node = k8s_sa_json_next(json, node))
     {
-        /* "a,b" is not to pass for two */
+        /* "a,b" must not pass for two elements */
 
         if (memchr(node->value.data, ',', node->value.len) != NULL) {
             return NULL;
@@ -240,7 +243,7 @@ k8s_sa_claim_put_list(char *p, const k8s_sa_json_t *json,
 }
 
 
-/* Recurs at most K8S_SA_JSON_DEPTH deep.  NULL as from what it calls. */
+/* Recurses at most K8S_SA_JSON_DEPTH deep.  NULL if a string is refused. */
 
 static char *
 k8s_sa_claim_put_json(char *p, const k8s_sa_json_t *json,
@@ -308,8 +311,8 @@ k8s_sa_claim_put_json(char *p, const k8s_sa_json_t *json,
 
 
 /*
- * Writes no more than was read: what is escaped here could not have been
- * written shorter in the token.  NULL for DEL, which JSON does not escape.
+ * Writes no more than the token has: characters that are escaped here have no
+ * shorter form in JSON.  NULL if there is a DEL, which JSON does not escape.
  */
 
 static char *
@@ -354,7 +357,7 @@ k8s_sa_claim_put_string(char *p, const k8s_sa_str_t *s)
 }
 
 
-/* NULL if there is a control character. */
+/* NULL if s has a control character. */
 
 static char *
 k8s_sa_claim_put_clean(char *p, const k8s_sa_str_t *s)

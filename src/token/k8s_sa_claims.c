@@ -86,7 +86,7 @@ k8s_sa_token_claims(k8s_sa_token_t *t, const k8s_sa_policy_t *policy,
 }
 
 
-/* Everything that makes the claims bad, whatever the time and the policy. */
+/* Finds all faults that do not depend on the time or the policy. */
 
 static int
 k8s_sa_claims_read(k8s_sa_claims_t *c)
@@ -133,8 +133,8 @@ k8s_sa_claims_read(k8s_sa_claims_t *c)
 
 
 /*
- * The times are compared as the API server does (go-jose, jwt/validation.go):
- * the last second of the leeway still counts.
+ * Times are compared as by the API server (go-jose, jwt/validation.go): the
+ * last second of the leeway still counts.
  */
 
 static k8s_sa_verdict_e
@@ -150,15 +150,15 @@ k8s_sa_claims_judge(k8s_sa_claims_t *c, int64_t now)
     leeway = (uint64_t) c->policy->leeway;
 
     /*
-     * Of a legacy token, legacy_tokens decides, and not the list; and only of
-     * one: the API server gives no other token that "iss".
+     * For legacy tokens legacy_tokens decides, not the list of issuers.  Other
+     * tokens with this "iss" are wrong: the API server does not issue them.
      */
 
     if (!(c->flat && k8s_sa_is_legacy_issuer(iss))
         && !k8s_sa_policy_lists(c->policy, iss))
     {
-        k8s_sa_error_set(c->err, "\"iss\" is \"%s\", which is none of the "
-                         "accepted issuers", k8s_sa_claim_show(shown, iss));
+        k8s_sa_error_set(c->err, "\"iss\" is \"%s\", which is not an "
+                         "accepted issuer", k8s_sa_claim_show(shown, iss));
         return K8S_SA_WRONG_ISSUER;
     }
 
@@ -168,13 +168,13 @@ k8s_sa_claims_judge(k8s_sa_claims_t *c, int64_t now)
         k8s_sa_error_set(c->err, "%s", c->policy->legacy_tokens
                          ? "a legacy token whose \"iss\" is not \""
                            K8S_SA_LEGACY_ISSUER "\""
-                         : "a legacy token, and these are not accepted");
+                         : "legacy tokens are not accepted");
         return K8S_SA_LEGACY_TOKEN;
     }
 
     /*
-     * Differences are unsigned: that of any two times fits.  An "exp" of 0
-     * must not become the "never" of id->expires.
+     * Differences are unsigned: the difference of any two times fits.  An "exp"
+     * of 0 must not become an id->expires of 0, which means never.
      */
 
     if (c->exp == 0
@@ -229,7 +229,7 @@ k8s_sa_claims_foreign(k8s_sa_claims_t *c)
         return K8S_SA_ERROR;
     }
 
-    /* nobody else speaks for Kubernetes' own users */
+    /* other issuers must not name Kubernetes' own users */
 
     if (sub.len >= sizeof(K8S_SA_SYSTEM_PREFIX) - 1
         && memcmp(sub.data, K8S_SA_SYSTEM_PREFIX,

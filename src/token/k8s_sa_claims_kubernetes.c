@@ -13,7 +13,7 @@
 
 
 typedef struct {
-    unsigned char  *pos;           /* NULL: it did not fit */
+    unsigned char  *pos;           /* NULL after an overflow */
     unsigned char  *end;
 } k8s_sa_buf_t;
 
@@ -55,7 +55,7 @@ k8s_sa_claims_kubernetes(k8s_sa_claims_t *c)
     }
 
     if (c->flat && object != NULL) {
-        k8s_sa_error_set(c->err, "there are claims of a legacy token and "
+        k8s_sa_error_set(c->err, "claims of a legacy token beside "
                          "\"kubernetes.io\"");
         return K8S_SA_ERROR;
     }
@@ -73,7 +73,7 @@ k8s_sa_claims_kubernetes(k8s_sa_claims_t *c)
 }
 
 
-/* pkg/serviceaccount/legacy.go: a legacy token has all four. */
+/* pkg/serviceaccount/legacy.go: a legacy token has all four claims. */
 
 static int
 k8s_sa_claims_flat(k8s_sa_claims_t *c)
@@ -145,7 +145,7 @@ k8s_sa_claims_nested(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object)
         return K8S_SA_ERROR;
     }
 
-    /* the uid of a pod's node is unknown where the node is already gone */
+    /* a pod's token lacks the node's uid if the node no longer exists */
 
     if (k8s_sa_claims_bound(c, object, "node", K8S_SA_OPTIONAL, &id->node,
                             &id->node_uid)
@@ -175,7 +175,7 @@ k8s_sa_claims_nested(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object)
 }
 
 
-/* What a projected token is bound to; it may lack each of them. */
+/* An object that a projected token may be bound to. */
 
 static int
 k8s_sa_claims_bound(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object,
@@ -209,7 +209,7 @@ k8s_sa_claims_bound(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object,
 }
 
 
-/* The user name must be "sub", and the identity's names point there. */
+/* "sub" must be the user name; the identity's names point into it. */
 
 static int
 k8s_sa_claims_user(k8s_sa_claims_t *c, const k8s_sa_str_t *namespace,
@@ -282,8 +282,8 @@ k8s_sa_claims_groups(k8s_sa_claims_t *c)
 
 
 /*
- * apiserver, pkg/authentication/serviceaccount/util.go, UserInfo(), in the
- * order in which TokenReview shows it.  It gives a legacy token none.
+ * In the order of TokenReview's answers.  The API server gives legacy tokens no
+ * extra.
  */
 
 int
@@ -328,8 +328,8 @@ k8s_sa_claims_bad_name(k8s_sa_claims_t *c, const char *claim,
 {
     char  shown[K8S_SA_SHOWN_SIZE];
 
-    k8s_sa_error_set(c->err, "\"%s\" is \"%s\", which is no name of "
-                     "Kubernetes", claim, k8s_sa_claim_show(shown, name));
+    k8s_sa_error_set(c->err, "\"%s\" is \"%s\", which is not a valid "
+                     "Kubernetes name", claim, k8s_sa_claim_show(shown, name));
 
     return K8S_SA_ERROR;
 }

@@ -40,7 +40,7 @@ k8s_sa_discovery_parse(k8s_sa_discovery_t *doc, const void *data, size_t len,
     }
 
     if (!k8s_sa_discovery_is_url(doc->jwks_uri)) {
-        k8s_sa_error_set(err, "\"jwks_uri\" is no absolute http or https "
+        k8s_sa_error_set(err, "\"jwks_uri\" is not an absolute http or https "
                          "URL: \"%.128s\"", doc->jwks_uri);
         k8s_sa_discovery_free(doc);
         return K8S_SA_ERROR;
@@ -90,7 +90,7 @@ k8s_sa_discovery_member(const json_t *root, const char *name,
 }
 
 
-/* A scheme in lower case, a host, and only characters that a URL may have. */
+/* A scheme in lower case, a host, and only visible ASCII characters. */
 
 static int
 k8s_sa_discovery_is_url(const char *text)

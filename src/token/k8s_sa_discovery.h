@@ -12,21 +12,22 @@
 #include "token/k8s_sa_base.h"
 
 
-#define K8S_SA_DOCUMENT_MAX  (1024 * 1024)   /* bytes, SPEC section 4 */
+#define K8S_SA_DOCUMENT_MAX  (1024 * 1024)   /* bytes */
 
 
 typedef struct {
-    char           *issuer;        /* NUL-terminated, freed by ..._free() */
+    char           *issuer;        /* NUL-terminated */
     char           *jwks_uri;
 } k8s_sa_discovery_t;
 
 
 /*
- * Reads len bytes of JSON.  Both members must be non-empty strings without
- * control characters; jwks_uri an absolute URL of visible ASCII characters
- * that begins with "http://" or "https://", in lower case, and a host (whether
- * http is acceptable is the caller's decision).  K8S_SA_OK, or K8S_SA_ERROR
- * with the reason in *err and nothing to free.
+ * Parses len bytes of JSON.  Both members must be non-empty strings without
+ * control characters; jwks_uri must be an absolute URL of visible ASCII
+ * characters, with "http://" or "https://" in lower case and a host (whether
+ * http is acceptable is up to the caller).  K8S_SA_OK, with strings to be freed
+ * by k8s_sa_discovery_free(), or K8S_SA_ERROR with the reason in *err and
+ * nothing to free.
  */
 
 int k8s_sa_discovery_parse(k8s_sa_discovery_t *doc, const void *data,

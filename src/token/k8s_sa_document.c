@@ -25,7 +25,7 @@ k8s_sa_document_read(const void *data, size_t len, size_t flags,
             k8s_sa_error_set(err, "out of memory");
 
         } else {
-            k8s_sa_error_set(err, "not sound JSON in line %d, column %d",
+            k8s_sa_error_set(err, "invalid JSON in line %d, column %d",
                              why.line, why.column);
         }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * What key sets, discovery and TokenReview documents have in common: JSON
- * that came from an issuer, read with jansson.
+ * JSON from an issuer, parsed with jansson: key sets, discovery documents and
+ * TokenReview answers.
  */
 
 #ifndef K8S_SA_DOCUMENT_H
@@ -15,15 +15,18 @@
 
 
 /*
- * Reads a JSON object of at most K8S_SA_DOCUMENT_MAX bytes, each name once in
- * an object, nothing behind it; flags are more of jansson's JSON_...
- * NULL with the reason in *err, which quotes nothing of the document.
+ * Parses a JSON object of at most K8S_SA_DOCUMENT_MAX bytes, without duplicate
+ * names and with nothing after it; flags are further JSON_... flags of jansson.
+ * NULL with the reason in *err, which does not quote the document.
  */
 
 json_t *k8s_sa_document_read(const void *data, size_t len, size_t flags,
     k8s_sa_error_t *err);
 
-/* The bytes of a jansson string, whose they stay; absent if it is none. */
+/*
+ * Returns a jansson string as a counted one, whose bytes jansson still owns;
+ * absent if json is not a string.
+ */
 
 k8s_sa_str_t k8s_sa_document_str(const json_t *json);
 

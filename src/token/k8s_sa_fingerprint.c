@@ -2,10 +2,10 @@
 
 /*
  * Two steps.  NH (Black, Halevi, Krawczyk, Krovetz, Rogaway: UMAC, CRYPTO '99)
- * with words of 64 bits makes 128 bits of the message; a second time with the
- * key moved by two words, as there, it makes another 128.  Of these and the
- * token's length a multilinear hash (Lemire, Kaser: Strongly universal string
- * hashing is fast, 2014) makes 64 bits, all of them equally good, twice.
+ * with 64-bit words reduces the message to 128 bits; a second pass, with the
+ * key shifted by two words as in UMAC, gives another 128.  Two multilinear
+ * hashes (Lemire, Kaser: Strongly universal string hashing is fast, 2014) of
+ * these and of the token's length give 64 bits each, all of equal quality.
  */
 
 #include "token/k8s_sa_fingerprint.h"
@@ -19,7 +19,7 @@ _Static_assert(K8S_SA_FINGERPRINT_CONTEXT_LEN % 16 == 0
                "a padded message has no more words than the key");
 
 
-/* modulo 2^128 */
+/* A sum modulo 2^128 */
 
 typedef struct {
     uint64_t  lo;

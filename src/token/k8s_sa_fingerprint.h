@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * What caches know a token by: 16 bytes, made of the token and of a context,
- * the digest of what a verdict about it depends on.
+ * A token's name in the caches: 16 bytes, computed from the token
+ * and a context, which is a digest of everything that a verdict depends on.
  *
- * A universal hash under a secret key, as in UMAC (RFC 4418): not the digest
- * that anybody can compute, and so fast that looking up a token costs next to
- * nothing.  For any two pairs of context and token, whoever chose them, the
- * probability over the keys that their fingerprints are the same is at most
- * 2^-127.  That holds for a caller who does not see fingerprints: they must not
- * leave the processes that share the key.
+ * A universal hash with a secret key, as in UMAC (RFC 4418): it cannot be
+ * computed without the key, and is fast enough for lookups to cost next to
+ * nothing.  For any two different pairs of context and token, even if chosen by
+ * an attacker, the probability over the keys of equal fingerprints is at most
+ * 2^-127.  This assumes that the attacker does not see fingerprints: they must
+ * not leave the processes that share the key.
  */
 
 #ifndef K8S_SA_FINGERPRINT_H
@@ -25,11 +25,11 @@
 #define K8S_SA_FINGERPRINT_CONTEXT_LEN  32
 
 
-/* What the first step leaves: two sums of two words, and the token's length. */
+/* The result of the first step: two sums of two words, the token's length */
 
 #define K8S_SA_FINGERPRINT_PARTS        5
 
-/* One word for each of the longest message, and two more. */
+/* one word for each word of the longest message, and two more */
 
 #define K8S_SA_FINGERPRINT_WORDS                                              \
     ((K8S_SA_FINGERPRINT_CONTEXT_LEN + K8S_SA_TOKEN_MAX) / 8 + 2)
@@ -41,18 +41,18 @@ typedef struct {
 
 
 /*
- * The key that follows from a secret of K8S_SA_FINGERPRINT_SECRET_LEN random
- * bytes, the same in each process (SHAKE256, FIPS 202).  K8S_SA_OK or
- * K8S_SA_ERROR.
+ * Derives the key from a secret of K8S_SA_FINGERPRINT_SECRET_LEN random bytes
+ * (SHAKE256, FIPS 202): equal secrets give equal keys in all processes.
+ * K8S_SA_OK or K8S_SA_ERROR.
  */
 
 int k8s_sa_fingerprint_init(k8s_sa_fingerprint_key_t *key,
     const unsigned char *secret);
 
 /*
- * Writes K8S_SA_FINGERPRINT_LEN bytes, any part of which is a hash, too.
+ * Writes K8S_SA_FINGERPRINT_LEN bytes; any part of them is a good hash, too.
  * context has K8S_SA_FINGERPRINT_CONTEXT_LEN bytes, the token at most
- * K8S_SA_TOKEN_MAX.  The same on machines of one byte order.
+ * K8S_SA_TOKEN_MAX.  The result depends on the machine's byte order.
  */
 
 void k8s_sa_fingerprint(const k8s_sa_fingerprint_key_t *key,

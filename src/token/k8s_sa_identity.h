@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Who a verified token speaks for.
+ * The identity that a verified token proves.
  */
 
 #ifndef K8S_SA_IDENTITY_H
@@ -12,14 +12,14 @@
 
 
 /*
- * Fields are absent where the token does not name them.  None holds a control
- * character (0x00-0x1f, 0x7f), so that none can break out of a header or of a
- * log line, and lists can be one string:
+ * Fields that the token does not have are absent.  No value contains a control
+ * character (0x00-0x1f, 0x7f): it cannot break out of a header or a log line,
+ * and these characters can separate the elements of lists:
  *
- *   groups  each group followed by "\n";
- *   extra   each value as key "\t" value "\n"; a key may come repeatedly.
+ *   groups  each group followed by "\n"
+ *   extra   each value as name "\t" value "\n"; names may be repeated
  *
- * The strings belong to whoever filled the identity: see there.
+ * The function that fills an identity documents which object owns its strings.
  */
 
 typedef struct {
@@ -27,37 +27,37 @@ typedef struct {
     k8s_sa_str_t    namespace;     /* of the service account */
     k8s_sa_str_t    name;
     k8s_sa_str_t    uid;
-    k8s_sa_str_t    groups;        /* authentication/serviceaccount/util.go */
-    k8s_sa_str_t    extra;         /* the same file, e.g. pod-name */
-    k8s_sa_str_t    pod;           /* what the token is bound to */
+    k8s_sa_str_t    groups;        /* for both see k8s_sa_userinfo.h */
+    k8s_sa_str_t    extra;
+    k8s_sa_str_t    pod;           /* objects that the token is bound to */
     k8s_sa_str_t    pod_uid;
     k8s_sa_str_t    node;
     k8s_sa_str_t    node_uid;
     k8s_sa_str_t    secret;
     k8s_sa_str_t    issuer;        /* "iss" */
-    k8s_sa_str_t    audience;      /* the configured one that matched; with
-                                      "any" the token's first */
+    k8s_sa_str_t    audience;      /* the configured one that matched, or the
+                                      token's first if any is accepted */
     k8s_sa_str_t    jti;
     k8s_sa_str_t    kid;           /* of the key that verified */
 
-    int64_t         expires;       /* seconds since the epoch, 0: never */
+    int64_t         expires;       /* seconds since the epoch; 0: never */
     int64_t         issued;        /* 0: unknown */
-    int64_t         warnafter;     /* 0: none; Kubernetes' extended tokens */
+    int64_t         warnafter;     /* of extended tokens; 0: none */
 } k8s_sa_identity_t;
 
 
 /*
- * The last second in which a token that is renewed is still used: the kubelet
- * takes a new one when four fifths of its time are over.  INT64_MAX if it is not
- * known, where one of both is 0.
+ * Returns the last second in which a renewed token is still in use: the kubelet
+ * requests a new one after four fifths of the lifetime.  INT64_MAX if one of
+ * the times is 0, i.e. unknown.
  */
 
 int64_t k8s_sa_identity_renewal(int64_t expires, int64_t issued);
 
 
 /*
- * Calls visit for each field that is a string, in the order above, so that
- * copies, records in shared memory and tests need no list of their own.
+ * Calls visit for each string field, in the order above, so that copies and
+ * tests need no list of their own.
  */
 
 typedef void (*k8s_sa_identity_pt)(k8s_sa_str_t *field, void *data);
@@ -65,12 +65,14 @@ typedef void (*k8s_sa_identity_pt)(k8s_sa_str_t *field, void *data);
 void k8s_sa_identity_each(k8s_sa_identity_t *id, k8s_sa_identity_pt visit,
     void *data);
 
-/*
- * Bytes of all strings together, and a copy of src whose strings stand in
- * that many bytes at strings, which belong to the caller.
- */
+/* Returns the total length of all strings. */
 
 size_t k8s_sa_identity_size(const k8s_sa_identity_t *id);
+
+/*
+ * Copies src to dst, and its strings to k8s_sa_identity_size(src) bytes at
+ * strings, which belong to the caller.
+ */
 
 void k8s_sa_identity_copy(k8s_sa_identity_t *dst, const k8s_sa_identity_t *src,
     unsigned char *strings);

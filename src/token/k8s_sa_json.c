@@ -7,13 +7,13 @@
 #include <string.h>
 
 
-/* A container that is still open. */
+/* An open container */
 
 typedef struct {
     k8s_sa_json_node_t   *node;
-    k8s_sa_json_node_t   *last;      /* its newest child, NULL: none yet */
-    uint64_t              names;     /* a bit for each name, see ..._name() */
-    unsigned              suspect;   /* a bit was hit twice */
+    k8s_sa_json_node_t   *last;      /* its latest child, or NULL */
+    uint64_t              names;     /* bits of names: k8s_sa_json_name() */
+    unsigned              suspect;   /* 1: two names have the same bit */
 } k8s_sa_json_level_t;
 
 
@@ -53,7 +53,7 @@ static int k8s_sa_json_literal(k8s_sa_json_parser_t *ps, const char *text,
 static int k8s_sa_json_peek(k8s_sa_json_parser_t *ps);
 
 
-/* Bytes that stand for themselves in a string, DEL and UTF-8's aside. */
+/* Bytes that need no decoding in a string, except DEL and UTF-8 */
 
 static const unsigned char  k8s_sa_json_plain[256] = {
     [0x20 ... 0x21] = 1,         /* before '"' */
@@ -85,8 +85,8 @@ k8s_sa_json_parse(k8s_sa_json_t *doc, unsigned char *text, size_t len)
     }
 
     /*
-     * No recursion: each turn reads a child of the innermost open container
-     * or closes that one.
+     * No recursion: each pass reads a child of the innermost open container,
+     * or closes that container.
      */
 
     while (ps.depth) {
@@ -230,9 +230,9 @@ k8s_sa_json_close(k8s_sa_json_parser_t *ps)
 
 
 /*
- * The name of a member and its colon.  Equal names have equal bits, so that
- * an object needs the exact look for duplicates only if two bits are equal;
- * those of the claims that Kubernetes issues are all different.
+ * Reads a member's name and colon.  Equal names have the same bit, so an object
+ * must be searched for duplicates only if two names share a bit; the claims
+ * that Kubernetes issues do not.
  */
 
 static int
@@ -271,8 +271,8 @@ k8s_sa_json_name(k8s_sa_json_parser_t *ps, k8s_sa_str_t *name)
 
 
 /*
- * Sorts the names as they come: comparisons grow with n log n, whatever the
- * names are, and moving 2 KB at most costs less than comparing.
+ * Insertion sort with binary search: the number of comparisons is n log n for
+ * all names, and moving at most 2 KB costs less than comparing.
  */
 
 static int
@@ -355,9 +355,9 @@ k8s_sa_json_string_plain(k8s_sa_json_parser_t *ps, k8s_sa_str_t *s)
 
 
 /*
- * The first byte that is none of k8s_sa_json_plain[], or end.  Eight at a time:
- * bit 7 is set in the lowest such byte, and in none below it, since only such a
- * one borrows from the next or carries into it.
+ * Returns the first byte that is not in k8s_sa_json_plain[], or end.  Tests
+ * eight bytes at a time: bit 7 gets set in the lowest such byte and in none
+ * below it, because no other byte borrows from the next or carries into it.
  */
 
 static unsigned char *
@@ -369,8 +369,8 @@ k8s_sa_json_plain_end(unsigned char *p, unsigned char *end)
         memcpy(&x, p, 8);
         x = le64toh(x);
 
-        bits = (x - K8S_SA_BYTES(0x20))            /* control, from 0xa0 on */
-               | (x + K8S_SA_BYTES(0x01))          /* from DEL to 0xfe */
+        bits = (x - K8S_SA_BYTES(0x20))            /* < 0x20, > 0x9f */
+               | (x + K8S_SA_BYTES(0x01))          /* 0x7f to 0xfe */
                | ((x ^ K8S_SA_BYTES('"')) - K8S_SA_BYTES(0x01))
                | ((x ^ K8S_SA_BYTES('\\')) - K8S_SA_BYTES(0x01));
 
@@ -390,8 +390,8 @@ k8s_sa_json_plain_end(unsigned char *p, unsigned char *end)
 
 
 /*
- * From the first byte on that does not stand for itself.  What is written is
- * never longer than what was read: \uXXXX becomes at most three bytes.
+ * Reads the rest of a string, from the first byte that is not plain.  Never
+ * writes more than it has read: \uXXXX becomes at most three bytes.
  */
 
 static int
@@ -441,7 +441,10 @@ k8s_sa_json_string_rest(k8s_sa_json_parser_t *ps, k8s_sa_str_t *s)
 }
 
 
-/* Behind the backslash.  Returns the new end of what is written, or NULL. */
+/*
+ * Decodes an escape, starting after the backslash.  Returns the new end of the
+ * output, or NULL.
+ */
 
 static unsigned char *
 k8s_sa_json_escape(k8s_sa_json_parser_t *ps, unsigned char *dst)
@@ -519,7 +522,7 @@ k8s_sa_json_escape(k8s_sa_json_parser_t *ps, unsigned char *dst)
 }
 
 
-/* Four hexadecimal digits, or -1. */
+/* Returns the value of four hexadecimal digits, or -1. */
 
 static int32_t
 k8s_sa_json_hex(k8s_sa_json_parser_t *ps)
@@ -599,7 +602,7 @@ k8s_sa_json_number(k8s_sa_json_parser_t *ps, k8s_sa_str_t *s)
 }
 
 
-/* One or more. */
+/* Skips one or more digits. */
 
 static int
 k8s_sa_json_digits(k8s_sa_json_parser_t *ps)
@@ -631,7 +634,7 @@ k8s_sa_json_literal(k8s_sa_json_parser_t *ps, const char *text, size_t len)
 }
 
 
-/* The next byte that is no white space, or -1 at the end. */
+/* Returns the next byte that is not white space, or -1 at the end. */
 
 static int
 k8s_sa_json_peek(k8s_sa_json_parser_t *ps)
@@ -717,7 +720,7 @@ k8s_sa_json_integer(const k8s_sa_json_node_t *node, int64_t *value)
 
     n = 0;
 
-    /* counts downward: there is one negative number more */
+    /* negative, since there is one more negative number */
 
     for (i = negative; i < node->value.len; i++) {
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * A strict JSON reader (RFC 8259) for the two small objects inside a token.
+ * A strict JSON parser (RFC 8259) for the two small objects inside a token.
  *
- * Why not jansson, which reads everything else: it costs more than half of
- * what a check costs beside the signature.  This one allocates nothing, works
- * in place on the decoded bytes, and reads what jansson reads with
- * JSON_REJECT_DUPLICATES: UTF-8 only (no overlong forms, no surrogates), no
- * raw control characters, unpaired \u surrogates or \u0000 refused, each name
- * once in an object (compared after its escapes are resolved), nothing behind
- * the value.  Unlike jansson's, numbers are not evaluated, so that none is out
- * of range until somebody asks for it; depth and the number of values are
- * bounded.
+ * It replaces jansson, which parses everything else, because jansson takes more
+ * than half of the time of a check, the signature aside.  This parser does not
+ * allocate, works in place on the decoded bytes, and accepts what jansson
+ * accepts with JSON_REJECT_DUPLICATES: UTF-8 only (no overlong forms, no
+ * surrogates), no raw control characters, no unpaired \u surrogates, no
+ * \u0000, no duplicate names in an object (compared with escapes resolved), and
+ * nothing after the value.  Unlike jansson it does not convert numbers, so that
+ * a number out of range matters only if it is read; and depth and the number of
+ * values are limited.
  */
 
 #ifndef K8S_SA_JSON_H
@@ -21,7 +21,7 @@
 #include "token/k8s_sa_base.h"
 
 
-#define K8S_SA_JSON_DEPTH  16     /* arrays and objects inside each other */
+#define K8S_SA_JSON_DEPTH  16     /* nested arrays and objects */
 #define K8S_SA_JSON_NODES  1024   /* values in one document */
 
 
@@ -37,19 +37,19 @@ typedef enum {
 
 
 /*
- * One value.  Values stand in document order: the first member or element of
- * a container directly follows it, next is the index of its sibling or 0.
+ * One value.  Values are in document order: the first member or element of a
+ * container directly follows it.
  */
 
 typedef struct {
     k8s_sa_json_type_e  type;
-    uint32_t            next;
-    uint32_t            count;   /* members or elements of a container */
-    uint32_t            plain;   /* a string of ASCII without escapes, which
-                                    has no control characters */
-    k8s_sa_str_t        name;    /* of a member, otherwise absent */
-    k8s_sa_str_t        value;   /* a string, escapes resolved; a number's
-                                    text; otherwise absent */
+    uint32_t            next;    /* index of the next sibling, or 0 */
+    uint32_t            count;   /* number of members or elements */
+    uint32_t            plain;   /* 1 for a string of printable ASCII without
+                                    escapes */
+    k8s_sa_str_t        name;    /* absent unless this is a member */
+    k8s_sa_str_t        value;   /* a string with escapes resolved, a number's
+                                    text, otherwise absent */
 } k8s_sa_json_node_t;
 
 
@@ -60,23 +60,23 @@ typedef struct {
 
 
 /*
- * Reads len bytes at text, which are changed (escapes are resolved in place)
- * and must outlive the document: names and values point into them.
- * The root must be an object.  K8S_SA_OK, or K8S_SA_ERROR if the text is not
- * such JSON (doc is undefined then).
+ * Parses len bytes at text, whose root must be an object.  The bytes are
+ * modified (escapes are resolved in place) and must outlive doc: names and
+ * values point into them.  K8S_SA_OK, or K8S_SA_ERROR if the text is not
+ * acceptable (doc is undefined then).
  */
 
 int k8s_sa_json_parse(k8s_sa_json_t *doc, unsigned char *text, size_t len);
 
 /*
- * The member of an object called name, or NULL if there is none or object is
- * NULL or no object.  nodes[0] is the document's root.
+ * Returns the member of that name, or NULL if there is none, or if object is
+ * NULL or not an object.
  */
 
 const k8s_sa_json_node_t *k8s_sa_json_member(const k8s_sa_json_t *doc,
     const k8s_sa_json_node_t *object, const char *name);
 
-/* The first element or member of a container and each one's next, or NULL. */
+/* Iterate over a container's elements or members; NULL at the end. */
 
 static inline const k8s_sa_json_node_t *
 k8s_sa_json_first(const k8s_sa_json_t *doc,
@@ -92,8 +92,8 @@ k8s_sa_json_next(const k8s_sa_json_t *doc, const k8s_sa_json_node_t *node)
 }
 
 /*
- * A number as an integer.  K8S_SA_OK if it is written as one (no fraction, no
- * exponent, no "-0") and fits; otherwise, also for other types, K8S_SA_ERROR.
+ * Converts a number.  K8S_SA_OK if it is written as an integer (no fraction, no
+ * exponent, not "-0") and fits; otherwise, and for other types, K8S_SA_ERROR.
  */
 
 int k8s_sa_json_integer(const k8s_sa_json_node_t *node, int64_t *value);

@@ -130,8 +130,8 @@ k8s_sa_jwk_add_all(k8s_sa_keyset_t *set, const json_t *root,
 
 
 /*
- * K8S_SA_OK, K8S_SA_REFUSED with the reason in *err, which is left as it is
- * where the key is just not for us, or K8S_SA_ERROR.
+ * K8S_SA_OK; K8S_SA_REFUSED, with the reason in *err unless the key is merely
+ * not for us; or K8S_SA_ERROR.
  */
 
 static int
@@ -257,10 +257,10 @@ k8s_sa_jwk_ec(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
         return K8S_SA_REFUSED;
     }
 
-    /* section 6.2.1.2: leading zeros are there, and nothing more */
+    /* section 6.2.1.2: padded with zeros to exactly this length */
 
     if (x_len != curve->octets || y_len != curve->octets) {
-        k8s_sa_error_set(err, "\"x\" or \"y\" is not of %zu octets",
+        k8s_sa_error_set(err, "\"x\" or \"y\" does not have %zu octets",
                          curve->octets);
         return K8S_SA_REFUSED;
     }
@@ -292,7 +292,7 @@ k8s_sa_jwk_okp(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
     }
 
     if (len != sizeof(x)) {
-        k8s_sa_error_set(err, "\"x\" is not of %zu octets", sizeof(x));
+        k8s_sa_error_set(err, "\"x\" does not have %zu octets", sizeof(x));
         return K8S_SA_REFUSED;
     }
 
@@ -300,7 +300,7 @@ k8s_sa_jwk_okp(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
 }
 
 
-/* RFC 7518 sections 6.2.2, 6.3.2, 6.4.1: whoever publishes one has lost it. */
+/* RFC 7518 sections 6.2.2, 6.3.2, 6.4.1: a published private key is lost. */
 
 static int
 k8s_sa_jwk_is_private(const json_t *jwk)
@@ -358,7 +358,7 @@ k8s_sa_jwk_use(const json_t *jwk, k8s_sa_error_t *err)
         op = json_array_get(ops, i);
 
         if (!json_is_string(op)) {
-            k8s_sa_error_set(err, "\"key_ops\" holds something else than "
+            k8s_sa_error_set(err, "\"key_ops\" holds something other than "
                              "strings");
             return K8S_SA_REFUSED;
         }
@@ -372,7 +372,7 @@ k8s_sa_jwk_use(const json_t *jwk, k8s_sa_error_t *err)
 }
 
 
-/* RFC 7517 section 4.4: the algorithms that "alg" leaves. */
+/* RFC 7517 section 4.4: sets the algorithms that "alg" permits. */
 
 static int
 k8s_sa_jwk_alg(const json_t *jwk, unsigned *algorithms, k8s_sa_error_t *err)
@@ -389,7 +389,7 @@ k8s_sa_jwk_alg(const json_t *jwk, unsigned *algorithms, k8s_sa_error_t *err)
         return K8S_SA_OK;
     }
 
-    /* RFC 9864 section 2.2: the newer name of what EdDSA is with Ed25519 */
+    /* RFC 9864 section 2.2: the newer name for EdDSA with Ed25519 */
 
     if (strcmp(name, "Ed25519") == 0) {
         *algorithms = K8S_SA_ALG_EDDSA;
@@ -407,7 +407,7 @@ k8s_sa_jwk_alg(const json_t *jwk, unsigned *algorithms, k8s_sa_error_t *err)
 }
 
 
-/* RFC 7517 section 4.5.  *kid is absent if there is none. */
+/* RFC 7517 section 4.5; kid is absent if the JWK has none. */
 
 static int
 k8s_sa_jwk_kid(const json_t *jwk, k8s_sa_str_t *kid, k8s_sa_error_t *err)
@@ -425,7 +425,7 @@ k8s_sa_jwk_kid(const json_t *jwk, k8s_sa_str_t *kid, k8s_sa_error_t *err)
         return K8S_SA_REFUSED;
     }
 
-    /* it becomes a variable and part of log lines */
+    /* it is used in a variable and in log lines */
 
     if (!k8s_sa_str_is_clean(kid)) {
         k8s_sa_error_set(err, "\"kid\" holds a control character");
@@ -436,7 +436,7 @@ k8s_sa_jwk_kid(const json_t *jwk, k8s_sa_str_t *kid, k8s_sa_error_t *err)
 }
 
 
-/* *value is NULL if there is no such member. */
+/* Sets *value to NULL if there is no such member. */
 
 static int
 k8s_sa_jwk_string(const json_t *jwk, const char *name, const char **value,

@@ -65,8 +65,8 @@ k8s_sa_token_parse(k8s_sa_token_t *t, const unsigned char *text, size_t len)
     }
 
     /*
-     * All three are kept, one behind the other: t->kid points into the
-     * header.  A third dot is no character that can be decoded.
+     * All three parts are kept, one after the other: t->kid points into the
+     * header.  A third dot cannot be decoded, and is thus refused.
      */
 
     verdict = k8s_sa_jws_header(t, text, header);
@@ -105,7 +105,10 @@ k8s_sa_token_parse(k8s_sa_token_t *t, const unsigned char *text, size_t len)
 }
 
 
-/* Decodes it to t->bytes and reads it, unless that was done for the last one. */
+/*
+ * Decodes the header into t->bytes and parses it, unless it equals the previous
+ * one.
+ */
 
 static k8s_sa_verdict_e
 k8s_sa_jws_header(k8s_sa_token_t *t, const unsigned char *text, size_t len)
@@ -147,7 +150,7 @@ k8s_sa_jws_header_read(k8s_sa_token_t *t, unsigned char *data, size_t len)
     k8s_sa_json_t             *doc;
     const k8s_sa_json_node_t  *root, *alg, *kid;
 
-    /* the claims are read into it only when the header is done with */
+    /* the header is no longer needed when the claims are parsed */
 
     doc = &t->claims;
 
@@ -157,7 +160,7 @@ k8s_sa_jws_header_read(k8s_sa_token_t *t, unsigned char *data, size_t len)
 
     root = &doc->nodes[0];
 
-    /* extensions that must be understood, and we understand none */
+    /* extensions that must be understood, and none is supported */
 
     if (k8s_sa_json_member(doc, root, "crit") != NULL
         || k8s_sa_json_member(doc, root, "b64") != NULL)

@@ -14,8 +14,8 @@
 
 
 /*
- * OpenSSL verifies with no longer exponent where the modulus has more than
- * 3072 bits (OPENSSL_RSA_MAX_PUBEXP_BITS), and no key in use has one.
+ * For moduli of more than 3072 bits OpenSSL accepts no longer exponents
+ * (OPENSSL_RSA_MAX_PUBEXP_BITS), and no key in use has one.
  */
 
 #define K8S_SA_RSA_E_OCTETS  8
@@ -37,7 +37,7 @@ static int k8s_sa_pkey_check(EVP_PKEY *pkey);
 static int k8s_sa_key_failed(const char *what, k8s_sa_error_t *err);
 
 
-/* RFC 5480 section 2.1.1: length, id-ecPublicKey, the curve's length and id */
+/* RFC 5480 section 2.1.1: length, id-ecPublicKey, length and id of the curve */
 
 #define K8S_SA_EC_ALGORITHM(len, curve)                                       \
     K8S_SA_EC_IDS("\x30" len "\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06" curve)
@@ -57,9 +57,9 @@ static const k8s_sa_curve_t  k8s_sa_curves[] = {
 
 
 /*
- * The y of all points whose order divides 8 (RFC 8032 section 5.1.2), in each
- * encoding, without the sign of x.  With such a key, one of which is all
- * zeros, anyone makes signatures that OpenSSL finds right.
+ * The y coordinates of all points whose order divides 8 (RFC 8032 section
+ * 5.1.2), in every encoding, without the sign of x.  With these keys, one of
+ * which is all zeros, anyone can make signatures that OpenSSL accepts.
  */
 
 static const unsigned char  k8s_sa_ed25519_weak[][K8S_SA_ED25519_OCTETS] = {
@@ -152,9 +152,9 @@ k8s_sa_key_rsa(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
     }
 
     /*
-     * EVP_PKEY_public_check() would also test that the modulus is composite:
-     * 2.5 ms for 2048 bits, a second for 16384, in every worker, and whoever
-     * publishes a bad modulus could as well publish the private key.
+     * EVP_PKEY_public_check() would also test that the modulus is composite,
+     * which takes 2.5 ms for 2048 bits and a second for 16384, in every worker;
+     * an issuer with a bad modulus could just as well publish its private key.
      */
 
     if ((n[n_len - 1] & 1) == 0) {
@@ -171,12 +171,12 @@ k8s_sa_key_rsa(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
         return K8S_SA_REFUSED;
     }
 
-    /* nothing is left that could be wrong with the key itself */
+    /* the key itself is good: any failure from here on is ours */
 
     pkey = k8s_sa_pkey_rsa(n, n_len, e, e_len);
     if (pkey == NULL) {
         (void) k8s_sa_openssl_no_memory();
-        k8s_sa_error_set(err, "OpenSSL could not make an RSA key");
+        k8s_sa_error_set(err, "OpenSSL could not create an RSA key");
         return K8S_SA_ERROR;
     }
 
@@ -285,7 +285,7 @@ k8s_sa_ed25519_is_weak(const unsigned char *x)
 }
 
 
-/* Takes over pkey. */
+/* Takes ownership of pkey. */
 
 static int
 k8s_sa_key_create(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
@@ -328,7 +328,7 @@ k8s_sa_key_create(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
 }
 
 
-/* The id, and the kid that Kubernetes makes of it. */
+/* Sets the id, and the kid that Kubernetes derives from it. */
 
 static int
 k8s_sa_key_name(k8s_sa_key_t *key, const unsigned char *spki, size_t len)
@@ -463,8 +463,8 @@ k8s_sa_pkey_build(const char *type, OSSL_PARAM *params)
 
 
 /*
- * That the point is on the curve and not at infinity.  Our curves have the
- * cofactor 1, so this is all there is to check.
+ * Checks that the point is on the curve and not at infinity, which is enough:
+ * the curves have cofactor 1.
  */
 
 static int
@@ -486,7 +486,7 @@ k8s_sa_pkey_check(EVP_PKEY *pkey)
 }
 
 
-/* OpenSSL made no key: because of us, or of the key. */
+/* OpenSSL did not create a key: it is bad, or memory is short. */
 
 static int
 k8s_sa_key_failed(const char *what, k8s_sa_error_t *err)

@@ -10,8 +10,8 @@
 
 
 /*
- * SEQUENCE { INTEGER r, INTEGER s }, each with a zero octet in front if its
- * highest bit is set; two octets of length for P-521.
+ * SEQUENCE { INTEGER r, INTEGER s }: an integer has an extra zero octet if its
+ * highest bit is set, and with P-521 the length takes two octets.
  */
 
 #define K8S_SA_DER_MAX  (3 + 2 * (2 + 1 + K8S_SA_EC_OCTETS_MAX))
@@ -43,7 +43,7 @@ k8s_sa_key_verify(k8s_sa_key_t *key, const k8s_sa_alg_t *alg,
         return 0;
     }
 
-    /* what others left in the queue must not be taken for our failure */
+    /* errors that other code left in the queue are not our failure */
 
     if (ERR_peek_error() != 0) {
         ERR_clear_error();
@@ -79,8 +79,8 @@ k8s_sa_key_verify(k8s_sa_key_t *key, const k8s_sa_alg_t *alg,
     }
 
     /*
-     * OpenSSL says 0 or less for a wrong signature, for one that makes no
-     * sense, and for its own failures alike
+     * OpenSSL returns 0 or less for wrong and malformed signatures as well as
+     * for its own failures
      */
 
     if (k8s_sa_openssl_no_memory() || rc == K8S_SA_ERROR) {
@@ -91,7 +91,7 @@ k8s_sa_key_verify(k8s_sa_key_t *key, const k8s_sa_alg_t *alg,
 }
 
 
-/* 1: verified; 0: not; K8S_SA_ERROR: not even tried. */
+/* 1: verified; 0: not verified; K8S_SA_ERROR: could not be tried. */
 
 static int
 k8s_sa_key_verify_digest(k8s_sa_key_t *key, const k8s_sa_alg_t *alg,
@@ -138,7 +138,7 @@ k8s_sa_key_verify_ed25519(k8s_sa_key_t *key, const unsigned char *data,
         }
     }
 
-    /* from OpenSSL 3.4 a context does not verify twice without this */
+    /* since OpenSSL 3.4 a context cannot verify twice without this */
 
     if (EVP_DigestVerifyInit_ex(key->ed25519, NULL, NULL, NULL, NULL,
                                 key->pkey, NULL)

@@ -9,10 +9,10 @@
 #include <string.h>
 
 
-#define K8S_SA_KEYSET_SIZE  8     /* keys at first, a power of two */
+#define K8S_SA_KEYSET_SIZE  8     /* initial capacity, a power of two */
 
 
-/* The first keys that fit an algorithm, for tokens without "kid". */
+/* The first keys that fit an algorithm, for tokens without "kid" */
 
 typedef struct {
     size_t              n;
@@ -21,16 +21,16 @@ typedef struct {
 
 
 /*
- * All keys, and two hash tables over them.  The chains keep the order in
- * which keys were added.  Only the issuer's keys make them longer: strangers
- * choose what is looked up, not what is in there.
+ * All keys, and two hash tables of them, whose chains keep the order in which
+ * keys were added.  Only the issuer's keys make chains longer: an attacker
+ * chooses what is looked up, not what the tables contain.
  */
 
 struct k8s_sa_keyset_s {
     size_t                  n;
     size_t                  size;      /* of each array, a power of two */
-    k8s_sa_key_t          **keys;      /* the only one that was allocated, */
-    k8s_sa_key_t          **by_kid;    /* these are behind it */
+    k8s_sa_key_t          **keys;      /* one allocation for all three */
+    k8s_sa_key_t          **by_kid;
     k8s_sa_key_t          **by_id;
 
     k8s_sa_keyset_tried_t   tried[K8S_SA_ALG_BITS];
@@ -366,7 +366,7 @@ k8s_sa_keyset_next_tried(const k8s_sa_keyset_t *set, const k8s_sa_alg_t *alg,
 }
 
 
-/* Where a kid's keys are, among others; NULL if there can be none. */
+/* Returns the chain with all keys of that kid; NULL if there can be none. */
 
 static k8s_sa_key_t *
 k8s_sa_keyset_chain(const k8s_sa_keyset_t *set, const k8s_sa_str_t *kid)
@@ -387,7 +387,7 @@ k8s_sa_keyset_kid_hash(const k8s_sa_str_t *kid)
 }
 
 
-/* An id is a digest already. */
+/* The id is already a digest. */
 
 static size_t
 k8s_sa_keyset_id_hash(const unsigned char *id)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Public keys of one issuer: reading them, finding one, verifying with it.
+ * The public keys of one issuer: reading them, finding one, and verifying with
+ * it.
  *
- * A set is built once (by adding sources) and then only asked.  It owns its
- * keys, copies what it needs of its input, and holds prepared OpenSSL
- * contexts, so that a check costs little more than the bare verification.
+ * A set is built once, by adding sources, and does not change afterwards.  It
+ * owns its keys, copies what it needs from its input, and keeps prepared
+ * OpenSSL contexts, so that a check costs little more than the bare
+ * verification.
  */
 
 #ifndef K8S_SA_KEYSET_H
@@ -16,21 +18,21 @@
 #include "token/k8s_sa_alg.h"
 
 
-#define K8S_SA_RSA_MIN_BITS    2048    /* SPEC section 3 */
+#define K8S_SA_RSA_MIN_BITS    2048    /* RFC 7518 section 3.3 */
 #define K8S_SA_RSA_MAX_BITS    16384   /* and exponents up to 64 bits */
-#define K8S_SA_KID_MAX         1024    /* bytes, as kube-apiserver allows an
-                                          external signer, not more */
+#define K8S_SA_KID_MAX         1024    /* bytes, kube-apiserver's limit for
+                                          external signers */
 #define K8S_SA_KEYS_MAX        4096    /* keys in one set */
 
 /*
- * A token without "kid", or with one that keys share, is tried with at most so
- * many fitting keys, in the order they were added: a bound on what one request
- * can cost.
+ * The number of fitting keys that are tried, in the order they were added, for
+ * a token without "kid" or with one that several keys share.  It limits the
+ * cost of one request.
  */
 
 #define K8S_SA_KEYS_TRIED      16
 
-/* A key's name for caches: SHA-256 of its DER SubjectPublicKeyInfo. */
+/* A key's id, for caches: SHA-256 of its DER SubjectPublicKeyInfo */
 
 #define K8S_SA_KEY_ID_LEN      32
 
@@ -39,43 +41,47 @@ typedef struct k8s_sa_keyset_s  k8s_sa_keyset_t;
 typedef struct k8s_sa_key_s     k8s_sa_key_t;
 
 
-/* An empty set, or NULL: out of memory or an OpenSSL without our algorithms. */
+/*
+ * Returns an empty set, or NULL if memory is short or OpenSSL lacks an
+ * algorithm.
+ */
 
 k8s_sa_keyset_t *k8s_sa_keyset_create(void);
 
-/* Also takes NULL. */
+/* Frees a set and its keys; set may be NULL. */
 
 void k8s_sa_keyset_free(k8s_sa_keyset_t *set);
 
 /*
- * Adds every block of a PEM file as kube-apiserver's
- * --service-account-key-file takes it (client-go/util/keyutil,
- * ParsePublicKeysPEM): PUBLIC KEY, RSA PUBLIC KEY, CERTIFICATE,
- * RSA PRIVATE KEY, EC PRIVATE KEY, PRIVATE KEY (of these their public half),
- * RSA and EC P-256/384/521 only.  Text around blocks, and blocks that are no
- * keys (EC PARAMETERS, X509 CRL, ...), are passed over.  Each key gets the kid
- * that Kubernetes gives it (pkg/serviceaccount/jwt.go, keyIDFromPublicKey):
- * base64url(SHA-256(DER SubjectPublicKeyInfo)).  The same key twice is one
- * key: that is, with the same kid and the same algorithms.
+ * Adds the keys of all blocks of a PEM file, like kube-apiserver's
+ * --service-account-key-file (client-go/util/keyutil, ParsePublicKeysPEM):
+ * PUBLIC KEY, RSA PUBLIC KEY, CERTIFICATE, and the public halves of
+ * RSA PRIVATE KEY, EC PRIVATE KEY and PRIVATE KEY; RSA and EC P-256/384/521
+ * only.  Text around blocks, and blocks that are not keys (EC PARAMETERS,
+ * X509 CRL, ...), are skipped.  Each key gets the kid that Kubernetes gives it
+ * (pkg/serviceaccount/jwt.go, keyIDFromPublicKey): base64url(SHA-256(DER
+ * SubjectPublicKeyInfo)).  A key with the kid and the algorithms of an earlier
+ * one is not added again.
  *
- * K8S_SA_OK; K8S_SA_ERROR with the reason in *err (not PEM, no key, a
- * malformed, encrypted, weak or unsupported one, out of memory); the set is
- * unchanged then.  *has_private (may be NULL) is set to 1 if a block held a
- * private key, otherwise to 0.
+ * K8S_SA_OK, or K8S_SA_ERROR with the reason in *err (not PEM; no key; a key
+ * that is malformed, encrypted, weak or unsupported; out of memory), in which
+ * case the set is unchanged.  *has_private (may be NULL) is set to 1 if a block
+ * held a private key, otherwise to 0.
  */
 
 int k8s_sa_keyset_add_pem(k8s_sa_keyset_t *set, const void *data, size_t len,
     int *has_private, k8s_sa_error_t *err);
 
 /*
- * Adds the usable keys of a JWK set (RFC 7517 section 5) or of a single JWK:
- * RSA, EC with P-256/384/521 (RFC 7518 section 6), OKP with Ed25519
- * (RFC 8037).  A key with another kty or crv, a "use" other than "sig",
- * "key_ops" without "verify", or an "alg" that is not ours is not for us and
- * passed over (section 5: "SHOULD ignore"); a malformed or weak one, and one
- * with private members ("d") or of kty "oct", is passed over with its reason
- * in *note (the first one stays; note->text is "" if there was none; note may
- * be NULL).  A key without "kid" gets Kubernetes' one.
+ * Adds the usable keys of a JWK set (RFC 7517 section 5) or a single JWK: RSA,
+ * EC with P-256/384/521 (RFC 7518 section 6), OKP with Ed25519 (RFC 8037).
+ *
+ * Keys with another kty or crv, a "use" other than "sig", "key_ops" without
+ * "verify", or an unsupported "alg" are not for us and are skipped (section 5:
+ * "SHOULD ignore").  Malformed or weak keys, and those with private members
+ * ("d") or kty "oct", are skipped with the reason in *note, which keeps the
+ * first reason and is "" if there is none; note may be NULL.  A key without
+ * "kid" gets the one that Kubernetes would give it.
  *
  * K8S_SA_OK if at least one key was usable; otherwise K8S_SA_ERROR with the
  * reason in *err, and the set is unchanged.
@@ -84,33 +90,36 @@ int k8s_sa_keyset_add_pem(k8s_sa_keyset_t *set, const void *data, size_t len,
 int k8s_sa_keyset_add_jwks(k8s_sa_keyset_t *set, const void *data, size_t len,
     k8s_sa_error_t *note, k8s_sa_error_t *err);
 
-/* How many keys there are; the i-th one, in the order they were added. */
+/* The number of keys, and the i-th one in the order they were added */
 
 size_t k8s_sa_keyset_count(const k8s_sa_keyset_t *set);
 k8s_sa_key_t *k8s_sa_keyset_key(const k8s_sa_keyset_t *set, size_t i);
 
-/* The key with this K8S_SA_KEY_ID_LEN-byte id, or NULL.  Constant cost. */
+/*
+ * Finds a key by its id of K8S_SA_KEY_ID_LEN bytes, in constant time; NULL if
+ * there is none.
+ */
 
 k8s_sa_key_t *k8s_sa_keyset_by_id(const k8s_sa_keyset_t *set,
     const unsigned char *id);
 
-/* 1 if a key with this kid is in the set, otherwise 0.  Constant cost. */
+/* Returns 1 if a key of the set has this kid, otherwise 0; constant time. */
 
 int k8s_sa_keyset_has_kid(const k8s_sa_keyset_t *set, const k8s_sa_str_t *kid);
 
 /*
- * Finds the first key for a token's kid (absent: any kid) that fits alg in
- * type, curve and the JWK's own "alg"; then, given the last one found, the
- * next such key.  A kid can be shared by keys (RFC 7517 section 4.5).  NULL
- * if there is none left, or K8S_SA_KEYS_TRIED were found for an absent kid.
- * With a kid the cost does not grow with the set.
+ * Finds the first key that has a token's kid (any, if kid is absent) and fits
+ * alg by its type, curve and the JWK's own "alg"; or, given the last key found,
+ * the next one: several keys can share a kid (RFC 7517 section 4.5).  NULL if
+ * there are no more, or after K8S_SA_KEYS_TRIED keys for an absent kid.  The
+ * cost does not grow with the set if there is a kid.
  */
 
 k8s_sa_key_t *k8s_sa_keyset_find(const k8s_sa_keyset_t *set,
     const k8s_sa_str_t *kid, const k8s_sa_alg_t *alg, k8s_sa_key_t *last);
 
 
-/* Owned by the key. */
+/* What these return is owned by the key. */
 
 const k8s_sa_str_t *k8s_sa_key_kid(const k8s_sa_key_t *key);
 const unsigned char *k8s_sa_key_id(const k8s_sa_key_t *key);
@@ -118,12 +127,13 @@ k8s_sa_kty_e k8s_sa_key_type(const k8s_sa_key_t *key);
 unsigned k8s_sa_key_bits(const k8s_sa_key_t *key);
 
 /*
- * Verifies sig over data with the key.  alg must fit the key.  For ECDSA, sig
- * is R || S of exactly the curve's length, neither zero nor over the curve's
- * order (RFC 7518 section 3.4); for RSA of exactly the modulus' length; for
- * Ed25519 64 bytes.
- * 1: verified; 0: not; K8S_SA_ERROR: OpenSSL failed for a reason of ours.
- * OpenSSL's error queue is left empty.
+ * Verifies the signature sig of data.  sig must be exactly as long as the
+ * modulus for RSA, 64 bytes for Ed25519, and R || S of the curve's length for
+ * ECDSA (RFC 7518 section 3.4), with R and S in [1, order - 1].
+ *
+ * Returns 1 if sig is valid; 0 if it is not, or if alg does not fit the key;
+ * K8S_SA_ERROR if OpenSSL failed for another reason.  Leaves OpenSSL's error
+ * queue empty.
  */
 
 int k8s_sa_key_verify(k8s_sa_key_t *key, const k8s_sa_alg_t *alg,

@@ -35,7 +35,7 @@ k8s_sa_name_is_valid(const k8s_sa_str_t *s, size_t max, unsigned dots)
         return 0;
     }
 
-    /* as if behind a dot: neither "-" nor "." may begin or end a label */
+    /* as if after a dot: a label must not begin or end with "-" or "." */
 
     last = '.';
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Names as Kubernetes has them: apimachinery/pkg/util/validation.
+ * Names of Kubernetes objects: apimachinery/pkg/util/validation.
  */
 
 #ifndef K8S_SA_NAME_H
@@ -11,7 +11,7 @@
 #include "token/k8s_sa_base.h"
 
 
-/* 1 if s is an RFC 1123 label, or labels with dots between; otherwise 0. */
+/* Return 1 if s is an RFC 1123 label, or labels joined by dots, otherwise 0. */
 
 int k8s_sa_name_is_label(const k8s_sa_str_t *s);
 int k8s_sa_name_is_subdomain(const k8s_sa_str_t *s);

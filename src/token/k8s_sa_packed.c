@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * A record:
+ * A packed identity:
  *
  *     layout version, unpacked size, expires, issued, warnafter
- *     the fields in the order of k8s_sa_packed_fields[], each
+ *     the fields in the order of k8s_sa_packed_fields[], each one of
  *         ABSENT
- *         UUID      16 bytes; not the first two, so that they can be read as
- *                   they are
- *         DERIVED   for namespace and name: as the user name has it
- *                   for groups and extra: items up to END, each the number
- *                   of a known one, or ITEM_RAW + length and its bytes
- *         RAW + length and its bytes
+ *         UUID      followed by 16 bytes; never used for the first two fields,
+ *                   so that these can be read in place
+ *         DERIVED   for namespace and name: taken from the user name;
+ *                   for groups and extra: followed by items up to END, each
+ *                   the number of a known item, or ITEM_RAW + length and the
+ *                   bytes
+ *         RAW + length, followed by the bytes
  *
- * Numbers are varints, seven bits a byte, the lowest first; times are zigzag.
+ * Numbers are varints of seven bits per byte, the lowest bits first; times are
+ * zigzag-encoded.
  */
 
 #include "token/k8s_sa_packed.h"
@@ -23,17 +25,17 @@
 #include <string.h>
 
 
-#define K8S_SA_RECORD_VERSION   2
-#define K8S_SA_RECORD_UNPACKED  65536
+#define K8S_SA_PACKED_VERSION   2
+#define K8S_SA_PACKED_UNPACKED  65536
 
-#define K8S_SA_RECORD_ABSENT    0
-#define K8S_SA_RECORD_UUID      1
-#define K8S_SA_RECORD_DERIVED   2
-#define K8S_SA_RECORD_RAW       3
+#define K8S_SA_PACKED_ABSENT    0
+#define K8S_SA_PACKED_UUID      1
+#define K8S_SA_PACKED_DERIVED   2
+#define K8S_SA_PACKED_RAW       3
 
 #define K8S_SA_ITEM_END         0
 #define K8S_SA_ITEM_KNOWN       1
-#define K8S_SA_ITEM_RAW         6      /* room for 5 known ones */
+#define K8S_SA_ITEM_RAW         6      /* leaves room for 5 known items */
 
 #define K8S_SA_VARINT_MAX       10
 
@@ -54,7 +56,7 @@ typedef struct {
 } k8s_sa_packed_in_t;
 
 
-/* A known item of a list: its text, then a field's, then a line feed. */
+/* A known item of a list: text, a field's value, and a line feed. */
 
 typedef struct {
     const char           *text;
@@ -80,7 +82,7 @@ static void k8s_sa_packed_put_list(k8s_sa_packed_out_t *out,
     const k8s_sa_identity_t *id, const k8s_sa_str_t *s,
     const k8s_sa_packed_item_t *known, size_t n);
 static uint64_t k8s_sa_packed_begin(k8s_sa_packed_in_t *in,
-    const unsigned char *record, size_t len, k8s_sa_packed_head_t *head);
+    const unsigned char *packed, size_t len, k8s_sa_packed_head_t *head);
 static void k8s_sa_packed_get_raw(k8s_sa_packed_in_t *in, k8s_sa_str_t *s);
 static int64_t k8s_sa_packed_get_time(k8s_sa_packed_in_t *in);
 static uint64_t k8s_sa_packed_get_number(k8s_sa_packed_in_t *in);
@@ -98,8 +100,8 @@ static const k8s_sa_str_t *k8s_sa_packed_str(const k8s_sa_identity_t *id,
 
 
 /*
- * First what k8s_sa_packed_head() tells.  Lists come last: they are made of the
- * fields before them.
+ * First the fields that k8s_sa_packed_head() reads.  The lists come last: they
+ * are made from the fields before them.
  */
 
 static const size_t  k8s_sa_packed_fields[] = {
@@ -164,8 +166,8 @@ k8s_sa_identity_pack(unsigned char *buf, size_t size,
 
     const int64_t        times[] = { id->expires, id->issued, id->warnafter };
 
-    if (size > K8S_SA_RECORD_MAX) {
-        size = K8S_SA_RECORD_MAX;
+    if (size > K8S_SA_PACKED_MAX) {
+        size = K8S_SA_PACKED_MAX;
     }
 
     out.p = buf;
@@ -177,18 +179,18 @@ k8s_sa_identity_pack(unsigned char *buf, size_t size,
     for (i = 0; i < k8s_sa_nelts(k8s_sa_packed_fields); i++) {
         s = k8s_sa_packed_str(id, k8s_sa_packed_fields[i]);
 
-        if (s->len > K8S_SA_RECORD_UNPACKED) {
+        if (s->len > K8S_SA_PACKED_UNPACKED) {
             return 0;
         }
 
         total += s->len;
     }
 
-    if (total > K8S_SA_RECORD_UNPACKED) {
+    if (total > K8S_SA_PACKED_UNPACKED) {
         return 0;
     }
 
-    k8s_sa_packed_put_number(&out, K8S_SA_RECORD_VERSION);
+    k8s_sa_packed_put_number(&out, K8S_SA_PACKED_VERSION);
     k8s_sa_packed_put_number(&out, total);
 
     for (i = 0; i < k8s_sa_nelts(times); i++) {
@@ -258,7 +260,7 @@ k8s_sa_packed_put_field(k8s_sa_packed_out_t *out, const k8s_sa_identity_t *id,
     s = k8s_sa_packed_str(id, offset);
 
     if (s->data == NULL) {
-        k8s_sa_packed_put_number(out, K8S_SA_RECORD_ABSENT);
+        k8s_sa_packed_put_number(out, K8S_SA_PACKED_ABSENT);
         return;
     }
 
@@ -278,18 +280,18 @@ k8s_sa_packed_put_field(k8s_sa_packed_out_t *out, const k8s_sa_identity_t *id,
         if (k8s_sa_username_split(&id->username, &ns, &name) == K8S_SA_OK
             && k8s_sa_str_eq(s, s == &id->namespace ? &ns : &name))
         {
-            k8s_sa_packed_put_number(out, K8S_SA_RECORD_DERIVED);
+            k8s_sa_packed_put_number(out, K8S_SA_PACKED_DERIVED);
             return;
         }
     }
 
     if (s != &id->username && s != &id->issuer && k8s_sa_uuid_read(uuid, s)) {
-        k8s_sa_packed_put_number(out, K8S_SA_RECORD_UUID);
+        k8s_sa_packed_put_number(out, K8S_SA_PACKED_UUID);
         k8s_sa_packed_put(out, uuid, sizeof(uuid));
         return;
     }
 
-    k8s_sa_packed_put_number(out, K8S_SA_RECORD_RAW + s->len);
+    k8s_sa_packed_put_number(out, K8S_SA_PACKED_RAW + s->len);
     k8s_sa_packed_put(out, s->data, s->len);
 }
 
@@ -305,12 +307,12 @@ k8s_sa_packed_put_list(k8s_sa_packed_out_t *out, const k8s_sa_identity_t *id,
     static const k8s_sa_str_t  none = { 0, NULL };
 
     if (s->len == 0 || s->data[s->len - 1] != '\n') {
-        k8s_sa_packed_put_number(out, K8S_SA_RECORD_RAW + s->len);
+        k8s_sa_packed_put_number(out, K8S_SA_PACKED_RAW + s->len);
         k8s_sa_packed_put(out, s->data, s->len);
         return;
     }
 
-    k8s_sa_packed_put_number(out, K8S_SA_RECORD_DERIVED);
+    k8s_sa_packed_put_number(out, K8S_SA_PACKED_DERIVED);
 
     end = s->data + s->len;
     i = n - 1;
@@ -319,7 +321,7 @@ k8s_sa_packed_put_list(k8s_sa_packed_out_t *out, const k8s_sa_identity_t *id,
         lf = memchr(p, '\n', (size_t) (end - p));
         len = (size_t) (lf - p);
 
-        /* most often the one behind the last */
+        /* most often it is the one after the last match */
 
         for (tried = 0; tried < n; tried++) {
             i = i + 1 < n ? i + 1 : 0;
@@ -351,12 +353,12 @@ k8s_sa_packed_put_list(k8s_sa_packed_out_t *out, const k8s_sa_identity_t *id,
 
 
 int
-k8s_sa_packed_head(k8s_sa_packed_head_t *head, unsigned char *record,
+k8s_sa_packed_head(k8s_sa_packed_head_t *head, unsigned char *packed,
     size_t len)
 {
     k8s_sa_packed_in_t  in;
 
-    (void) k8s_sa_packed_begin(&in, record, len, head);
+    (void) k8s_sa_packed_begin(&in, packed, len, head);
 
     k8s_sa_packed_get_raw(&in, &head->username);
     k8s_sa_packed_get_raw(&in, &head->issuer);
@@ -366,22 +368,22 @@ k8s_sa_packed_head(k8s_sa_packed_head_t *head, unsigned char *record,
 
 
 size_t
-k8s_sa_packed_size(const unsigned char *record, size_t len)
+k8s_sa_packed_size(const unsigned char *packed, size_t len)
 {
     uint64_t              size;
     k8s_sa_packed_in_t    in;
     k8s_sa_packed_head_t  head;
 
-    size = k8s_sa_packed_begin(&in, record, len, &head);
+    size = k8s_sa_packed_begin(&in, packed, len, &head);
 
-    /* an empty string still points somewhere */
+    /* one more, so that empty strings have somewhere to point */
 
     return in.failed ? 0 : (size_t) size + 1;
 }
 
 
 int
-k8s_sa_identity_unpack(k8s_sa_identity_t *id, const unsigned char *record,
+k8s_sa_identity_unpack(k8s_sa_identity_t *id, const unsigned char *packed,
     size_t len, unsigned char *dst, size_t size)
 {
     size_t                i;
@@ -395,7 +397,7 @@ k8s_sa_identity_unpack(k8s_sa_identity_t *id, const unsigned char *record,
     out.end = dst + size;
     out.failed = 0;
 
-    (void) k8s_sa_packed_begin(&in, record, len, &head);
+    (void) k8s_sa_packed_begin(&in, packed, len, &head);
 
     id->expires = head.expires;
     id->issued = head.issued;
@@ -414,16 +416,19 @@ k8s_sa_identity_unpack(k8s_sa_identity_t *id, const unsigned char *record,
 }
 
 
-/* Up to the fields: head's times are filled; returns the unpacked size. */
+/*
+ * Reads everything before the fields, the times into head, and returns the
+ * unpacked size.
+ */
 
 static uint64_t
-k8s_sa_packed_begin(k8s_sa_packed_in_t *in, const unsigned char *record,
+k8s_sa_packed_begin(k8s_sa_packed_in_t *in, const unsigned char *packed,
     size_t len, k8s_sa_packed_head_t *head)
 {
     uint64_t  version, size;
 
-    in->p = record;
-    in->end = record + len;
+    in->p = packed;
+    in->end = packed + len;
     in->failed = 0;
 
     version = k8s_sa_packed_get_number(in);
@@ -433,7 +438,7 @@ k8s_sa_packed_begin(k8s_sa_packed_in_t *in, const unsigned char *record,
     head->issued = k8s_sa_packed_get_time(in);
     head->warnafter = k8s_sa_packed_get_time(in);
 
-    if (version != K8S_SA_RECORD_VERSION || size > K8S_SA_RECORD_UNPACKED) {
+    if (version != K8S_SA_PACKED_VERSION || size > K8S_SA_PACKED_UNPACKED) {
         in->failed = 1;
         in->end = in->p;
     }
@@ -442,7 +447,7 @@ k8s_sa_packed_begin(k8s_sa_packed_in_t *in, const unsigned char *record,
 }
 
 
-/* A field that has not been packed; it stays where it is. */
+/* Reads a field that is stored as it is, without copying it. */
 
 static void
 k8s_sa_packed_get_raw(k8s_sa_packed_in_t *in, k8s_sa_str_t *s)
@@ -454,19 +459,19 @@ k8s_sa_packed_get_raw(k8s_sa_packed_in_t *in, k8s_sa_str_t *s)
 
     n = k8s_sa_packed_get_number(in);
 
-    if (n == K8S_SA_RECORD_ABSENT) {
+    if (n == K8S_SA_PACKED_ABSENT) {
         return;
     }
 
-    if (n < K8S_SA_RECORD_RAW) {
+    if (n < K8S_SA_PACKED_RAW) {
         in->failed = 1;
         return;
     }
 
-    s->data = (unsigned char *) k8s_sa_packed_get(in, n - K8S_SA_RECORD_RAW);
+    s->data = (unsigned char *) k8s_sa_packed_get(in, n - K8S_SA_PACKED_RAW);
 
     if (s->data != NULL) {
-        s->len = (size_t) (n - K8S_SA_RECORD_RAW);
+        s->len = (size_t) (n - K8S_SA_PACKED_RAW);
     }
 }
 
@@ -482,7 +487,7 @@ k8s_sa_packed_get_time(k8s_sa_packed_in_t *in)
 }
 
 
-/* After a failure there is nothing to read any more, so that loops end. */
+/* A failure leaves nothing more to read, so that loops end. */
 
 static uint64_t
 k8s_sa_packed_get_number(k8s_sa_packed_in_t *in)
@@ -544,7 +549,7 @@ k8s_sa_packed_get_field(k8s_sa_packed_in_t *in, k8s_sa_packed_out_t *out,
 
     n = k8s_sa_packed_get_number(in);
 
-    if (n == K8S_SA_RECORD_ABSENT) {
+    if (n == K8S_SA_PACKED_ABSENT) {
         return;
     }
 
@@ -553,11 +558,11 @@ k8s_sa_packed_get_field(k8s_sa_packed_in_t *in, k8s_sa_packed_out_t *out,
 
     switch (n) {
 
-    case K8S_SA_RECORD_UUID:
+    case K8S_SA_PACKED_UUID:
         k8s_sa_packed_get_uuid(in, out);
         break;
 
-    case K8S_SA_RECORD_DERIVED:
+    case K8S_SA_PACKED_DERIVED:
 
         if (s == &id->groups) {
             k8s_sa_packed_get_list(in, out, id, k8s_sa_packed_groups,
@@ -587,10 +592,10 @@ k8s_sa_packed_get_field(k8s_sa_packed_in_t *in, k8s_sa_packed_out_t *out,
         break;
 
     default:
-        data = k8s_sa_packed_get(in, n - K8S_SA_RECORD_RAW);
+        data = k8s_sa_packed_get(in, n - K8S_SA_PACKED_RAW);
 
         if (data != NULL) {
-            k8s_sa_packed_put(out, data, (size_t) (n - K8S_SA_RECORD_RAW));
+            k8s_sa_packed_put(out, data, (size_t) (n - K8S_SA_PACKED_RAW));
         }
     }
 
@@ -624,7 +629,7 @@ k8s_sa_packed_get_list(k8s_sa_packed_in_t *in, k8s_sa_packed_out_t *out,
     const k8s_sa_str_t   *value;
     const unsigned char  *data;
 
-    /* a failed write ends it, too: a short record must not take long */
+    /* stop when dst is full, too: few bytes must not cause much work */
 
     while (!out->failed) {
         item = k8s_sa_packed_get_number(in);

@@ -15,7 +15,7 @@
 #include <string.h>
 
 
-/* Blocks that hold a key; structure and type are OpenSSL's decoder names. */
+/* Blocks with a key; structure and type are names of OpenSSL's decoders. */
 
 typedef struct {
     const char      *name;
@@ -146,7 +146,7 @@ k8s_sa_keyset_add_pem(k8s_sa_keyset_t *set, const void *data, size_t len,
 }
 
 
-/* K8S_SA_OK and a block, K8S_SA_REFUSED: no more blocks, or K8S_SA_ERROR. */
+/* K8S_SA_OK and a block; K8S_SA_REFUSED at the end; or K8S_SA_ERROR. */
 
 static int
 k8s_sa_pem_next(BIO *bio, k8s_sa_pem_block_t *block)
@@ -186,8 +186,8 @@ k8s_sa_pem_free(k8s_sa_pem_block_t *block)
 
 
 /*
- * K8S_SA_OK, K8S_SA_REFUSED with the reason in *err, which is left as it is
- * where the block is no key at all, or K8S_SA_ERROR.
+ * K8S_SA_OK; K8S_SA_REFUSED, with the reason in *err unless the block is not a
+ * key at all; or K8S_SA_ERROR.
  */
 
 static int
@@ -241,7 +241,7 @@ k8s_sa_pem_add(k8s_sa_keyset_t *set, const k8s_sa_pem_block_t *block,
 
     rc = k8s_sa_pem_key(&key, k8s_sa_keyset_digests(set), pkey, err);
 
-    /* wipes the private half where there is one */
+    /* wipes the private half if there is one */
 
     EVP_PKEY_free(pkey);
 
@@ -359,7 +359,7 @@ k8s_sa_pem_certificate(const k8s_sa_pem_block_t *block)
 }
 
 
-/* Nobody is there to be asked. */
+/* There is no one to ask for a password. */
 
 static int
 k8s_sa_pem_no_password(char *buf, int size, int rwflag, void *data)
@@ -457,8 +457,8 @@ k8s_sa_pem_ec(k8s_sa_key_t **key, k8s_sa_digests_t *digests, EVP_PKEY *pkey,
 
 
 /*
- * A number of the key in dst, big-endian, in at most size bytes: *len of them,
- * as few as possible, or with len NULL exactly size, zeros in front.
+ * Writes a number of the key to dst, big-endian: in as few bytes as possible,
+ * *len of them, or padded with zeros to size bytes if len is NULL.
  */
 
 static int

@@ -15,7 +15,7 @@ static unsigned char *k8s_sa_spki_key(unsigned char *p,
     const unsigned char *end, const void *algorithm, size_t len);
 
 
-/* AlgorithmIdentifiers: RFC 3279 section 2.3.1, RFC 8410 section 3 */
+/* AlgorithmIdentifier: RFC 3279 section 2.3.1, RFC 8410 section 3 */
 
 static const unsigned char  k8s_sa_spki_alg_rsa[] = {
     0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01,
@@ -73,7 +73,7 @@ static unsigned char *
 k8s_sa_spki_key(unsigned char *p, const unsigned char *end,
     const void *algorithm, size_t len)
 {
-    *--p = 0;       /* unused bits */
+    *--p = 0;       /* number of unused bits */
 
     p = k8s_sa_der_head(p, K8S_SA_DER_BIT_STRING, end - p);
     p = k8s_sa_der_bytes(p, algorithm, len);

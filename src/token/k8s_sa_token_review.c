@@ -13,36 +13,39 @@
 #define K8S_SA_REVIEW_VERSION  "authentication.k8s.io/v1"
 #define K8S_SA_REVIEW_KIND     "TokenReview"
 
-/* What owns the strings of a review. */
+/* The owner of a review's strings */
 
 typedef struct {
     json_t             *root;
-    char               *text;      /* the reason, or groups and extra */
+    char               *text;      /* the reason, or both lists */
 } k8s_sa_token_review_document_t;
 
 
-/* Single values of user.extra: authentication/serviceaccount/util.go */
+/* A value of user.extra that becomes a field of the identity */
 
 typedef struct {
     const char         *name;
     const char         *prefix;
-    size_t              offset;    /* of the identity's field */
+    size_t              offset;    /* of the field */
 } k8s_sa_token_review_extra_t;
 
 
 static k8s_sa_verdict_e k8s_sa_token_review_status(k8s_sa_token_review_t *r,
     const json_t *status, const k8s_sa_str_t *audiences, size_t n,
     k8s_sa_error_t *err);
-static int k8s_sa_token_review_reason(k8s_sa_token_review_t *r, const json_t *error);
+static int k8s_sa_token_review_reason(k8s_sa_token_review_t *r,
+    const json_t *error);
 static k8s_sa_verdict_e k8s_sa_token_review_user(k8s_sa_token_review_t *r,
     const json_t *user, k8s_sa_error_t *err);
 static k8s_sa_verdict_e k8s_sa_token_review_user_members(const json_t *user,
     k8s_sa_error_t *err);
-static int k8s_sa_token_review_lists(k8s_sa_token_review_t *r, const json_t *user,
-    k8s_sa_error_t *err);
-static size_t k8s_sa_token_review_lists_size(const json_t *groups, json_t *extra);
+static int k8s_sa_token_review_lists(k8s_sa_token_review_t *r,
+    const json_t *user, k8s_sa_error_t *err);
+static size_t k8s_sa_token_review_lists_size(const json_t *groups,
+    json_t *extra);
 static char *k8s_sa_token_review_copy(char *dst, const json_t *string);
-static void k8s_sa_token_review_extra(k8s_sa_identity_t *id, const json_t *extra);
+static void k8s_sa_token_review_extra(k8s_sa_identity_t *id,
+    const json_t *extra);
 static void k8s_sa_token_review_account(k8s_sa_identity_t *id);
 static k8s_sa_verdict_e k8s_sa_token_review_audience(k8s_sa_identity_t *id,
     const json_t *list, const k8s_sa_str_t *audiences, size_t n,
@@ -53,7 +56,8 @@ static k8s_sa_verdict_e k8s_sa_token_review_string(const json_t *string,
     k8s_sa_error_t *err);
 static k8s_sa_verdict_e k8s_sa_token_review_list(const json_t *list,
     k8s_sa_error_t *err);
-static json_t *k8s_sa_token_review_member(const json_t *object, const char *name);
+static json_t *k8s_sa_token_review_member(const json_t *object,
+    const char *name);
 
 
 static const k8s_sa_token_review_extra_t  k8s_sa_token_review_extras[] = {
@@ -88,7 +92,7 @@ k8s_sa_token_review_request(const k8s_sa_str_t *token,
     spec = json_object();
     list = json_array();
 
-    /* jansson's functions fail if what they are given is NULL */
+    /* jansson's functions fail if an argument is NULL */
 
     rc = json_object_set_new(root, "kind", json_string(K8S_SA_REVIEW_KIND));
     rc |= json_object_set_new(root, "apiVersion",
@@ -125,13 +129,13 @@ k8s_sa_token_review_request(const k8s_sa_str_t *token,
 
 
 k8s_sa_verdict_e
-k8s_sa_token_review_parse(k8s_sa_token_review_t *r, const void *data, size_t len,
-    const k8s_sa_str_t *audiences, size_t n, k8s_sa_error_t *err)
+k8s_sa_token_review_parse(k8s_sa_token_review_t *r, const void *data,
+    size_t len, const k8s_sa_str_t *audiences, size_t n, k8s_sa_error_t *err)
 {
-    json_t                    *root, *status;
-    const char                *kind, *version;
-    k8s_sa_str_t               username;
-    k8s_sa_verdict_e           verdict;
+    json_t                          *root, *status;
+    const char                      *kind, *version;
+    k8s_sa_str_t                     username;
+    k8s_sa_verdict_e                 verdict;
     k8s_sa_token_review_document_t  *document;
 
     memset(r, 0, sizeof(k8s_sa_token_review_t));
@@ -144,7 +148,7 @@ k8s_sa_token_review_parse(k8s_sa_token_review_t *r, const void *data, size_t len
 
     r->document = document;
 
-    /* a NUL is a bad claim of somebody, not a fault of the API server */
+    /* a NUL is a bad claim, not a fault of the API server */
 
     root = k8s_sa_document_read(data, len, JSON_ALLOW_NUL, err);
     if (root == NULL) {
@@ -190,7 +194,7 @@ static k8s_sa_verdict_e
 k8s_sa_token_review_status(k8s_sa_token_review_t *r, const json_t *status,
     const k8s_sa_str_t *audiences, size_t n, k8s_sa_error_t *err)
 {
-    const json_t      *authenticated, *error;
+    const json_t      *authenticated, *error, *member;
     k8s_sa_verdict_e   verdict;
 
     authenticated = k8s_sa_token_review_member(status, "authenticated");
@@ -199,7 +203,7 @@ k8s_sa_token_review_status(k8s_sa_token_review_t *r, const json_t *status,
     if ((authenticated && !json_is_boolean(authenticated))
         || (error && !json_is_string(error)))
     {
-        k8s_sa_error_set(err, "\"status\" holds members of a wrong type");
+        k8s_sa_error_set(err, "\"status\" has members of the wrong type");
         return K8S_SA_REVIEW_FAILED;
     }
 
@@ -216,28 +220,30 @@ k8s_sa_token_review_status(k8s_sa_token_review_t *r, const json_t *status,
     /* types.go: "the token couldn't be checked" */
 
     if (json_string_length(error)) {
-        k8s_sa_error_set(err, "\"status\" holds both \"authenticated\" and "
+        k8s_sa_error_set(err, "\"status\" has both \"authenticated\" and "
                          "an error");
         return K8S_SA_REVIEW_FAILED;
     }
 
-    verdict = k8s_sa_token_review_user(r, k8s_sa_token_review_member(status, "user"),
-                                 err);
+    member = k8s_sa_token_review_member(status, "user");
+
+    verdict = k8s_sa_token_review_user(r, member, err);
     if (verdict != K8S_SA_VERDICT_OK) {
         return verdict;
     }
 
-    return k8s_sa_token_review_audience(&r->identity,
-                                  k8s_sa_token_review_member(status, "audiences"),
-                                  audiences, n, err);
+    member = k8s_sa_token_review_member(status, "audiences");
+
+    return k8s_sa_token_review_audience(&r->identity, member, audiences, n,
+                                        err);
 }
 
 
 static int
 k8s_sa_token_review_reason(k8s_sa_token_review_t *r, const json_t *error)
 {
-    char                      *p;
-    size_t                     len;
+    char                            *p;
+    size_t                           len;
     k8s_sa_token_review_document_t  *document;
 
     len = json_string_length(error);
@@ -296,32 +302,39 @@ k8s_sa_token_review_user(k8s_sa_token_review_t *r, const json_t *user,
 }
 
 
-/* That all members are of the right type and may stand in a header. */
+/* Checks that all members have the right type and no control characters. */
 
 static k8s_sa_verdict_e
 k8s_sa_token_review_user_members(const json_t *user, k8s_sa_error_t *err)
 {
     json_t            *extra, *values;
-    const char        *key;
-    k8s_sa_str_t       name;
+    const char        *name;
+    k8s_sa_str_t       s;
+    const json_t      *member;
     k8s_sa_verdict_e   verdict;
 
-    if (json_string_length(json_object_get(user, "username")) == 0) {
+    member = json_object_get(user, "username");
+
+    if (json_string_length(member) == 0) {
         k8s_sa_error_set(err, "authenticated, but there is no user name");
         return K8S_SA_REVIEW_FAILED;
     }
 
-    verdict = k8s_sa_token_review_string(json_object_get(user, "username"), err);
+    verdict = k8s_sa_token_review_string(member, err);
     if (verdict != K8S_SA_VERDICT_OK) {
         return verdict;
     }
 
-    verdict = k8s_sa_token_review_string(k8s_sa_token_review_member(user, "uid"), err);
+    member = k8s_sa_token_review_member(user, "uid");
+
+    verdict = k8s_sa_token_review_string(member, err);
     if (verdict != K8S_SA_VERDICT_OK) {
         return verdict;
     }
 
-    verdict = k8s_sa_token_review_list(k8s_sa_token_review_member(user, "groups"), err);
+    member = k8s_sa_token_review_member(user, "groups");
+
+    verdict = k8s_sa_token_review_list(member, err);
     if (verdict != K8S_SA_VERDICT_OK) {
         return verdict;
     }
@@ -333,11 +346,11 @@ k8s_sa_token_review_user_members(const json_t *user, k8s_sa_error_t *err)
         return K8S_SA_REVIEW_FAILED;
     }
 
-    json_object_foreach(extra, key, values) {
-        name.len = strlen(key);
-        name.data = (unsigned char *) key;
+    json_object_foreach(extra, name, values) {
+        s.len = strlen(name);
+        s.data = (unsigned char *) name;
 
-        if (!k8s_sa_str_is_clean(&name)) {
+        if (!k8s_sa_str_is_clean(&s)) {
             k8s_sa_error_set(err, "\"extra\" holds a control character");
             return K8S_SA_BAD_CLAIMS;
         }
@@ -352,16 +365,16 @@ k8s_sa_token_review_user_members(const json_t *user, k8s_sa_error_t *err)
 }
 
 
-/* Makes the identity's groups and extra. */
+/* Sets the identity's groups and extra. */
 
 static int
 k8s_sa_token_review_lists(k8s_sa_token_review_t *r, const json_t *user,
     k8s_sa_error_t *err)
 {
-    char                      *p;
-    size_t                     i, size;
-    json_t                    *groups, *extra, *values, *value;
-    const char                *name;
+    char                            *p;
+    size_t                           i, size;
+    json_t                          *groups, *extra, *values, *value;
+    const char                      *name;
     k8s_sa_token_review_document_t  *document;
 
     groups = json_object_get(user, "groups");
@@ -421,8 +434,8 @@ k8s_sa_token_review_lists(k8s_sa_token_review_t *r, const json_t *user,
 
 
 /*
- * Stops early above K8S_SA_DOCUMENT_MAX: a long key in front of each of many
- * values would take far more memory than the document had.
+ * Stops above K8S_SA_DOCUMENT_MAX: a long name, repeated with each of many
+ * values, would take far more memory than the document itself.
  */
 
 static size_t
@@ -470,14 +483,14 @@ k8s_sa_token_review_copy(char *dst, const json_t *string)
 }
 
 
-/* A key with several values says nothing about one pod or node. */
+/* A name with several values does not identify one pod or node. */
 
 static void
 k8s_sa_token_review_extra(k8s_sa_identity_t *id, const json_t *extra)
 {
-    size_t                        i, n;
-    json_t                       *values;
-    k8s_sa_str_t                  s, *field;
+    size_t                              i, n;
+    json_t                             *values;
+    k8s_sa_str_t                        s, *field;
     const k8s_sa_token_review_extra_t  *known;
 
     for (i = 0; i < K8S_SA_REVIEW_EXTRAS; i++) {
@@ -537,7 +550,7 @@ k8s_sa_token_review_audience(k8s_sa_identity_t *id, const json_t *list,
         return K8S_SA_VERDICT_OK;
     }
 
-    /* types.go: without "audiences" the token is one for the API server */
+    /* types.go: without "audiences" the token is for the API server */
 
     for (i = 0; i < n; i++) {
         found = k8s_sa_token_review_find(list, &audiences[i]);
@@ -575,7 +588,7 @@ k8s_sa_token_review_find(const json_t *list, const k8s_sa_str_t *audience)
 }
 
 
-/* A string without control characters; NULL is right, too. */
+/* Checks a string for control characters; NULL is acceptable. */
 
 static k8s_sa_verdict_e
 k8s_sa_token_review_string(const json_t *string, k8s_sa_error_t *err)
@@ -587,8 +600,8 @@ k8s_sa_token_review_string(const json_t *string, k8s_sa_error_t *err)
     }
 
     if (!json_is_string(string)) {
-        k8s_sa_error_set(err, "\"status\" holds something else where a "
-                         "string should be");
+        k8s_sa_error_set(err, "\"status\" has another type where a string "
+                         "is expected");
         return K8S_SA_REVIEW_FAILED;
     }
 
@@ -603,7 +616,7 @@ k8s_sa_token_review_string(const json_t *string, k8s_sa_error_t *err)
 }
 
 
-/* An array of such strings; NULL is right, too. */
+/* Checks an array of such strings; NULL is acceptable. */
 
 static k8s_sa_verdict_e
 k8s_sa_token_review_list(const json_t *list, k8s_sa_error_t *err)
@@ -617,8 +630,8 @@ k8s_sa_token_review_list(const json_t *list, k8s_sa_error_t *err)
     }
 
     if (!json_is_array(list)) {
-        k8s_sa_error_set(err, "\"status\" holds something else where an "
-                         "array should be");
+        k8s_sa_error_set(err, "\"status\" has another type where an array "
+                         "is expected");
         return K8S_SA_REVIEW_FAILED;
     }
 
@@ -634,7 +647,7 @@ k8s_sa_token_review_list(const json_t *list, k8s_sa_error_t *err)
 }
 
 
-/* null is what Go makes of a member that is not there. */
+/* Returns NULL for null, too: Go writes null for a missing list. */
 
 static json_t *
 k8s_sa_token_review_member(const json_t *object, const char *name)

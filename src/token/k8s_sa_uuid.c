@@ -11,7 +11,7 @@ static unsigned char *k8s_sa_uuid_write_hex(unsigned char *p,
     const unsigned char *data, size_t len);
 
 
-/* 00 to ff */
+/* "00" to "ff" */
 
 #define K8S_SA_HEX(h)                                                         \
     h "0" h "1" h "2" h "3" h "4" h "5" h "6" h "7"                           \
@@ -54,8 +54,8 @@ k8s_sa_uuid_read(unsigned char *uuid, const k8s_sa_str_t *s)
 
 
 /*
- * Eight digits to four bytes, all at once; 0 if they are not all 0-9 and a-f,
- * which is seen by what the bytes are as digits again.
+ * Converts eight digits to four bytes at once.  Returns 0 unless all digits are
+ * 0-9 or a-f: converted back, the result must equal the input.
  */
 
 static int

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * UUIDs in the form that Kubernetes writes (RFC 9562 section 4, with small
- * letters), and as 16 bytes.
+ * UUIDs as Kubernetes writes them (RFC 9562 section 4, in lower case), and as
+ * 16 bytes.
  */
 
 #ifndef K8S_SA_UUID_H
@@ -16,7 +16,10 @@
 #define K8S_SA_UUID_TEXT   36
 
 
-/* 1 if s is one in exactly this form: its K8S_SA_UUID_LEN bytes; otherwise 0. */
+/*
+ * Returns 1 and writes K8S_SA_UUID_LEN bytes to uuid if s is a UUID in exactly
+ * this form, otherwise 0.
+ */
 
 int k8s_sa_uuid_read(unsigned char *uuid, const k8s_sa_str_t *s);
 

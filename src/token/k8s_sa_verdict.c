@@ -32,12 +32,12 @@ static const k8s_sa_verdict_info_t  k8s_sa_verdicts[K8S_SA_VERDICTS] = {
         "bad_signature", 401, NULL, "the token's signature is wrong" },
 
     [K8S_SA_WRONG_ISSUER] = {
-        "wrong_issuer", 401, "The token is of another issuer",
-        "the token is of another issuer" },
+        "wrong_issuer", 401, "The token is from another issuer",
+        "the token is from another issuer" },
 
     [K8S_SA_LEGACY_TOKEN] = {
         "legacy_token", 401, "Legacy tokens are not accepted",
-        "the token is a legacy one, and these are not accepted" },
+        "legacy tokens are not accepted" },
 
     [K8S_SA_BAD_CLAIMS] = {
         "bad_claims", 401, "The token's claims are invalid",
@@ -65,10 +65,10 @@ static const k8s_sa_verdict_info_t  k8s_sa_verdicts[K8S_SA_VERDICTS] = {
         "not_required", 403, NULL, "a required value is missing" },
 
     [K8S_SA_NO_KEYS] = {
-        "no_keys", 503, NULL, "there are no keys of the issuer yet" },
+        "no_keys", 503, NULL, "the issuer's keys are not known yet" },
 
     [K8S_SA_STALE_KEYS] = {
-        "stale_keys", 503, NULL, "the keys of the issuer are too old" },
+        "stale_keys", 503, NULL, "the issuer's keys are too old" },
 
     [K8S_SA_REVIEW_FAILED] = {
         "review_failed", 503, NULL, "the token review failed" },
@@ -84,7 +84,7 @@ static const k8s_sa_verdict_info_t  k8s_sa_verdicts[K8S_SA_VERDICTS] = {
 const k8s_sa_verdict_info_t *
 k8s_sa_verdict_info(k8s_sa_verdict_e verdict)
 {
-    /* the enum may be signed or unsigned */
+    /* enums may be signed or unsigned */
 
     if ((unsigned) verdict >= K8S_SA_VERDICTS) {
         verdict = K8S_SA_INTERNAL_ERROR;

@@ -345,14 +345,14 @@ fuzz_check_accepted(const unsigned char *payload, size_t len,
 /* What the shared cache makes of it. */
 
 static inline void
-fuzz_check_record(k8s_sa_identity_t *id)
+fuzz_check_packed(k8s_sa_identity_t *id)
 {
     size_t              len, size;
     k8s_sa_str_t        kid;
-    unsigned char      *text, *record;
+    unsigned char      *text, *copied;
     k8s_sa_identity_t   copy;
 
-    static unsigned char  packed[K8S_SA_RECORD_MAX];
+    static unsigned char  packed[K8S_SA_PACKED_MAX];
 
     len = k8s_sa_identity_pack(packed, sizeof(packed), id);
 
@@ -363,13 +363,13 @@ fuzz_check_record(k8s_sa_identity_t *id)
     fuzz_check(k8s_sa_identity_pack(packed, len - 1, id) == 0);
     fuzz_check(k8s_sa_identity_pack(packed, len, id) == len);
 
-    record = fuzz_copy(packed, len);
-    size = k8s_sa_packed_size(record, len);
+    copied = fuzz_copy(packed, len);
+    size = k8s_sa_packed_size(copied, len);
     text = malloc(size ? size : 1);
     fuzz_check(text != NULL);
 
     memset(&copy, 0xa5, sizeof(copy));
-    fuzz_check(k8s_sa_identity_unpack(&copy, record, len, text, size)
+    fuzz_check(k8s_sa_identity_unpack(&copy, copied, len, text, size)
                == K8S_SA_OK);
 
     kid = id->kid;
@@ -378,7 +378,7 @@ fuzz_check_record(k8s_sa_identity_t *id)
     id->kid = kid;
 
     free(text);
-    free(record);
+    free(copied);
 }
 
 
@@ -445,7 +445,7 @@ fuzz_check_token(k8s_sa_token_t *t, const k8s_sa_policy_t *policy,
     if (verdict == K8S_SA_VERDICT_OK) {
         fuzz_check(k8s_sa_token_issuer_matches(t, policy));
         fuzz_check_accepted(payload, n, policy, now, &id);
-        fuzz_check_record(&id);
+        fuzz_check_packed(&id);
 
     } else {
         fuzz_check(verdict >= K8S_SA_WRONG_ISSUER

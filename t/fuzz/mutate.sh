@@ -129,7 +129,7 @@ mutate token "signature" token/k8s_sa_jws.c \
     's/switch \((k8s_sa_key_verify\(.*?signature\.len\))\)/switch ($1 | 1)/s'
 mutate token "size" token/k8s_sa_jws.c 's/len > K8S_SA_TOKEN_MAX/len > 99999/'
 
-mutate packed "end of the record" token/k8s_sa_packed.c \
+mutate packed "end of the bytes" token/k8s_sa_packed.c \
     's/\(uint64_t\) \(in->end - in->p\) < len/0/'
 mutate packed "space" token/k8s_sa_packed.c \
     's/out->failed \|\| \(size_t\) \(out->end - out->p\) < len/out->failed/'

@@ -50,7 +50,7 @@ fuzz_unpack(const uint8_t *data, size_t size)
     unsigned char      *text;
     k8s_sa_identity_t   id;
 
-    static unsigned char  packed[K8S_SA_RECORD_MAX];
+    static unsigned char  packed[K8S_SA_PACKED_MAX];
 
     n = k8s_sa_packed_size(data, size);
     fuzz_check(n <= 65536);
@@ -69,7 +69,7 @@ fuzz_unpack(const uint8_t *data, size_t size)
 
     fuzz_check(id.kid.data == NULL);
 
-    /* what came out goes in again, if it is not too large */
+    /* packed again, unless it is too large */
 
     len = k8s_sa_identity_pack(packed, sizeof(packed), &id);
 
@@ -110,7 +110,7 @@ fuzz_pack(const uint8_t *data, size_t size)
     fuzz_check(packed != NULL);
 
     len = k8s_sa_identity_pack(packed, room, &id);
-    fuzz_check(len <= room && len <= K8S_SA_RECORD_MAX);
+    fuzz_check(len <= room && len <= K8S_SA_PACKED_MAX);
 
     if (len != 0) {
         fuzz_same(packed, len, &id);
@@ -121,7 +121,7 @@ fuzz_pack(const uint8_t *data, size_t size)
 }
 
 
-/* Checks that unpacking returns the identity that was packed. */
+/* Unpacking must return the identity that was packed. */
 
 static void
 fuzz_same(const unsigned char *packed, size_t len, k8s_sa_identity_t *id)

@@ -215,7 +215,7 @@ for my $kind (@kinds) {
 }
 
 
-# records: an identity of fields, and nothing
+# packed identities: one of fields, and an empty one
 
 seed('packed', "\x01\xff\xff", "\0" x 24, join "\xff",
      'system:serviceaccount:mytest:service1', 'mytest', 'service1',

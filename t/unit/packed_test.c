@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Records of identities: what goes in comes out, whatever it is, and nothing
- * that a record may hold makes the reader leave its bounds.
+ * Packed identities: unpacking returns what was packed, whatever it is, and no
+ * content makes the reader leave its bounds.
  */
 
 #include "k8s_sa_test.h"
@@ -20,7 +20,7 @@
 #define NODE        "node-pool-1-europe-west-3-0042"
 
 
-/* A pod-bound token's identity as 1.36 makes it. */
+/* The identity of a pod-bound token as Kubernetes 1.36 issues it. */
 
 static const k8s_sa_identity_t  typical = {
     .username = S("system:serviceaccount:mytest:service1"),
@@ -100,30 +100,30 @@ assert_same(k8s_sa_identity_t *a, k8s_sa_identity_t *b)
 }
 
 
-/* A string as it stands in the record. */
+/* A string that is read in place. */
 
 static void
 assert_seen(const k8s_sa_str_t *seen, const k8s_sa_str_t *s,
-    const unsigned char *record, size_t len)
+    const unsigned char *packed, size_t len)
 {
     assert_int_equal(seen->data == NULL, s->data == NULL);
     assert_int_equal(seen->len, s->len);
 
     if (s->data != NULL) {
-        assert_true(seen->data > record);
-        assert_true(seen->data + seen->len <= record + len);
+        assert_true(seen->data > packed);
+        assert_true(seen->data + seen->len <= packed + len);
         assert_memory_equal(seen->data, s->data, s->len);
     }
 }
 
 
-/* Through a record and back, in buffers of exactly the size they need. */
+/* Packs and unpacks, in buffers of exactly the size needed. */
 
 static size_t
 round_trip(const k8s_sa_identity_t *id)
 {
     size_t                len, size;
-    unsigned char        *record, *dst, buf[K8S_SA_RECORD_MAX];
+    unsigned char        *packed, *dst, buf[K8S_SA_PACKED_MAX];
     k8s_sa_identity_t     copy, out;
     k8s_sa_packed_head_t  head;
 
@@ -132,28 +132,29 @@ round_trip(const k8s_sa_identity_t *id)
     len = k8s_sa_identity_pack(buf, sizeof(buf), &copy);
     assert_true(len > 0);
 
-    record = test_copy(buf, len);
+    packed = test_copy(buf, len);
 
-    assert_int_equal(k8s_sa_identity_pack(test_copy(buf, len), len, &copy), len);
+    assert_int_equal(k8s_sa_identity_pack(test_copy(buf, len), len, &copy),
+                     len);
     assert_int_equal(k8s_sa_identity_pack(test_copy(buf, len), len - 1, &copy),
                      0);
 
-    size = k8s_sa_packed_size(record, len);
+    size = k8s_sa_packed_size(packed, len);
     assert_true(size > 0);
 
-    assert_int_equal(k8s_sa_packed_head(&head, record, len), K8S_SA_OK);
-    assert_seen(&head.username, &copy.username, record, len);
-    assert_seen(&head.issuer, &copy.issuer, record, len);
+    assert_int_equal(k8s_sa_packed_head(&head, packed, len), K8S_SA_OK);
+    assert_seen(&head.username, &copy.username, packed, len);
+    assert_seen(&head.issuer, &copy.issuer, packed, len);
     assert_true(head.expires == copy.expires);
     assert_true(head.issued == copy.issued);
     assert_true(head.warnafter == copy.warnafter);
 
     dst = test_keep(malloc(size));
 
-    assert_int_equal(k8s_sa_identity_unpack(&out, record, len, dst, size),
+    assert_int_equal(k8s_sa_identity_unpack(&out, packed, len, dst, size),
                      K8S_SA_OK);
 
-    memset(record, 0, len);
+    memset(packed, 0, len);
 
     assert_same(&copy, &out);
 
@@ -170,14 +171,14 @@ test_typical(void **state)
 
     len = round_trip(&typical);
 
-    /* with 104 bytes of a cache node it must fit three blocks of 128 */
+    /* with a cache node's 104 bytes it must fit three blocks of 128 */
 
-    print_message("typical record: %zu bytes\n", len);
+    print_message("a typical packed identity has %zu bytes\n", len);
     assert_true(len <= 24 + 124 + 124);
 }
 
 
-/* Each field on its own, so that none is forgotten or mixed up. */
+/* No field is forgotten, or mixed up with another. */
 
 static void
 test_every_field(void **state)
@@ -295,7 +296,7 @@ test_odd_values(void **state)
 }
 
 
-/* Only what comes out as it went in is packed as a UUID. */
+/* A string that a UUID would not restore exactly is not packed as one. */
 
 static void
 test_uuids(void **state)
@@ -361,7 +362,7 @@ test_times(void **state)
 static void
 test_too_large(void **state)
 {
-    unsigned char      buf[K8S_SA_RECORD_MAX + 1];
+    unsigned char      buf[K8S_SA_PACKED_MAX + 1];
     k8s_sa_identity_t  id;
 
     (void) state;
@@ -370,16 +371,16 @@ test_too_large(void **state)
     id.secret.data = test_keep(calloc(1, 100000));
     memset(id.secret.data, 'x', 100000);
 
-    id.secret.len = K8S_SA_RECORD_MAX - 400;
+    id.secret.len = K8S_SA_PACKED_MAX - 400;
     (void) round_trip(&id);
 
-    id.secret.len = K8S_SA_RECORD_MAX;
+    id.secret.len = K8S_SA_PACKED_MAX;
     assert_int_equal(k8s_sa_identity_pack(buf, sizeof(buf), &id), 0);
 
     id.secret.len = 100000;
     assert_int_equal(k8s_sa_identity_pack(buf, sizeof(buf), &id), 0);
 
-    /* short as a record, but not unpacked */
+    /* short when packed, but not when unpacked */
 
     memset(&id, 0, sizeof(id));
     id.groups.data = test_keep(malloc(70000));
@@ -401,10 +402,10 @@ test_too_large(void **state)
 }
 
 
-/* Whatever the bytes are: within bounds, and strings inside of dst. */
+/* Any bytes: the reader stays within bounds, and strings within dst. */
 
 static void
-unpack_any(const unsigned char *record, size_t len, size_t size)
+unpack_any(const unsigned char *packed, size_t len, size_t size)
 {
     int                rc;
     size_t             i;
@@ -417,7 +418,7 @@ unpack_any(const unsigned char *record, size_t len, size_t size)
     assert_non_null(copy);
     assert_non_null(dst);
 
-    memcpy(copy, record, len);
+    memcpy(copy, packed, len);
 
     rc = k8s_sa_identity_unpack(&id, copy, len, dst, size);
 
@@ -463,7 +464,7 @@ test_damaged(void **state)
         unpack_any(buf, i, size);
     }
 
-    /* 1 is for the byte behind the last string, which is never written */
+    /* the last byte of size is never written */
 
     for (i = 0; i < size - 1; i++) {
         assert_int_equal(k8s_sa_identity_unpack(&id, buf, len, dst, i),
@@ -484,12 +485,12 @@ test_damaged(void **state)
         }
     }
 
-    /* noise, with bytes that are likely to mean something */
+    /* noise, with many bytes that have a meaning */
 
     srand(1);
 
     for (i = 0; i < 100000; i++) {
-        bad[0] = 1;
+        bad[0] = buf[0];         /* the layout's version */
 
         for (j = 1; j < 64; j++) {
             n = (unsigned) rand();
