@@ -135,7 +135,6 @@ ngx_k8s_sa_client_start(ngx_k8s_sa_client_t *client,
     ex->data = req->data;
     ex->hold = req->hold;
     ex->idempotent = (req->method == NGX_K8S_SA_GET || req->idempotent);
-    ex->started = ngx_current_msec;
 
     ex->log = *ngx_cycle->log;
     ex->log.handler = ngx_k8s_sa_client_log_error;
@@ -170,9 +169,6 @@ ngx_k8s_sa_client_start(ngx_k8s_sa_client_t *client,
     ngx_post_event(&ex->event, &ngx_posted_next_events);
 
     ngx_queue_insert_tail(&client->running, &ex->queue);
-
-    client->connections.stats.running++;
-    client->connections.stats.exchanges++;
 
     return ex;
 }
@@ -369,7 +365,6 @@ ngx_k8s_sa_exchange_done(ngx_k8s_sa_exchange_t *ex,
     res = &ex->result;
 
     res->error = error;
-    res->duration = ngx_current_msec - ex->started;
 
     if (error) {
         va_start(args, fmt);
@@ -382,11 +377,8 @@ ngx_k8s_sa_exchange_done(ngx_k8s_sa_exchange_t *ex,
 
         res->status = 0;
         ngx_str_null(&res->body);
-        ngx_str_null(&res->content_type);
         ngx_str_null(&res->cache_control);
         ngx_str_null(&res->retry_after);
-        ngx_str_null(&res->date);
-        ngx_str_null(&res->location);
     }
 
     ngx_k8s_sa_client_stop(ex);
@@ -410,7 +402,6 @@ ngx_k8s_sa_client_end(ngx_event_t *ev)
     data = ex->data;
 
     ngx_queue_remove(&ex->queue);
-    ex->client->connections.stats.running--;
 
     /* from here on nobody but this function knows the exchange */
 
@@ -457,7 +448,6 @@ ngx_k8s_sa_client_free(ngx_k8s_sa_exchange_t *ex)
     ngx_k8s_sa_client_stop(ex);
 
     ngx_queue_remove(&ex->queue);
-    ex->client->connections.stats.running--;
 
     ngx_explicit_memzero(ex->request.start,
                          ex->request.end - ex->request.start);
@@ -512,35 +502,6 @@ ngx_k8s_sa_client_shutdown(ngx_k8s_sa_client_t *client)
     }
 
     ngx_k8s_sa_system_close(client->system);
-}
-
-
-void
-ngx_k8s_sa_client_stats(const ngx_k8s_sa_client_t *client,
-    ngx_k8s_sa_client_stats_t *stats)
-{
-    *stats = client->connections.stats;
-}
-
-
-const char *
-ngx_k8s_sa_net_error_name(ngx_k8s_sa_net_error_e error)
-{
-    static const char  *names[] = {
-        "ok",
-        "resolve",
-        "connect",
-        "tls",
-        "timeout",
-        "closed",
-        "protocol",
-        "too_large",
-        "internal",
-        "shutdown"
-    };
-
-    return ((size_t) error < sizeof(names) / sizeof(names[0])) ? names[error]
-                                                               : "unknown";
 }
 
 

@@ -56,15 +56,16 @@ struct ngx_k8s_sa_exchange_s {
     ngx_event_t                      event;        /* posted: begin, end */
     ngx_event_t                      timer;        /* of the whole exchange */
     ngx_event_t                      attempt;      /* timer of one address */
-    ngx_msec_t                       started;
 
     ngx_k8s_sa_url_t                 url;
     ngx_uint_t                       method;
     ngx_buf_t                        request;      /* pos: not yet sent */
 
     ngx_k8s_sa_resolve_t             resolve;
-    ngx_uint_t                       address;      /* the next one to try */
+    ngx_uint_t                       next;         /* address to try */
     ngx_k8s_sa_conn_t               *conn;
+    ngx_str_t                        address;      /* "10.0.0.1:443", of the
+                                                      last attempt */
 
     ngx_k8s_sa_http_parse_t         *parse;
     u_char                          *buffer;       /* what is received */
