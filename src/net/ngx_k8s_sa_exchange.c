@@ -41,7 +41,6 @@ static void ngx_k8s_sa_exchange_closed(ngx_k8s_sa_exchange_t *ex,
     ngx_err_t err);
 static void ngx_k8s_sa_exchange_answer(ngx_k8s_sa_exchange_t *ex,
     ngx_uint_t keep);
-static void ngx_k8s_sa_exchange_disconnect(ngx_k8s_sa_exchange_t *ex);
 
 
 void
@@ -669,20 +668,6 @@ ngx_k8s_sa_exchange_closed(ngx_k8s_sa_exchange_t *ex, ngx_err_t err)
     ngx_k8s_sa_exchange_done(ex, NGX_K8S_SA_NET_CLOSED,
                              "%V closed the connection %s",
                              &ex->address, when);
-}
-
-
-static void
-ngx_k8s_sa_exchange_disconnect(ngx_k8s_sa_exchange_t *ex)
-{
-    if (ex->attempt.timer_set) {
-        ngx_del_timer(&ex->attempt);
-    }
-
-    if (ex->conn) {
-        ngx_k8s_sa_conn_close(ex->conn);
-        ex->conn = NULL;
-    }
 }
 
 
