@@ -165,6 +165,11 @@ ngx_k8s_sa_client_start(ngx_k8s_sa_client_t *client,
 
     ngx_queue_insert_tail(&client->running, &ex->queue);
 
+    ngx_log_debug2(NGX_LOG_DEBUG_EVENT, &ex->log, 0,
+                   "k8s sa exchange: %s \"%V\"",
+                   ex->method == NGX_K8S_SA_POST ? "POST" : "GET",
+                   &ex->url.text);
+
     return ex;
 }
 

@@ -339,6 +339,10 @@ ngx_k8s_sa_conn_reuse(ngx_k8s_sa_pool_t *pool, const ngx_k8s_sa_url_t *url)
 
         conn->reused = 1;
 
+        ngx_log_debug2(NGX_LOG_DEBUG_EVENT, c->log, 0,
+                       "k8s sa reuse connection to %V, %ui kept",
+                       &conn->address, pool->nidle);
+
         return conn;
     }
 
@@ -428,6 +432,10 @@ ngx_k8s_sa_conn_keep(ngx_k8s_sa_conn_t *conn)
     c->idle = 1;
     c->read->cancelable = 1;
 
+    ngx_log_debug2(NGX_LOG_DEBUG_EVENT, c->log, 0,
+                   "k8s sa keep connection to %V, %ui kept",
+                   &conn->address, pool->nidle);
+
     ngx_add_timer(c->read, pool->idle_timeout);
 
     ngx_reusable_connection(c, 1);
@@ -444,6 +452,9 @@ ngx_k8s_sa_conn_close(ngx_k8s_sa_conn_t *conn)
     memory = conn->memory;
 
     conn->log.action = "closing connection";
+
+    ngx_log_debug1(NGX_LOG_DEBUG_EVENT, c->log, 0,
+                   "k8s sa close connection to %V", &conn->address);
 
     if (conn->idle) {
         ngx_queue_remove(&conn->queue);
@@ -485,8 +496,9 @@ ngx_k8s_sa_conn_idle_handler(ngx_event_t *ev)
         }
     }
 
-    ngx_log_debug0(NGX_LOG_DEBUG_EVENT, c->log, 0,
-                   "k8s sa close idle connection");
+    ngx_log_debug2(NGX_LOG_DEBUG_EVENT, c->log, 0,
+                   "k8s sa idle connection ends: close:%d timedout:%d",
+                   c->close, ev->timedout);
 
     ngx_k8s_sa_conn_close(conn);
 }

@@ -165,6 +165,10 @@ ngx_k8s_sa_exchange_connect(ngx_k8s_sa_exchange_t *ex)
     rc = ngx_k8s_sa_conn_open(&ex->client->connections, &ex->url, addr, &conn,
                               &err);
 
+    ngx_log_debug3(NGX_LOG_DEBUG_EVENT, &ex->log, 0,
+                   "k8s sa connect to %V: %i, %ui more addresses",
+                   &addr->name, rc, n - 1);
+
     if (rc == NGX_ERROR) {
 
         /* another address would not help: we are out of something */
@@ -427,6 +431,10 @@ ngx_k8s_sa_exchange_send(ngx_k8s_sa_exchange_t *ex, ngx_err_t *err)
 
         b->pos += n;
         ex->sent = 1;
+
+        ngx_log_debug2(NGX_LOG_DEBUG_EVENT, &ex->log, 0,
+                       "k8s sa request: %z bytes sent, %z left", n,
+                       b->last - b->pos);
     }
 
     return NGX_OK;
@@ -506,6 +514,10 @@ ngx_k8s_sa_exchange_parse(ngx_k8s_sa_exchange_t *ex, const u_char *pos,
             return NGX_AGAIN;
 
         case NGX_K8S_SA_HTTP_HEAD:
+
+            ngx_log_debug3(NGX_LOG_DEBUG_EVENT, &ex->log, 0,
+                           "k8s sa answer: HTTP/1.%ud %ud, keep alive: %d",
+                           p->minor, p->status, p->keep_alive);
 
             if (p->has_length
                 && ngx_k8s_sa_exchange_grow(ex, p->length) != NGX_OK)
@@ -608,6 +620,10 @@ ngx_k8s_sa_exchange_answer(ngx_k8s_sa_exchange_t *ex, ngx_uint_t keep)
 
     res->body.data[res->body.len] = '\0';
 
+    ngx_log_debug2(NGX_LOG_DEBUG_EVENT, &ex->log, 0,
+                   "k8s sa answer complete: %uz bytes of body, keep: %ui",
+                   res->body.len, keep);
+
     if (keep) {
         conn = ex->conn;
         ex->conn = NULL;
@@ -679,6 +695,9 @@ ngx_k8s_sa_exchange_timeout(ngx_event_t *ev)
 
     ex = ev->data;
 
+    ngx_log_debug1(NGX_LOG_DEBUG_EVENT, &ex->log, 0,
+                   "k8s sa exchange timed out in phase %d", (int) ex->phase);
+
     switch (ex->phase) {
 
     case ngx_k8s_sa_ex_start:
@@ -729,6 +748,9 @@ ngx_k8s_sa_exchange_attempt_timeout(ngx_event_t *ev)
     ngx_k8s_sa_exchange_t  *ex;
 
     ex = ev->data;
+
+    ngx_log_debug1(NGX_LOG_DEBUG_EVENT, &ex->log, 0,
+                   "k8s sa attempt timed out: %V", &ex->address);
 
     ngx_k8s_sa_exchange_next(ex, NGX_K8S_SA_NET_TIMEOUT,
                              "timed out while %s %V",

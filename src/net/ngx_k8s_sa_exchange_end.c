@@ -46,6 +46,10 @@ ngx_k8s_sa_exchange_done(ngx_k8s_sa_exchange_t *ex,
         ngx_str_null(&res->retry_after);
     }
 
+    ngx_log_debug3(NGX_LOG_DEBUG_EVENT, &ex->log, 0,
+                   "k8s sa exchange done: error %d, status %ui, \"%V\"",
+                   (int) error, res->status, &res->reason);
+
     ngx_k8s_sa_exchange_stop(ex);
 
     ex->event.handler = ngx_k8s_sa_exchange_end;

@@ -247,6 +247,10 @@ ngx_k8s_sa_system_forget(ngx_k8s_sa_system_t *system)
 {
     if (ngx_current_msec - system->forgotten >= NGX_K8S_SA_SYSTEM_FORGET) {
         system->forgotten = ngx_current_msec;
+
+        ngx_log_debug0(NGX_LOG_DEBUG_EVENT, ngx_cycle->log, 0,
+                       "k8s sa resolve: forget what name servers said");
+
         ngx_k8s_sa_system_retire(system);
     }
 }
