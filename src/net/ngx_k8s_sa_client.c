@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 
-/*
- * Clients, and the beginning and the end of exchanges.
- */
+/* Clients, and the start of exchanges. */
 
 #include <ngx_config.h>
 #include <ngx_core.h>
@@ -25,9 +23,6 @@ static ngx_int_t ngx_k8s_sa_client_copy_url(ngx_pool_t *pool,
     const ngx_k8s_sa_url_t *from, ngx_k8s_sa_url_t *to);
 static ngx_int_t ngx_k8s_sa_client_build(ngx_k8s_sa_exchange_t *ex,
     const ngx_k8s_sa_request_t *req);
-static void ngx_k8s_sa_client_end(ngx_event_t *ev);
-static void ngx_k8s_sa_client_stop(ngx_k8s_sa_exchange_t *ex);
-static void ngx_k8s_sa_client_free(ngx_k8s_sa_exchange_t *ex);
 static u_char *ngx_k8s_sa_client_log_error(ngx_log_t *log, u_char *buf,
     size_t len);
 
@@ -135,7 +130,6 @@ ngx_k8s_sa_client_start(ngx_k8s_sa_client_t *client,
     ex->data = req->data;
     ex->hold = req->hold;
     ex->idempotent = (req->method == NGX_K8S_SA_GET || req->idempotent);
-    ex->started = ngx_current_msec;
 
     ex->log = *ngx_cycle->log;
     ex->log.handler = ngx_k8s_sa_client_log_error;
@@ -171,8 +165,10 @@ ngx_k8s_sa_client_start(ngx_k8s_sa_client_t *client,
 
     ngx_queue_insert_tail(&client->running, &ex->queue);
 
-    client->connections.stats.running++;
-    client->connections.stats.exchanges++;
+    ngx_log_debug2(NGX_LOG_DEBUG_EVENT, &ex->log, 0,
+                   "k8s sa exchange: %s \"%V\"",
+                   ex->method == NGX_K8S_SA_POST ? "POST" : "GET",
+                   &ex->url.text);
 
     return ex;
 }
@@ -355,145 +351,6 @@ ngx_k8s_sa_client_build(ngx_k8s_sa_exchange_t *ex,
 
 
 void
-ngx_k8s_sa_exchange_done(ngx_k8s_sa_exchange_t *ex,
-    ngx_k8s_sa_net_error_e error, const char *fmt, ...)
-{
-    u_char               *p;
-    va_list               args;
-    ngx_k8s_sa_result_t  *res;
-
-    if (ex->phase == ngx_k8s_sa_ex_done) {
-        return;
-    }
-
-    res = &ex->result;
-
-    res->error = error;
-    res->duration = ngx_current_msec - ex->started;
-
-    if (error) {
-        va_start(args, fmt);
-        p = ngx_vslprintf(ex->reason, ex->reason + NGX_K8S_SA_REASON_LEN, fmt,
-                          args);
-        va_end(args);
-
-        res->reason.data = ex->reason;
-        res->reason.len = p - ex->reason;
-
-        res->status = 0;
-        ngx_str_null(&res->body);
-        ngx_str_null(&res->content_type);
-        ngx_str_null(&res->cache_control);
-        ngx_str_null(&res->retry_after);
-        ngx_str_null(&res->date);
-        ngx_str_null(&res->location);
-    }
-
-    ngx_k8s_sa_client_stop(ex);
-
-    ex->event.handler = ngx_k8s_sa_client_end;
-    ngx_post_event(&ex->event, &ngx_posted_events);
-}
-
-
-static void
-ngx_k8s_sa_client_end(ngx_event_t *ev)
-{
-    void                            *data;
-    ngx_pool_t                      *pool;
-    ngx_k8s_sa_exchange_t           *ex;
-    ngx_k8s_sa_exchange_handler_pt   handler;
-
-    ex = ev->data;
-    pool = ex->pool;
-    handler = ex->handler;
-    data = ex->data;
-
-    ngx_queue_remove(&ex->queue);
-    ex->client->connections.stats.running--;
-
-    /* from here on nobody but this function knows the exchange */
-
-    handler(&ex->result, data);
-
-    ngx_explicit_memzero(ex->request.start,
-                         ex->request.end - ex->request.start);
-
-    ngx_destroy_pool(pool);
-}
-
-
-/* Nothing that could call back is left after this. */
-
-static void
-ngx_k8s_sa_client_stop(ngx_k8s_sa_exchange_t *ex)
-{
-    ex->phase = ngx_k8s_sa_ex_done;
-
-    ngx_k8s_sa_resolve_cancel(&ex->resolve);
-
-    if (ex->timer.timer_set) {
-        ngx_del_timer(&ex->timer);
-    }
-
-    if (ex->attempt.timer_set) {
-        ngx_del_timer(&ex->attempt);
-    }
-
-    if (ex->event.posted) {
-        ngx_delete_posted_event(&ex->event);
-    }
-
-    if (ex->conn) {
-        ngx_k8s_sa_conn_close(ex->conn);
-        ex->conn = NULL;
-    }
-}
-
-
-static void
-ngx_k8s_sa_client_free(ngx_k8s_sa_exchange_t *ex)
-{
-    ngx_k8s_sa_client_stop(ex);
-
-    ngx_queue_remove(&ex->queue);
-    ex->client->connections.stats.running--;
-
-    ngx_explicit_memzero(ex->request.start,
-                         ex->request.end - ex->request.start);
-
-    ngx_destroy_pool(ex->pool);
-}
-
-
-void
-ngx_k8s_sa_exchange_cancel(ngx_k8s_sa_exchange_t *ex)
-{
-    ngx_log_debug1(NGX_LOG_DEBUG_EVENT, ngx_cycle->log, 0,
-                   "k8s sa exchange cancelled: \"%V\"", &ex->url.text);
-
-    ngx_k8s_sa_client_free(ex);
-}
-
-
-void
-ngx_k8s_sa_exchange_hold(ngx_k8s_sa_exchange_t *ex, ngx_uint_t hold)
-{
-    ex->hold = hold;
-    ex->timer.cancelable = !hold;
-
-    if (ex->conn) {
-        ngx_k8s_sa_conn_hold(ex->conn, hold);
-    }
-
-    if (!hold && ngx_exiting) {
-        ngx_k8s_sa_exchange_done(ex, NGX_K8S_SA_NET_SHUTDOWN,
-                                 "worker process is shutting down");
-    }
-}
-
-
-void
 ngx_k8s_sa_client_shutdown(ngx_k8s_sa_client_t *client)
 {
     ngx_queue_t        *q;
@@ -501,8 +358,8 @@ ngx_k8s_sa_client_shutdown(ngx_k8s_sa_client_t *client)
 
     while (!ngx_queue_empty(&client->running)) {
         q = ngx_queue_head(&client->running);
-        ngx_k8s_sa_client_free(ngx_queue_data(q, ngx_k8s_sa_exchange_t,
-                                              queue));
+        ngx_k8s_sa_exchange_free(ngx_queue_data(q, ngx_k8s_sa_exchange_t,
+                                                queue));
     }
 
     while (!ngx_queue_empty(&client->connections.idle)) {
@@ -512,35 +369,6 @@ ngx_k8s_sa_client_shutdown(ngx_k8s_sa_client_t *client)
     }
 
     ngx_k8s_sa_system_close(client->system);
-}
-
-
-void
-ngx_k8s_sa_client_stats(const ngx_k8s_sa_client_t *client,
-    ngx_k8s_sa_client_stats_t *stats)
-{
-    *stats = client->connections.stats;
-}
-
-
-const char *
-ngx_k8s_sa_net_error_name(ngx_k8s_sa_net_error_e error)
-{
-    static const char  *names[] = {
-        "ok",
-        "resolve",
-        "connect",
-        "tls",
-        "timeout",
-        "closed",
-        "protocol",
-        "too_large",
-        "internal",
-        "shutdown"
-    };
-
-    return ((size_t) error < sizeof(names) / sizeof(names[0])) ? names[error]
-                                                               : "unknown";
 }
 
 

@@ -61,19 +61,6 @@ typedef struct {
 } ngx_k8s_sa_client_conf_t;
 
 
-/* Counters of this process, since the client was made. */
-
-typedef struct {
-    ngx_uint_t            exchanges;         /* started */
-    ngx_uint_t            connections;       /* connect() called */
-    ngx_uint_t            handshakes;        /* TLS handshakes that succeeded */
-    ngx_uint_t            reused;            /* requests on a kept connection */
-    ngx_uint_t            resent;            /* requests sent more than once */
-    ngx_uint_t            idle;              /* kept connections now */
-    ngx_uint_t            running;           /* exchanges now */
-} ngx_k8s_sa_client_stats_t;
-
-
 typedef enum {
     NGX_K8S_SA_NET_OK = 0,      /* there is an answer, whatever its status */
     NGX_K8S_SA_NET_RESOLVE,     /* the name has no address */
@@ -105,15 +92,8 @@ typedef struct {
                                                Redirects are not followed */
     ngx_str_t               body;           /* contiguous, decoded from chunks,
                                                NUL behind its end */
-    ngx_str_t               content_type;
     ngx_str_t               cache_control;
     ngx_str_t               retry_after;
-    ngx_str_t               date;
-    ngx_str_t               location;
-
-    ngx_str_t               address;        /* "10.0.0.1:443", of the last
-                                               attempt; may be empty */
-    ngx_msec_t              duration;       /* of the exchange */
 } ngx_k8s_sa_result_t;
 
 
@@ -220,13 +200,6 @@ void ngx_k8s_sa_exchange_hold(ngx_k8s_sa_exchange_t *ex, ngx_uint_t hold);
  */
 
 void ngx_k8s_sa_client_shutdown(ngx_k8s_sa_client_t *client);
-
-void ngx_k8s_sa_client_stats(const ngx_k8s_sa_client_t *client,
-    ngx_k8s_sa_client_stats_t *stats);
-
-/* "resolve", "connect", "tls", ...: a word for counters and tests. */
-
-const char *ngx_k8s_sa_net_error_name(ngx_k8s_sa_net_error_e error);
 
 
 #endif /* NGX_K8S_SA_CLIENT_H */

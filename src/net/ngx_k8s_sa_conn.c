@@ -55,8 +55,6 @@ ngx_k8s_sa_conn_open(ngx_k8s_sa_pool_t *pool, const ngx_k8s_sa_url_t *url,
     pc.log = &conn->log;
     pc.log_error = NGX_ERROR_INFO;
 
-    pool->stats.connections++;
-
     ngx_set_socket_errno(0);
 
     rc = ngx_event_connect_peer(&pc);
@@ -181,8 +179,6 @@ ngx_k8s_sa_conn_connected(ngx_k8s_sa_conn_t *conn)
 ngx_int_t
 ngx_k8s_sa_conn_handshake(ngx_k8s_sa_conn_t *conn, u_char *error)
 {
-    ngx_int_t  rc;
-
     conn->log.action = "TLS handshaking";
 
     if (ngx_k8s_sa_conn_setup(conn) != NGX_OK) {
@@ -190,13 +186,7 @@ ngx_k8s_sa_conn_handshake(ngx_k8s_sa_conn_t *conn, u_char *error)
         return NGX_ERROR;
     }
 
-    rc = ngx_k8s_sa_tls_handshake(&conn->tls, conn->connection, error);
-
-    if (rc == NGX_OK) {
-        conn->pool->stats.handshakes++;
-    }
-
-    return rc;
+    return ngx_k8s_sa_tls_handshake(&conn->tls, conn->connection, error);
 }
 
 
@@ -336,7 +326,7 @@ ngx_k8s_sa_conn_reuse(ngx_k8s_sa_pool_t *pool, const ngx_k8s_sa_url_t *url)
 
         ngx_queue_remove(q);
         conn->idle = 0;
-        pool->stats.idle--;
+        pool->nidle--;
 
         if (c->read->timer_set) {
             ngx_del_timer(c->read);
@@ -348,7 +338,10 @@ ngx_k8s_sa_conn_reuse(ngx_k8s_sa_pool_t *pool, const ngx_k8s_sa_url_t *url)
         c->write->handler = ngx_k8s_sa_conn_handler;
 
         conn->reused = 1;
-        pool->stats.reused++;
+
+        ngx_log_debug2(NGX_LOG_DEBUG_EVENT, c->log, 0,
+                       "k8s sa reuse connection to %V, %ui kept",
+                       &conn->address, pool->nidle);
 
         return conn;
     }
@@ -423,13 +416,13 @@ ngx_k8s_sa_conn_keep(ngx_k8s_sa_conn_t *conn)
         return;
     }
 
-    if (pool->stats.idle >= pool->max_idle) {
+    if (pool->nidle >= pool->max_idle) {
         q = ngx_queue_last(&pool->idle);
         ngx_k8s_sa_conn_close(ngx_queue_data(q, ngx_k8s_sa_conn_t, queue));
     }
 
     ngx_queue_insert_head(&pool->idle, &conn->queue);
-    pool->stats.idle++;
+    pool->nidle++;
 
     conn->idle = 1;
     conn->handler = NULL;
@@ -438,6 +431,10 @@ ngx_k8s_sa_conn_keep(ngx_k8s_sa_conn_t *conn)
 
     c->idle = 1;
     c->read->cancelable = 1;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_EVENT, c->log, 0,
+                   "k8s sa keep connection to %V, %ui kept",
+                   &conn->address, pool->nidle);
 
     ngx_add_timer(c->read, pool->idle_timeout);
 
@@ -456,9 +453,12 @@ ngx_k8s_sa_conn_close(ngx_k8s_sa_conn_t *conn)
 
     conn->log.action = "closing connection";
 
+    ngx_log_debug1(NGX_LOG_DEBUG_EVENT, c->log, 0,
+                   "k8s sa close connection to %V", &conn->address);
+
     if (conn->idle) {
         ngx_queue_remove(&conn->queue);
-        conn->pool->stats.idle--;
+        conn->pool->nidle--;
     }
 
     ngx_k8s_sa_tls_close(&conn->tls);
@@ -496,8 +496,9 @@ ngx_k8s_sa_conn_idle_handler(ngx_event_t *ev)
         }
     }
 
-    ngx_log_debug0(NGX_LOG_DEBUG_EVENT, c->log, 0,
-                   "k8s sa close idle connection");
+    ngx_log_debug2(NGX_LOG_DEBUG_EVENT, c->log, 0,
+                   "k8s sa idle connection ends: close:%d timedout:%d",
+                   c->close, ev->timedout);
 
     ngx_k8s_sa_conn_close(conn);
 }

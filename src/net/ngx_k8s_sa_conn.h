@@ -29,10 +29,10 @@ typedef struct ngx_k8s_sa_pool_s  ngx_k8s_sa_pool_t;
 struct ngx_k8s_sa_pool_s {
     ngx_queue_t                  idle;         /* ngx_k8s_sa_conn_t, last used
                                                   first */
+    ngx_uint_t                   nidle;
     ngx_uint_t                   max_idle;
     ngx_msec_t                   idle_timeout;
     ngx_k8s_sa_tls_t             tls;
-    ngx_k8s_sa_client_stats_t    stats;
 };
 
 

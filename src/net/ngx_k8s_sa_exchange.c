@@ -41,7 +41,6 @@ static void ngx_k8s_sa_exchange_closed(ngx_k8s_sa_exchange_t *ex,
     ngx_err_t err);
 static void ngx_k8s_sa_exchange_answer(ngx_k8s_sa_exchange_t *ex,
     ngx_uint_t keep);
-static void ngx_k8s_sa_exchange_disconnect(ngx_k8s_sa_exchange_t *ex);
 
 
 void
@@ -88,8 +87,8 @@ ngx_k8s_sa_exchange_reused(ngx_k8s_sa_exchange_t *ex, ngx_k8s_sa_conn_t *conn)
     p = ngx_pstrdup(ex->pool, &conn->address);
 
     if (p) {
-        ex->result.address.data = p;
-        ex->result.address.len = conn->address.len;
+        ex->address.data = p;
+        ex->address.len = conn->address.len;
     }
 
     ngx_k8s_sa_exchange_transfer(ex);
@@ -102,7 +101,7 @@ ngx_k8s_sa_exchange_resolve(ngx_k8s_sa_exchange_t *ex)
     ngx_k8s_sa_resolve_t  *res;
 
     ex->phase = ngx_k8s_sa_ex_resolve;
-    ex->address = 0;
+    ex->next = 0;
 
     res = &ex->resolve;
 
@@ -156,15 +155,19 @@ ngx_k8s_sa_exchange_connect(ngx_k8s_sa_exchange_t *ex)
     ex->phase = ngx_k8s_sa_ex_connect;
     ex->log.action = "connecting";
 
-    n = ex->resolve.naddrs - ex->address;
-    addr = &ex->resolve.addrs[ex->address++];
+    n = ex->resolve.naddrs - ex->next;
+    addr = &ex->resolve.addrs[ex->next++];
 
-    ex->result.address = addr->name;
+    ex->address = addr->name;
 
     err = 0;
 
     rc = ngx_k8s_sa_conn_open(&ex->client->connections, &ex->url, addr, &conn,
                               &err);
+
+    ngx_log_debug3(NGX_LOG_DEBUG_EVENT, &ex->log, 0,
+                   "k8s sa connect to %V: %i, %ui more addresses",
+                   &addr->name, rc, n - 1);
 
     if (rc == NGX_ERROR) {
 
@@ -235,7 +238,7 @@ ngx_k8s_sa_exchange_next(ngx_k8s_sa_exchange_t *ex,
 
     ngx_k8s_sa_exchange_disconnect(ex);
 
-    if (ex->address < ex->resolve.naddrs) {
+    if (ex->next < ex->resolve.naddrs) {
         ngx_log_error(NGX_LOG_INFO, &ex->log, 0,
                       "%s, trying the next address", reason);
 
@@ -298,7 +301,7 @@ ngx_k8s_sa_exchange_connected(ngx_k8s_sa_exchange_t *ex)
     if (err) {
         ngx_k8s_sa_exchange_next(ex, NGX_K8S_SA_NET_CONNECT,
                                  "connect() to %V failed (%d: %s)",
-                                 &ex->result.address, err, strerror(err));
+                                 &ex->address, err, strerror(err));
         return;
     }
 
@@ -330,7 +333,7 @@ ngx_k8s_sa_exchange_handshake(ngx_k8s_sa_exchange_t *ex)
         if (ngx_k8s_sa_conn_wait(ex->conn) != NGX_OK) {
             ngx_k8s_sa_exchange_done(ex, NGX_K8S_SA_NET_INTERNAL,
                                      "cannot wait for %V",
-                                     &ex->result.address);
+                                     &ex->address);
         }
 
         return;
@@ -338,7 +341,7 @@ ngx_k8s_sa_exchange_handshake(ngx_k8s_sa_exchange_t *ex)
 
     ngx_k8s_sa_exchange_next(ex, NGX_K8S_SA_NET_TLS,
                              "TLS handshake with %V failed: %s",
-                             &ex->result.address, error);
+                             &ex->address, error);
 }
 
 
@@ -367,10 +370,6 @@ ngx_k8s_sa_exchange_transfer(ngx_k8s_sa_exchange_t *ex)
 
     ex->request.pos = ex->request.start;
     ex->result.body.len = 0;
-
-    if (ex->sent) {
-        ex->client->connections.stats.resent++;
-    }
 
     ngx_k8s_sa_exchange_io(ex);
 }
@@ -407,7 +406,7 @@ ngx_k8s_sa_exchange_io(ngx_k8s_sa_exchange_t *ex)
 
     if (ngx_k8s_sa_conn_wait(ex->conn) != NGX_OK) {
         ngx_k8s_sa_exchange_done(ex, NGX_K8S_SA_NET_INTERNAL,
-                                 "cannot wait for %V", &ex->result.address);
+                                 "cannot wait for %V", &ex->address);
     }
 }
 
@@ -432,6 +431,10 @@ ngx_k8s_sa_exchange_send(ngx_k8s_sa_exchange_t *ex, ngx_err_t *err)
 
         b->pos += n;
         ex->sent = 1;
+
+        ngx_log_debug2(NGX_LOG_DEBUG_EVENT, &ex->log, 0,
+                       "k8s sa request: %z bytes sent, %z left", n,
+                       b->last - b->pos);
     }
 
     return NGX_OK;
@@ -512,6 +515,10 @@ ngx_k8s_sa_exchange_parse(ngx_k8s_sa_exchange_t *ex, const u_char *pos,
 
         case NGX_K8S_SA_HTTP_HEAD:
 
+            ngx_log_debug3(NGX_LOG_DEBUG_EVENT, &ex->log, 0,
+                           "k8s sa answer: HTTP/1.%ud %ud, keep alive: %d",
+                           p->minor, p->status, p->keep_alive);
+
             if (p->has_length
                 && ngx_k8s_sa_exchange_grow(ex, p->length) != NGX_OK)
             {
@@ -545,7 +552,7 @@ ngx_k8s_sa_exchange_parse(ngx_k8s_sa_exchange_t *ex, const u_char *pos,
                                          ? NGX_K8S_SA_NET_TOO_LARGE
                                          : NGX_K8S_SA_NET_PROTOCOL,
                                      "%V sent an answer that is not accepted: "
-                                     "%s", &ex->result.address, p->error);
+                                     "%s", &ex->address, p->error);
             return NGX_DONE;
         }
     }
@@ -594,32 +601,25 @@ ngx_k8s_sa_exchange_grow(ngx_k8s_sa_exchange_t *ex, size_t size)
 static void
 ngx_k8s_sa_exchange_answer(ngx_k8s_sa_exchange_t *ex, ngx_uint_t keep)
 {
-    ngx_uint_t                i;
     ngx_k8s_sa_conn_t        *conn;
     ngx_k8s_sa_result_t      *res = &ex->result;
     ngx_k8s_sa_http_parse_t  *p = ex->parse;
 
-    const ngx_k8s_sa_http_str_t  *from[] = { &p->content_type,
-                                             &p->cache_control,
-                                             &p->retry_after, &p->date,
-                                             &p->location };
-    ngx_str_t                    *to[] = { &res->content_type,
-                                           &res->cache_control,
-                                           &res->retry_after, &res->date,
-                                           &res->location };
-
-    for (i = 0; i < sizeof(to) / sizeof(to[0]); i++) {
-        to[i]->data = (u_char *) from[i]->data;
-        to[i]->len = from[i]->len;
-    }
-
     res->status = p->status;
+    res->cache_control.data = (u_char *) p->cache_control.data;
+    res->cache_control.len = p->cache_control.len;
+    res->retry_after.data = (u_char *) p->retry_after.data;
+    res->retry_after.len = p->retry_after.len;
 
     if (ngx_k8s_sa_exchange_grow(ex, 0) != NGX_OK) {
         return;
     }
 
     res->body.data[res->body.len] = '\0';
+
+    ngx_log_debug2(NGX_LOG_DEBUG_EVENT, &ex->log, 0,
+                   "k8s sa answer complete: %uz bytes of body, keep: %ui",
+                   res->body.len, keep);
 
     if (keep) {
         conn = ex->conn;
@@ -652,7 +652,7 @@ ngx_k8s_sa_exchange_closed(ngx_k8s_sa_exchange_t *ex, ngx_err_t err)
 
             ngx_log_debug1(NGX_LOG_DEBUG_EVENT, &ex->log, 0,
                            "k8s sa %V has closed a kept connection",
-                           &ex->result.address);
+                           &ex->address);
 
             ngx_k8s_sa_exchange_disconnect(ex);
             ngx_k8s_sa_exchange_resolve(ex);
@@ -660,12 +660,12 @@ ngx_k8s_sa_exchange_closed(ngx_k8s_sa_exchange_t *ex, ngx_err_t err)
         }
 
         if (!ex->conn->reused
-            && ex->address < ex->resolve.naddrs
+            && ex->next < ex->resolve.naddrs
             && (ex->method == NGX_K8S_SA_GET || !ex->sent))
         {
             ngx_k8s_sa_exchange_next(ex, NGX_K8S_SA_NET_CLOSED,
                                      "%V closed the connection %s",
-                                     &ex->result.address, when);
+                                     &ex->address, when);
             return;
         }
     }
@@ -673,28 +673,14 @@ ngx_k8s_sa_exchange_closed(ngx_k8s_sa_exchange_t *ex, ngx_err_t err)
     if (err) {
         ngx_k8s_sa_exchange_done(ex, NGX_K8S_SA_NET_CLOSED,
                                  "connection to %V was lost %s (%d: %s)",
-                                 &ex->result.address, when, err,
+                                 &ex->address, when, err,
                                  strerror(err));
         return;
     }
 
     ngx_k8s_sa_exchange_done(ex, NGX_K8S_SA_NET_CLOSED,
                              "%V closed the connection %s",
-                             &ex->result.address, when);
-}
-
-
-static void
-ngx_k8s_sa_exchange_disconnect(ngx_k8s_sa_exchange_t *ex)
-{
-    if (ex->attempt.timer_set) {
-        ngx_del_timer(&ex->attempt);
-    }
-
-    if (ex->conn) {
-        ngx_k8s_sa_conn_close(ex->conn);
-        ex->conn = NULL;
-    }
+                             &ex->address, when);
 }
 
 
@@ -705,6 +691,9 @@ ngx_k8s_sa_exchange_timeout(ngx_event_t *ev)
     ngx_k8s_sa_exchange_t  *ex;
 
     ex = ev->data;
+
+    ngx_log_debug1(NGX_LOG_DEBUG_EVENT, &ex->log, 0,
+                   "k8s sa exchange timed out in phase %d", (int) ex->phase);
 
     switch (ex->phase) {
 
@@ -746,7 +735,7 @@ ngx_k8s_sa_exchange_timeout(ngx_event_t *ev)
 
     ngx_k8s_sa_exchange_done(ex, NGX_K8S_SA_NET_TIMEOUT,
                              "timed out while %s %V", stage,
-                             &ex->result.address);
+                             &ex->address);
 }
 
 
@@ -757,9 +746,12 @@ ngx_k8s_sa_exchange_attempt_timeout(ngx_event_t *ev)
 
     ex = ev->data;
 
+    ngx_log_debug1(NGX_LOG_DEBUG_EVENT, &ex->log, 0,
+                   "k8s sa attempt timed out: %V", &ex->address);
+
     ngx_k8s_sa_exchange_next(ex, NGX_K8S_SA_NET_TIMEOUT,
                              "timed out while %s %V",
                              ex->phase == ngx_k8s_sa_ex_connect
                              ? "connecting to" : "TLS handshaking with",
-                             &ex->result.address);
+                             &ex->address);
 }

@@ -2,9 +2,9 @@
 
 
 /*
- * One exchange, and the client it belongs to: what ngx_k8s_sa_client.c
- * (beginning and end of exchanges) and ngx_k8s_sa_exchange.c (the way between)
- * share.
+ * One exchange, and the client it belongs to: what is shared by
+ * ngx_k8s_sa_client.c (its start), ngx_k8s_sa_exchange.c (its course) and
+ * ngx_k8s_sa_exchange_end.c.
  */
 
 #ifndef NGX_K8S_SA_EXCHANGE_H
@@ -56,15 +56,16 @@ struct ngx_k8s_sa_exchange_s {
     ngx_event_t                      event;        /* posted: begin, end */
     ngx_event_t                      timer;        /* of the whole exchange */
     ngx_event_t                      attempt;      /* timer of one address */
-    ngx_msec_t                       started;
 
     ngx_k8s_sa_url_t                 url;
     ngx_uint_t                       method;
     ngx_buf_t                        request;      /* pos: not yet sent */
 
     ngx_k8s_sa_resolve_t             resolve;
-    ngx_uint_t                       address;      /* the next one to try */
+    ngx_uint_t                       next;         /* address to try */
     ngx_k8s_sa_conn_t               *conn;
+    ngx_str_t                        address;      /* "10.0.0.1:443", of the
+                                                      last attempt */
 
     ngx_k8s_sa_http_parse_t         *parse;
     u_char                          *buffer;       /* what is received */
@@ -87,22 +88,32 @@ struct ngx_k8s_sa_exchange_s {
 };
 
 
-/* The handler of ex->event that begins an exchange. */
+/*
+ * ngx_k8s_sa_exchange.c: the handlers of ex->event at the start, ex->timer and
+ * ex->attempt.
+ */
 
 void ngx_k8s_sa_exchange_begin(ngx_event_t *ev);
-
-/* The handlers of ex->timer and ex->attempt. */
-
 void ngx_k8s_sa_exchange_timeout(ngx_event_t *ev);
 void ngx_k8s_sa_exchange_attempt_timeout(ngx_event_t *ev);
 
 /*
- * The one way to an end: stops everything that is under way, and posts the
- * call of the handler.  The reason is printf-like; NULL with _NET_OK.
+ * ngx_k8s_sa_exchange_end.c
+ *
+ * Ends an exchange: stops everything under way and posts the call of its
+ * handler.  fmt is as for ngx_snprintf(); NULL with NGX_K8S_SA_NET_OK.
  */
 
 void ngx_k8s_sa_exchange_done(ngx_k8s_sa_exchange_t *ex,
     ngx_k8s_sa_net_error_e error, const char *fmt, ...);
+
+/* Closes the connection in use, if any, and stops the timer of its attempt. */
+
+void ngx_k8s_sa_exchange_disconnect(ngx_k8s_sa_exchange_t *ex);
+
+/* Ends and frees an exchange without calling its handler. */
+
+void ngx_k8s_sa_exchange_free(ngx_k8s_sa_exchange_t *ex);
 
 
 #endif /* NGX_K8S_SA_EXCHANGE_H */

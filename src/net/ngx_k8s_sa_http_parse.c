@@ -326,8 +326,6 @@ static int
 ngx_k8s_sa_http_header_value(ngx_k8s_sa_http_parse_t *p,
     const ngx_k8s_sa_http_str_t *name, const ngx_k8s_sa_http_str_t *value)
 {
-    ngx_k8s_sa_http_str_t  *field;
-
     if (ngx_k8s_sa_http_str_is(name, "content-length")) {
         return ngx_k8s_sa_http_length(p, value);
     }
@@ -359,24 +357,10 @@ ngx_k8s_sa_http_header_value(ngx_k8s_sa_http_parse_t *p,
         return NGX_K8S_SA_HTTP_MORE;
     }
 
-    if (ngx_k8s_sa_http_str_is(name, "content-type")) {
-        field = &p->content_type;
-
-    } else if (ngx_k8s_sa_http_str_is(name, "retry-after")) {
-        field = &p->retry_after;
-
-    } else if (ngx_k8s_sa_http_str_is(name, "date")) {
-        field = &p->date;
-
-    } else if (ngx_k8s_sa_http_str_is(name, "location")) {
-        field = &p->location;
-
-    } else {
-        return NGX_K8S_SA_HTTP_MORE;
-    }
-
-    if (field->data == NULL) {
-        *field = *value;
+    if (p->retry_after.data == NULL
+        && ngx_k8s_sa_http_str_is(name, "retry-after"))
+    {
+        p->retry_after = *value;
     }
 
     return NGX_K8S_SA_HTTP_MORE;

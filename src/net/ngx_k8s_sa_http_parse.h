@@ -50,12 +50,9 @@ typedef struct {
     unsigned                status;
     unsigned                minor;           /* HTTP/1.minor, 0 or 1 */
 
-    ngx_k8s_sa_http_str_t   content_type;    /* the first one of each */
-    ngx_k8s_sa_http_str_t   cache_control;   /* of a repeated one, all values
+    ngx_k8s_sa_http_str_t   cache_control;   /* values of repeated headers are
                                                 joined with ", " */
-    ngx_k8s_sa_http_str_t   retry_after;
-    ngx_k8s_sa_http_str_t   date;
-    ngx_k8s_sa_http_str_t   location;
+    ngx_k8s_sa_http_str_t   retry_after;     /* the first one */
 
     int                     has_length;      /* there is a body of known... */
     uint64_t                length;          /* ...length; <= max_body */

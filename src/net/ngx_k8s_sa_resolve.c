@@ -163,7 +163,7 @@ ngx_k8s_sa_resolve_query(ngx_k8s_sa_resolve_t *res)
     res->state = NGX_ERROR;
 
     ngx_log_debug1(NGX_LOG_DEBUG_EVENT, res->log, 0,
-                   "k8s sa resolve \"%V\"", &name);
+                   "k8s sa resolve: query \"%V\"", &name);
 
     ctx = ngx_resolve_start(resolver, NULL);
 
@@ -204,6 +204,10 @@ ngx_k8s_sa_resolve_handler(ngx_resolver_ctx_t *ctx)
 
     res = ctx->data;
     res->state = ctx->state;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_EVENT, res->log, 0,
+                   "k8s sa resolve: answer for \"%V\": state %i, "
+                   "%ui addresses", &ctx->name, ctx->state, ctx->naddrs);
 
     if (ctx->state == NGX_OK) {
 
@@ -318,6 +322,10 @@ ngx_k8s_sa_resolve_done(ngx_k8s_sa_resolve_t *res, const char *error)
     if (error) {
         res->naddrs = 0;
     }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_EVENT, res->log, 0,
+                   "k8s sa resolve done: \"%V\", %ui addresses, %s",
+                   &res->url->host, res->naddrs, error ? error : "ok");
 
     ngx_k8s_sa_resolve_cancel(res);
 

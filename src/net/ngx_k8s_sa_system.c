@@ -25,36 +25,22 @@ typedef struct {
 } ngx_k8s_sa_host_t;
 
 
-typedef struct {
+struct ngx_k8s_sa_hosts_s {
     ngx_pool_t          *pool;         /* owns this struct */
     ngx_array_t          hosts;        /* ngx_k8s_sa_host_t */
-} ngx_k8s_sa_hosts_t;
+};
 
 
-typedef struct {
+struct ngx_k8s_sa_resolv_conf_s {
     ngx_pool_t          *pool;         /* owns this struct */
     ngx_str_t            servers[NGX_K8S_SA_NAMESERVERS_MAX];
     ngx_uint_t           nservers;
     ngx_str_t            search[NGX_K8S_SA_SEARCH_MAX];
     ngx_uint_t           nsearch;
     ngx_uint_t           ndots;
-} ngx_k8s_sa_resolv_conf_t;
-
-
-struct ngx_k8s_sa_system_s {
-    ngx_k8s_sa_file_t          hosts_file;
-    ngx_k8s_sa_file_t          resolv_file;
-    in_port_t                  port;
-
-    ngx_k8s_sa_hosts_t        *hosts;  /* NULL: not read yet */
-    ngx_k8s_sa_resolv_conf_t  *conf;   /* NULL: not read yet */
-
-    ngx_k8s_sa_dns_t          *dns;
-    ngx_msec_t                 forgotten;
 };
 
 
-static void ngx_k8s_sa_system_cleanup(void *data);
 static ngx_int_t ngx_k8s_sa_system_read(ngx_k8s_sa_file_t *file,
     ngx_uint_t optional, ngx_pool_t *pool, ngx_str_t *content);
 static ngx_uint_t ngx_k8s_sa_system_line(ngx_str_t *rest, ngx_str_t *line);
@@ -76,70 +62,16 @@ static void ngx_k8s_sa_system_retire(ngx_k8s_sa_system_t *system);
 
 
 static ngx_k8s_sa_system_t  ngx_k8s_sa_system_etc = {
-    .hosts_file = {
-        .path = ngx_string("/etc/hosts"),
-        .max = NGX_K8S_SA_HOSTS_SIZE
-    },
-    .resolv_file = {
-        .path = ngx_string("/etc/resolv.conf"),
-        .max = NGX_K8S_SA_RESOLV_SIZE
-    },
+    .hosts_file = { .path = ngx_string("/etc/hosts") },
+    .resolv_file = { .path = ngx_string("/etc/resolv.conf") },
     .port = 53
 };
-
-
-ngx_k8s_sa_system_t *
-ngx_k8s_sa_system_create(ngx_conf_t *cf, const ngx_str_t *resolv_conf,
-    const ngx_str_t *hosts, in_port_t port)
-{
-    u_char               *p;
-    ngx_pool_cleanup_t   *cln;
-    ngx_k8s_sa_system_t  *system;
-
-    cln = ngx_pool_cleanup_add(cf->pool, sizeof(ngx_k8s_sa_system_t));
-    if (cln == NULL) {
-        return NULL;
-    }
-
-    system = cln->data;
-    ngx_memzero(system, sizeof(ngx_k8s_sa_system_t));
-
-    p = ngx_pnalloc(cf->pool, resolv_conf->len + hosts->len + 2);
-    if (p == NULL) {
-        return NULL;
-    }
-
-    system->resolv_file.path.data = p;
-    system->resolv_file.path.len = resolv_conf->len;
-    system->resolv_file.max = NGX_K8S_SA_RESOLV_SIZE;
-    p = ngx_cpymem(p, resolv_conf->data, resolv_conf->len);
-    *p++ = '\0';
-
-    system->hosts_file.path.data = p;
-    system->hosts_file.path.len = hosts->len;
-    system->hosts_file.max = NGX_K8S_SA_HOSTS_SIZE;
-    p = ngx_cpymem(p, hosts->data, hosts->len);
-    *p = '\0';
-
-    system->port = port ? port : 53;
-
-    cln->handler = ngx_k8s_sa_system_cleanup;
-
-    return system;
-}
 
 
 ngx_k8s_sa_system_t *
 ngx_k8s_sa_system_default(void)
 {
     return &ngx_k8s_sa_system_etc;
-}
-
-
-static void
-ngx_k8s_sa_system_cleanup(void *data)
-{
-    ngx_k8s_sa_system_close(data);
 }
 
 
@@ -315,6 +247,10 @@ ngx_k8s_sa_system_forget(ngx_k8s_sa_system_t *system)
 {
     if (ngx_current_msec - system->forgotten >= NGX_K8S_SA_SYSTEM_FORGET) {
         system->forgotten = ngx_current_msec;
+
+        ngx_log_debug0(NGX_LOG_DEBUG_EVENT, ngx_cycle->log, 0,
+                       "k8s sa resolve: forget what name servers said");
+
         ngx_k8s_sa_system_retire(system);
     }
 }
@@ -409,6 +345,8 @@ ngx_k8s_sa_system_read_hosts(ngx_k8s_sa_system_t *system)
     if (pool == NULL) {
         return;
     }
+
+    system->hosts_file.max = NGX_K8S_SA_HOSTS_SIZE;
 
     rc = ngx_k8s_sa_system_read(&system->hosts_file, 1, pool, &content);
 
@@ -507,6 +445,8 @@ ngx_k8s_sa_system_read_resolv_conf(ngx_k8s_sa_system_t *system)
     if (pool == NULL) {
         return;
     }
+
+    system->resolv_file.max = NGX_K8S_SA_RESOLV_SIZE;
 
     rc = ngx_k8s_sa_system_read(&system->resolv_file, 0, pool, &content);
 

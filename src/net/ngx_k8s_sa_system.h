@@ -17,6 +17,7 @@
 #include <ngx_core.h>
 
 #include "net/ngx_k8s_sa_client.h"
+#include "net/ngx_k8s_sa_file.h"
 #include "net/ngx_k8s_sa_url.h"
 
 
@@ -33,15 +34,27 @@ typedef struct {
 } ngx_k8s_sa_dns_t;
 
 
-/*
- * Others than that of /etc, for tests: cf->pool's life time, path names as
- * they are, port of all name servers (0: 53).
- */
+typedef struct ngx_k8s_sa_hosts_s        ngx_k8s_sa_hosts_t;
+typedef struct ngx_k8s_sa_resolv_conf_s  ngx_k8s_sa_resolv_conf_t;
 
-ngx_k8s_sa_system_t *ngx_k8s_sa_system_create(ngx_conf_t *cf,
-    const ngx_str_t *resolv_conf, const ngx_str_t *hosts, in_port_t port);
 
-/* That of /etc; one in each process. */
+struct ngx_k8s_sa_system_s {
+    /* set by the owner, everything else zeroed */
+
+    ngx_k8s_sa_file_t          hosts_file;    /* only path */
+    ngx_k8s_sa_file_t          resolv_file;   /* only path */
+    in_port_t                  port;          /* of all name servers */
+
+    /* private */
+
+    ngx_k8s_sa_hosts_t        *hosts;         /* NULL: not read yet */
+    ngx_k8s_sa_resolv_conf_t  *conf;          /* NULL: not read yet */
+    ngx_k8s_sa_dns_t          *dns;
+    ngx_msec_t                 forgotten;
+};
+
+
+/* Returns the system of /etc, one in each process. */
 
 ngx_k8s_sa_system_t *ngx_k8s_sa_system_default(void);
 

@@ -35,7 +35,7 @@ static void ngx_k8s_sa_tls_system_cleanup(void *data);
 static X509_STORE *ngx_k8s_sa_tls_load_store(ngx_k8s_sa_tls_t *tls,
     u_char *error);
 static ngx_int_t ngx_k8s_sa_tls_verify(ngx_k8s_sa_tls_session_t *session,
-    u_char *error);
+    ngx_connection_t *c, u_char *error);
 static void ngx_k8s_sa_tls_verify_error(ngx_k8s_sa_tls_session_t *session,
     long rc, u_char *error);
 static ngx_int_t ngx_k8s_sa_tls_failed(ngx_k8s_sa_tls_session_t *session,
@@ -495,7 +495,7 @@ ngx_k8s_sa_tls_handshake(ngx_k8s_sa_tls_session_t *session,
                    "k8s sa SSL_do_handshake: %d", n);
 
     if (n == 1) {
-        return ngx_k8s_sa_tls_verify(session, error);
+        return ngx_k8s_sa_tls_verify(session, c, error);
     }
 
     switch (SSL_get_error(session->ssl, n)) {
@@ -541,7 +541,8 @@ ngx_k8s_sa_tls_handshake(ngx_k8s_sa_tls_session_t *session,
  */
 
 static ngx_int_t
-ngx_k8s_sa_tls_verify(ngx_k8s_sa_tls_session_t *session, u_char *error)
+ngx_k8s_sa_tls_verify(ngx_k8s_sa_tls_session_t *session, ngx_connection_t *c,
+    u_char *error)
 {
     long  rc;
 
@@ -564,6 +565,12 @@ ngx_k8s_sa_tls_verify(ngx_k8s_sa_tls_session_t *session, u_char *error)
     }
 
     session->done = 1;
+
+    ngx_log_debug4(NGX_LOG_DEBUG_EVENT, c->log, 0,
+                   "k8s sa TLS handshake done: %s, %s, resumed: %d, "
+                   "verified: %d", SSL_get_version(session->ssl),
+                   SSL_get_cipher_name(session->ssl),
+                   SSL_session_reused(session->ssl), session->verify);
 
     return NGX_OK;
 }

@@ -30,7 +30,7 @@ my %paths = (
                                     'Cache-Control: public',
                                     'Cache-Control:  max-age=3600 ',
                                     'Retry-After: 7',
-                                    'Date: Mon, 23 Nov 2026 10:00:00 GMT') },
+                                    'Retry-After: 8') },
     '/empty'        => sub { answer($_[0], '') },
     '/204'          => sub { raw($_[0], "HTTP/1.1 204 No Content\r\n\r\n") },
     '/304'          => sub { raw($_[0], "HTTP/1.1 304 Not Modified\r\n"
@@ -66,8 +66,8 @@ my %paths = (
                                         . "Content-Length: 4\r\n\r\nslow") },
     '/continue'     => sub { raw($_[0], "HTTP/1.1 100 Continue\r\n\r\n"
                                         . "HTTP/1.1 103 Early Hints\r\n"
-                                        . "Content-Type: text/wrong\r\n\r\n");
-                             answer($_[0], 'after', 'Content-Type: a/b') },
+                                        . "Retry-After: 1\r\n\r\n");
+                             answer($_[0], 'after', 'Retry-After: 2') },
     '/continue-9'   => sub { raw($_[0], "HTTP/1.1 100 Continue\r\n\r\n" x 9);
                              answer($_[0], 'x') },
     '/identity'     => sub { answer($_[0], 'x',
@@ -222,10 +222,8 @@ $r = fetch('/f?path=/len');
 is($r->{error}, 'ok', 'Content-Length');
 is($r->{status}, 200, 'status');
 is($r->{body}, '{"a":1}', 'body');
-is($r->{type}, 'application/json', 'Content-Type');
 is($r->{cache}, 'public, max-age=3600', 'Cache-Control is joined');
-is($r->{retry}, 7, 'Retry-After');
-is($r->{date}, 'Mon, 23 Nov 2026 10:00:00 GMT', 'Date');
+is($r->{retry}, 7, 'the first Retry-After');
 is($r->{address}, "127.0.0.1:$port", 'address');
 is($r->{reason}, '', 'no reason');
 
@@ -255,9 +253,7 @@ for my $t (@good) {
     is("$r->{error} $r->{status} $r->{body}", "ok $status $body", $path);
 }
 
-is(fetch('/f?path=/redirect')->{location}, 'http://127.0.0.1:1/x',
-   'Location is shown, not followed');
-is(fetch('/f?path=/continue')->{type}, 'a/b',
+is(fetch('/f?path=/continue')->{retry}, 2,
    'nothing is taken from an interim answer');
 
 for my $path ('/mib', '/mib-chunked') {

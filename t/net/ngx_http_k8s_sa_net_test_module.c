@@ -16,7 +16,19 @@
 #include <ngx_http.h>
 
 #include "net/ngx_k8s_sa_client.h"
+#include "net/ngx_k8s_sa_exchange.h"
 #include "net/ngx_k8s_sa_system.h"
+
+
+/* A client, and what its exchanges did. */
+
+typedef struct {
+    ngx_k8s_sa_client_t         *client;
+    ngx_uint_t                   connections;   /* connect() called */
+    ngx_uint_t                   handshakes;    /* that succeeded */
+    ngx_uint_t                   reused;        /* kept connections taken */
+    ngx_uint_t                   resent;        /* requests sent again */
+} ngx_http_k8s_sa_net_test_client_t;
 
 
 typedef struct {
@@ -30,7 +42,7 @@ typedef struct {
 
 
 typedef struct {
-    ngx_array_t                  clients;       /* ngx_k8s_sa_client_t * */
+    ngx_array_t                  clients;       /* ..._client_t */
 } ngx_http_k8s_sa_net_test_main_conf_t;
 
 
@@ -42,6 +54,37 @@ typedef struct {
 } ngx_http_k8s_sa_net_test_ctx_t;
 
 
+/*
+ * The linker's --wrap option leads the calls of ngx_k8s_sa_exchange.c through
+ * here, so that they can be counted.
+ */
+
+ngx_int_t __real_ngx_k8s_sa_conn_open(ngx_k8s_sa_pool_t *pool,
+    const ngx_k8s_sa_url_t *url, ngx_k8s_sa_addr_t *addr,
+    ngx_k8s_sa_conn_t **conn, ngx_err_t *err);
+ngx_int_t __wrap_ngx_k8s_sa_conn_open(ngx_k8s_sa_pool_t *pool,
+    const ngx_k8s_sa_url_t *url, ngx_k8s_sa_addr_t *addr,
+    ngx_k8s_sa_conn_t **conn, ngx_err_t *err);
+ngx_k8s_sa_conn_t *__real_ngx_k8s_sa_conn_reuse(ngx_k8s_sa_pool_t *pool,
+    const ngx_k8s_sa_url_t *url);
+ngx_k8s_sa_conn_t *__wrap_ngx_k8s_sa_conn_reuse(ngx_k8s_sa_pool_t *pool,
+    const ngx_k8s_sa_url_t *url);
+ngx_int_t __real_ngx_k8s_sa_conn_handshake(ngx_k8s_sa_conn_t *conn,
+    u_char *error);
+ngx_int_t __wrap_ngx_k8s_sa_conn_handshake(ngx_k8s_sa_conn_t *conn,
+    u_char *error);
+ssize_t __real_ngx_k8s_sa_conn_send(ngx_k8s_sa_conn_t *conn, u_char *buf,
+    size_t size, ngx_err_t *err);
+ssize_t __wrap_ngx_k8s_sa_conn_send(ngx_k8s_sa_conn_t *conn, u_char *buf,
+    size_t size, ngx_err_t *err);
+
+static ngx_http_k8s_sa_net_test_client_t *ngx_http_k8s_sa_net_test_client(
+    ngx_k8s_sa_pool_t *pool);
+static ngx_uint_t ngx_http_k8s_sa_net_test_running(
+    ngx_k8s_sa_client_t *client);
+static const char *ngx_http_k8s_sa_net_test_error(
+    ngx_k8s_sa_net_error_e error);
+static void ngx_http_k8s_sa_net_test_close(void *data);
 static ngx_int_t ngx_http_k8s_sa_net_test_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_k8s_sa_net_test_parse(ngx_http_request_t *r,
     ngx_str_t *value);
@@ -102,6 +145,125 @@ ngx_module_t  ngx_http_k8s_sa_net_test_module = {
     NULL,                                        /* exit master */
     NGX_MODULE_V1_PADDING
 };
+
+
+ngx_int_t
+__wrap_ngx_k8s_sa_conn_open(ngx_k8s_sa_pool_t *pool,
+    const ngx_k8s_sa_url_t *url, ngx_k8s_sa_addr_t *addr,
+    ngx_k8s_sa_conn_t **conn, ngx_err_t *err)
+{
+    ngx_http_k8s_sa_net_test_client(pool)->connections++;
+
+    return __real_ngx_k8s_sa_conn_open(pool, url, addr, conn, err);
+}
+
+
+ngx_k8s_sa_conn_t *
+__wrap_ngx_k8s_sa_conn_reuse(ngx_k8s_sa_pool_t *pool,
+    const ngx_k8s_sa_url_t *url)
+{
+    ngx_k8s_sa_conn_t  *conn;
+
+    conn = __real_ngx_k8s_sa_conn_reuse(pool, url);
+
+    if (conn) {
+        ngx_http_k8s_sa_net_test_client(pool)->reused++;
+    }
+
+    return conn;
+}
+
+
+ngx_int_t
+__wrap_ngx_k8s_sa_conn_handshake(ngx_k8s_sa_conn_t *conn, u_char *error)
+{
+    ngx_int_t  rc;
+
+    rc = __real_ngx_k8s_sa_conn_handshake(conn, error);
+
+    if (rc == NGX_OK) {
+        ngx_http_k8s_sa_net_test_client(conn->pool)->handshakes++;
+    }
+
+    return rc;
+}
+
+
+ssize_t
+__wrap_ngx_k8s_sa_conn_send(ngx_k8s_sa_conn_t *conn, u_char *buf, size_t size,
+    ngx_err_t *err)
+{
+    ssize_t                 n;
+    ngx_k8s_sa_exchange_t  *ex;
+
+    n = __real_ngx_k8s_sa_conn_send(conn, buf, size, err);
+
+    ex = conn->data;
+
+    if (n > 0 && ex->sent && buf == ex->request.start) {
+        ngx_http_k8s_sa_net_test_client(conn->pool)->resent++;
+    }
+
+    return n;
+}
+
+
+static ngx_http_k8s_sa_net_test_client_t *
+ngx_http_k8s_sa_net_test_client(ngx_k8s_sa_pool_t *pool)
+{
+    ngx_uint_t                             i;
+    ngx_http_k8s_sa_net_test_client_t     *tc;
+    ngx_http_k8s_sa_net_test_main_conf_t  *tmcf;
+
+    tmcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
+                                            ngx_http_k8s_sa_net_test_module);
+    tc = tmcf->clients.elts;
+
+    for (i = 0; &tc[i].client->connections != pool; i++) {
+        /* void */
+    }
+
+    return &tc[i];
+}
+
+
+static ngx_uint_t
+ngx_http_k8s_sa_net_test_running(ngx_k8s_sa_client_t *client)
+{
+    ngx_uint_t    n;
+    ngx_queue_t  *q;
+
+    n = 0;
+
+    for (q = ngx_queue_head(&client->running);
+         q != ngx_queue_sentinel(&client->running);
+         q = ngx_queue_next(q))
+    {
+        n++;
+    }
+
+    return n;
+}
+
+
+static const char *
+ngx_http_k8s_sa_net_test_error(ngx_k8s_sa_net_error_e error)
+{
+    static const char  *names[] = {
+        "ok",
+        "resolve",
+        "connect",
+        "tls",
+        "timeout",
+        "closed",
+        "protocol",
+        "too_large",
+        "internal",
+        "shutdown"
+    };
+
+    return names[error];
+}
 
 
 static ngx_uint_t
@@ -298,8 +460,10 @@ ngx_http_k8s_sa_net_test_done(const ngx_k8s_sa_result_t *res, void *data)
     ngx_str_t                        text;
     ngx_http_request_t              *r;
     ngx_connection_t                *c;
-    ngx_k8s_sa_client_stats_t        stats;
+    ngx_k8s_sa_exchange_t           *ex;
     ngx_http_k8s_sa_net_test_ctx_t  *ctx = data;
+
+    ngx_http_k8s_sa_net_test_client_t  *tc;
 
     r = ctx->request;
     c = r->connection;
@@ -310,11 +474,12 @@ ngx_http_k8s_sa_net_test_done(const ngx_k8s_sa_result_t *res, void *data)
         ngx_del_timer(&ctx->cancel);
     }
 
-    ngx_k8s_sa_client_stats(ctx->client, &stats);
+    tc = ngx_http_k8s_sa_net_test_client(&ctx->client->connections);
+    ex = (ngx_k8s_sa_exchange_t *)
+             ((u_char *) res - offsetof(ngx_k8s_sa_exchange_t, result));
 
-    len = 4096 + res->body.len + res->reason.len + res->content_type.len
-          + res->cache_control.len + res->retry_after.len + res->date.len
-          + res->location.len;
+    len = 4096 + res->body.len + res->reason.len + res->cache_control.len
+          + res->retry_after.len;
 
     p = ngx_pnalloc(r->pool, len);
     if (p == NULL) {
@@ -326,20 +491,18 @@ ngx_http_k8s_sa_net_test_done(const ngx_k8s_sa_result_t *res, void *data)
     last = p + len;
 
     p = ngx_slprintf(p, last, "error=%s\nreason=%V\nstatus=%ui\naddress=%V\n",
-                     ngx_k8s_sa_net_error_name(res->error), &res->reason,
-                     res->status, &res->address);
+                     ngx_http_k8s_sa_net_test_error(res->error), &res->reason,
+                     res->status, &ex->address);
 
-    p = ngx_slprintf(p, last, "type=%V\ncache=%V\nretry=%V\ndate=%V\n"
-                     "location=%V\nduration=%M\n",
-                     &res->content_type, &res->cache_control,
-                     &res->retry_after, &res->date, &res->location,
-                     res->duration);
+    p = ngx_slprintf(p, last, "cache=%V\nretry=%V\n", &res->cache_control,
+                     &res->retry_after);
 
     p = ngx_slprintf(p, last, "connections=%ui\nhandshakes=%ui\nreused=%ui\n"
                      "resent=%ui\nidle=%ui\nrunning=%ui\nlength=%uz\n\n%V",
-                     stats.connections, stats.handshakes, stats.reused,
-                     stats.resent, stats.idle, stats.running, res->body.len,
-                     &res->body);
+                     tc->connections, tc->handshakes, tc->reused, tc->resent,
+                     ctx->client->connections.nidle,
+                     ngx_http_k8s_sa_net_test_running(ctx->client),
+                     res->body.len, &res->body);
 
     text.len = p - text.data;
 
@@ -353,7 +516,7 @@ ngx_http_k8s_sa_net_test_background(const ngx_k8s_sa_result_t *res, void *data)
 {
     ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                   "background exchange: %s %ui %V",
-                  ngx_k8s_sa_net_error_name(res->error), res->status,
+                  ngx_http_k8s_sa_net_test_error(res->error), res->status,
                   &res->reason);
 
     (void) data;
@@ -439,7 +602,7 @@ ngx_http_k8s_sa_net_test_create_main_conf(ngx_conf_t *cf)
 
     if (tmcf == NULL
         || ngx_array_init(&tmcf->clients, cf->pool, 4,
-                          sizeof(ngx_k8s_sa_client_t *))
+                          sizeof(ngx_http_k8s_sa_net_test_client_t))
            != NGX_OK)
     {
         return NULL;
@@ -558,8 +721,10 @@ ngx_http_k8s_sa_net_test(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static char *
 ngx_http_k8s_sa_net_test_merge(ngx_conf_t *cf, void *parent, void *child)
 {
-    ngx_k8s_sa_client_t                  **client;
+    ngx_pool_cleanup_t                    *cln;
+    ngx_k8s_sa_system_t                   *system;
     ngx_http_core_loc_conf_t              *clcf;
+    ngx_http_k8s_sa_net_test_client_t     *tc;
     ngx_http_k8s_sa_net_test_loc_conf_t   *tlcf = child;
     ngx_http_k8s_sa_net_test_main_conf_t  *tmcf;
 
@@ -576,12 +741,23 @@ ngx_http_k8s_sa_net_test_merge(ngx_conf_t *cf, void *parent, void *child)
     tlcf->conf.resolver = clcf->resolver;
 
     if (tlcf->resolv_conf.len) {
-        tlcf->conf.system = ngx_k8s_sa_system_create(cf, &tlcf->resolv_conf,
-                                                     &tlcf->hosts,
-                                                     tlcf->dns_port);
-        if (tlcf->conf.system == NULL) {
+        cln = ngx_pool_cleanup_add(cf->pool, sizeof(ngx_k8s_sa_system_t));
+        if (cln == NULL) {
             return NGX_CONF_ERROR;
         }
+
+        system = cln->data;
+        cln->handler = ngx_http_k8s_sa_net_test_close;
+
+        ngx_memzero(system, sizeof(ngx_k8s_sa_system_t));
+
+        /* what follows a parameter in the configuration's memory is a NUL */
+
+        system->resolv_file.path = tlcf->resolv_conf;
+        system->hosts_file.path = tlcf->hosts;
+        system->port = tlcf->dns_port ? tlcf->dns_port : 53;
+
+        tlcf->conf.system = system;
     }
 
     tlcf->client = ngx_k8s_sa_client_create(cf, &tlcf->conf);
@@ -589,14 +765,22 @@ ngx_http_k8s_sa_net_test_merge(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    client = ngx_array_push(&tmcf->clients);
-    if (client == NULL) {
+    tc = ngx_array_push(&tmcf->clients);
+    if (tc == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    *client = tlcf->client;
+    ngx_memzero(tc, sizeof(ngx_http_k8s_sa_net_test_client_t));
+    tc->client = tlcf->client;
 
     return NGX_CONF_OK;
+}
+
+
+static void
+ngx_http_k8s_sa_net_test_close(void *data)
+{
+    ngx_k8s_sa_system_close(data);
 }
 
 
@@ -604,15 +788,15 @@ static ngx_int_t
 ngx_http_k8s_sa_net_test_init_process(ngx_cycle_t *cycle)
 {
     ngx_uint_t                             i;
-    ngx_k8s_sa_client_t                  **client;
+    ngx_http_k8s_sa_net_test_client_t     *tc;
     ngx_http_k8s_sa_net_test_main_conf_t  *tmcf;
 
     tmcf = ngx_http_cycle_get_module_main_conf(cycle,
                                             ngx_http_k8s_sa_net_test_module);
-    client = tmcf->clients.elts;
+    tc = tmcf->clients.elts;
 
     for (i = 0; i < tmcf->clients.nelts; i++) {
-        ngx_k8s_sa_client_init_process(client[i]);
+        ngx_k8s_sa_client_init_process(tc[i].client);
     }
 
     return NGX_OK;
@@ -623,14 +807,14 @@ static void
 ngx_http_k8s_sa_net_test_exit_process(ngx_cycle_t *cycle)
 {
     ngx_uint_t                             i;
-    ngx_k8s_sa_client_t                  **client;
+    ngx_http_k8s_sa_net_test_client_t     *tc;
     ngx_http_k8s_sa_net_test_main_conf_t  *tmcf;
 
     tmcf = ngx_http_cycle_get_module_main_conf(cycle,
                                             ngx_http_k8s_sa_net_test_module);
-    client = tmcf->clients.elts;
+    tc = tmcf->clients.elts;
 
     for (i = 0; i < tmcf->clients.nelts; i++) {
-        ngx_k8s_sa_client_shutdown(client[i]);
+        ngx_k8s_sa_client_shutdown(tc[i].client);
     }
 }

@@ -131,7 +131,7 @@ my $conf = '';
 sub client {
     my ($url, $options) = @_;
     $n++;
-    $conf .= "location /$n { k8s_sa_net_test $url timeout=1s $system "
+    $conf .= "location /$n { k8s_sa_net_test $url timeout=3s $system "
              . "$options; }\n";
     return "/$n";
 }
