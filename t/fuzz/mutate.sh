@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Shows that the fuzzers can fail: takes one check out at a time, in a copy of
-# the tree, and gives the fuzzer a minute to notice.  The exit status is not 0
-# if it does not, or if a line below no longer applies to the code.
+# Shows that the fuzzers can fail: removes one check at a time, in a copy of the
+# tree, and gives the fuzzer a minute to notice.  The exit status is not 0 if it
+# does not, or if a line below no longer applies to the code.
 #
 # t/fuzz/mutate.sh [PATTERN]   only the mutations whose name matches
 
@@ -29,7 +29,7 @@ row() {
     esac
 }
 
-# mutate FUZZER NAME FILE PERL: PERL is one s///, over the whole file, once
+# mutate FUZZER NAME FILE PERL: applies PERL, an s///, once to the whole file
 
 mutate() {
     local fuzzer=$1 name=$2 file=src/$3 perl=$4 rc=0 dict=json
@@ -104,7 +104,7 @@ mutate json "depth" token/k8s_sa_json.c \
     's/ps->depth == K8S_SA_JSON_DEPTH/ps->depth > 99999/'
 mutate json "number of values" token/k8s_sa_json.c \
     's/ps->doc->n == K8S_SA_JSON_NODES/ps->doc->n > 99999/'
-mutate json "end behind an escape" token/k8s_sa_json.c \
+mutate json "end after an escape" token/k8s_sa_json.c \
     's/if \(ps->end - ps->pos < 4\)/if (ps->end < ps->pos)/'
 mutate json "end inside UTF-8" token/k8s_sa_json.c \
     's/\(size_t\) \(end - p\) < n \|\| //'
