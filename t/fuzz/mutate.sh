@@ -31,7 +31,7 @@ row() {
     esac
 }
 
-# mutate FUZZER NAME FILE PERL: PERL has s/// for the whole file
+# mutate FUZZER NAME FILE PERL: applies PERL, an s///, once to the whole file
 
 mutate() {
     local fuzzer=$1 name=$2 file=src/$3 perl=$4 rc=0 dict=json
