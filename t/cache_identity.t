@@ -136,7 +136,7 @@ my %tokens = (
     'a pod of 1.36' => token('1.36.2/long-aud-service2-pod'),
     'a pod of 1.20' => token('1.20.2/long-aud-service2-pod'),
     'a legacy token' => token('1.36.2/legacy-manual'),
-    'somebody else' => foreign('alice'),
+    'another user' => foreign('alice'),
     'a UUID' => foreign('32eca69f-1b10-42a1-809c-b3a49caf497b'),
 );
 

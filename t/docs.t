@@ -92,8 +92,8 @@ like($page{variables}, qr/^\| `$_` \|[^|]*\|[^|]*\w[^|]*\|[^|]*\w[^|]*\|$/m,
 
 my $face = slurp("$root/ngx_http_k8s_sa_module.c");
 my @directives = $face =~ /ngx_string\("(k8s_sa_\w+)"\)/g;
-my @inner = $source{'src/conf/ngx_http_k8s_sa_conf_issuer.c'}
-            =~ /^ +\{ ngx_string\("(\w+)"\)/mg;
+my @inner = map { $source{$_} =~ /^ +\{ ngx_string\("(\w+)"\),\n +NGX_CONF_/mg }
+            grep { m{^src/conf/} } sort keys %source;
 
 cmp_ok(scalar @directives, '>=', 15, 'directives');
 cmp_ok(scalar @inner, '>', 15, 'directives of an issuer');
@@ -111,7 +111,7 @@ like($page{variables}, qr/^\|[^|]*`\$k8s_sa_$_/m, "variables.md: $_")
 # Files and functions.  A name without a folder is that of a file anywhere in the
 # tree, and one that begins with "_" is the end of a file's name.
 
-my (@files, $code);
+my (@files, $code, $tests);
 
 find({ no_chdir => 1, wanted => sub {
     return $File::Find::prune = 1 if m{^\Q$root\E/(?:build[^/]*|\.git)$};
@@ -121,6 +121,8 @@ find({ no_chdir => 1, wanted => sub {
 for (grep { m{^(?:src|client)/.*\.[ch]$|^[^/]*\.c$} } @files) {
     $code .= slurp("$root/$_");
 }
+
+$tests .= slurp("$root/$_") for grep { m{^t/.*\.(?:pm|t)$} } @files;
 
 sub exists_in_tree {
     my ($name) = @_;
@@ -155,7 +157,8 @@ for my $file (grep { m{^(?:(?:docs|bench)/)?[^/]+\.md$} } @files) {
     ok(exists_in_tree($_) || $folder && -e "$root/$folder$_",
        "$file: $_ exists") for sort keys %name;
     ok(is_function($_), "$file: $_() exists") for sort keys %function;
-    like($code, qr/\b$_\b/, "$file: $_ exists") for sort keys %constant;
+    ok("$code$tests" =~ /\b$_\b/, "$file: $_ exists")
+        for sort keys %constant;
 
     for (sort keys %link) {
         my ($to, $anchor) = /^([^#]*)#?(.*)$/;

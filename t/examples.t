@@ -62,7 +62,7 @@ my $pod = account('mytest', 'service1', 'kubernetes.io' => {
 
 for (
         [ 200, '/', 'its namespace', $one ],
-        [ 401, '/', 'nobody' ],
+        [ 401, '/', 'no token' ],
         [ 403, '/', 'another namespace', account('other', 'service1') ],
         [ 200, '/', 'a name anywhere', account('other', 'prometheus') ],
         [ 200, '/', 'a group', account('backup', 'job') ],
@@ -72,8 +72,8 @@ for (
         [ 404, '/pods/', 'no pod', $one ],
         [ 200, '/pods/', 'a pod', $pod ],
         [ 200, '/reports/', 'not on the list', $one ],
-        [ 200, '/reports/', 'nobody' ],
-        [ 200, '/healthz', 'nobody' ])
+        [ 200, '/reports/', 'no token' ],
+        [ 200, '/healthz', 'no token' ])
 {
     my ($status, $path, $who, @token) = @$_;
 

@@ -30,7 +30,7 @@ my $service1 = 'system:serviceaccount:mytest:service1';
 my $tutorial = slurp("$root/docs/tutorial.md");
 
 
-# Output of a shell's command line; it has to succeed
+# Returns the output of a shell command, which must succeed.
 
 sub sh {
     my ($command) = @_;
@@ -44,7 +44,7 @@ sub kubectl {
     return kube('kubectl', split ' ', $command);
 }
 
-# A command as it stands in the tutorial
+# Runs a command of the tutorial.
 
 sub step {
     my ($command) = @_;
@@ -67,7 +67,7 @@ $ENV{KUBERNETES_SERVICE_PORT} = $kube{KUBE_PORT};
 
 step('apply -f namespace.yaml -f service-accounts.yaml');
 
-# the whole of what a user may apply, as the API server sees it
+# everything that a user may apply, as the API server sees it
 like(kubectl("apply --dry-run=server -f $manifests -f $manifests/tutorial"),
      qr/deployment\.apps\/service2 created/, 'all manifests are accepted');
 like(kubectl("apply -f $examples/external-auth-ingress.yaml"),
@@ -75,7 +75,7 @@ like(kubectl("apply -f $examples/external-auth-ingress.yaml"),
      'external-auth-ingress.yaml is accepted');
 
 
-# Tokens as they are in a pod: a file, by its path
+# Tokens as they are in a pod: a file name
 
 sub legacy_token {
     my $encoded = until_true(20, sub {
@@ -91,7 +91,7 @@ sub issued {
     return kube_token('mytest', $account, @audiences);
 }
 
-# The pod that a Deployment asks for, as the API server admits it
+# Returns the pod that a Deployment asks for, as the API server admits it.
 
 sub pod {
     my ($name, $deployment) = @_;
@@ -106,7 +106,7 @@ sub pod {
 }
 
 
-# Service 2 and its sidecar, from the ConfigMaps in the cluster
+# Service 2 and its sidecar, configured by the ConfigMaps in the cluster
 
 sub config_map {
     my ($name) = @_;
@@ -151,7 +151,7 @@ sub restart_sidecar {
 }
 
 
-# Service 1: what it logs about one call
+# Returns Service 1's log of one call.
 
 sub call {
     my ($token_file) = @_;
@@ -202,7 +202,7 @@ my ($container) = @{until_true(20, sub {
 is_deeply($container->{args}, [ 'http://service2/' ],
           'step 3: Service 1 calls Service 2');
 
-# which is where the client looks for a token
+# where the client looks for a token
 my $mounted = $container->{volumeMounts}[0]{mountPath};
 
 is($mounted, '/var/run/secrets/kubernetes.io/serviceaccount',
@@ -237,7 +237,7 @@ sub review {
     return decode_json(kubectl("create -o json -f $file"))->{status};
 }
 
-# the API server remembers its own verdicts for ten seconds
+# the API server caches its own verdicts for ten seconds
 
 sub refused {
     my ($token) = @_;
@@ -300,7 +300,7 @@ ok($sa_pub, 'step 6: the API server names the file');
 my $verified = sh("$client verify --legacy --pub-key $sa_pub $new");
 like($verified, qr/^valid: \Q$default\E$/m, 'step 6: verified offline');
 
-# a ConfigMap with FILE as the issuer, and the key
+# Makes the ConfigMap with FILE as the issuer, and the key.
 
 sub issuer {
     my ($file) = @_;
@@ -319,7 +319,7 @@ is(sh("curl -sS --noproxy '*' --max-time 10 -w ' %{http_code}'"
    "hello $default 200", 'step 6: with curl');
 
 
-# 7. Disadvantages
+# 7.  Drawbacks
 
 is_200(dir() . '/invalidated', $default,
        'step 7: with a static key, the token of a deleted account passes');
@@ -366,7 +366,7 @@ like($sidecar->log('access'), qr/ 401 legacy_token /,
 is_200($projected, $service1, 'step 8: the projected one');
 
 
-# What all of them may do: nothing but run
+# Privileges of all containers: none
 
 for my $deployment (@{decode_json(kubectl('get deployments -A -o json'))
                       ->{items}})
@@ -407,7 +407,7 @@ restart_sidecar();
 is_200($projected, $service1, 'step 9: the projected token');
 is_status($new, 401, 'step 9: the default token');
 
-# no API is asked: what it would say of the token is not known here
+# no API is asked, so what the API server knows about the token is unknown here
 
 kubectl('-n mytest delete pod service1-1 --grace-period=0 --force');
 ok(refused(slurp($projected)),
@@ -423,7 +423,7 @@ write_file('another', issued('service1', 'service2'));
 is_status($projected, 401, 'step 9: both together do');
 is_200(dir() . '/another', $service1, 'step 9: another token passes both');
 
-# the keys are at hand, whatever becomes of the API server
+# the keys stay in use, whatever happens to the API server
 
 step('apply -f service2-issuer.yaml -f rbac.yaml');
 restart_sidecar();
