@@ -90,7 +90,7 @@ like($page{variables}, qr/^\| `$_` \|[^|]*\|[^|]*\w[^|]*\|[^|]*\w[^|]*\|$/m,
 
 my $face = slurp("$root/ngx_http_k8s_sa_module.c");
 my @directives = $face =~ /ngx_string\("(k8s_sa_\w+)"\)/g;
-my @inner = $source{'src/conf/ngx_http_k8s_sa_conf_issuer.c'}
+my @inner = $source{'src/conf/ngx_http_k8s_sa_conf_issuer_directives.c'}
             =~ /^ +\{ ngx_string\("(\w+)"\)/mg;
 
 cmp_ok(scalar @directives, '>=', 15, 'directives');
