@@ -508,6 +508,12 @@ ngx_http_k8s_sa_conf_issuer_key_file(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, cf->log, 0,
+                   "k8s_sa issuer \"%V\": %uz keys with those of \"%V\"",
+                   &block->issuer->name,
+                   k8s_sa_keyset_count(block->issuer->file_keys),
+                   &file->watch.path);
+
     if (note.text[0] != '\0') {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "key in \"%V\" passed over: %s",

@@ -18,6 +18,8 @@ static ngx_int_t ngx_http_k8s_sa_conf_net_token_review(ngx_conf_t *cf,
     ngx_http_k8s_sa_conf_block_t *block);
 static ngx_int_t ngx_http_k8s_sa_conf_net_audiences(ngx_conf_t *cf,
     ngx_k8s_sa_issuer_t *issuer);
+static void ngx_http_k8s_sa_conf_net_debug(ngx_conf_t *cf,
+    ngx_k8s_sa_issuer_t *issuer);
 static ngx_k8s_sa_client_t *ngx_http_k8s_sa_conf_net_client(ngx_conf_t *cf,
     ngx_http_k8s_sa_named_issuer_t *named, ngx_k8s_sa_client_conf_t *conf);
 static ngx_int_t ngx_http_k8s_sa_conf_net_url(ngx_conf_t *cf,
@@ -481,6 +483,8 @@ ngx_http_k8s_sa_conf_net_complete(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
+    ngx_http_k8s_sa_conf_net_debug(cf, issuer);
+
     issuer->zone = mcf->zone;
 
     if (ngx_k8s_sa_keystore_register(mcf->zone, &issuer->ref) != NGX_OK) {
@@ -520,6 +524,34 @@ ngx_http_k8s_sa_conf_net_complete(ngx_conf_t *cf,
     }
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_k8s_sa_conf_net_debug(ngx_conf_t *cf, ngx_k8s_sa_issuer_t *issuer)
+{
+#if (NGX_DEBUG)
+    size_t  len;
+    u_char  source[8], all[8];
+
+    static ngx_str_t  none = ngx_string("");
+
+    /* enough to see which of them a reload has changed */
+
+    len = ngx_hex_dump(source, issuer->ref.digest, 4) - source;
+    ngx_hex_dump(all, issuer->digest, 4);
+
+    ngx_log_debug5(NGX_LOG_DEBUG_HTTP, cf->log, 0,
+                   "k8s_sa issuer \"%V\": digest %*s, with all rules %*s",
+                   &issuer->name, len, source, len, all);
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, cf->log, 0,
+                   "k8s_sa issuer \"%V\": document \"%V\", keys \"%V\", "
+                   "reviews \"%V\"",
+                   &issuer->name, &issuer->discovery.text,
+                   &issuer->jwks_uri.text,
+                   issuer->reviews ? &issuer->reviews->url.text : &none);
+#endif
 }
 
 

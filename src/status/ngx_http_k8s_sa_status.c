@@ -87,6 +87,9 @@ ngx_http_k8s_sa_status_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "k8s_sa status: %uz bytes of %V", body.len, type);
+
     return ngx_http_k8s_sa_send_body(r, type, &body);
 }
 
