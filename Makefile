@@ -44,6 +44,21 @@ client: $(CLIENT)
 
 $(BUILD)/src/token/%.o $(BUILD)/client/%.o: CPPFLAGS += -Isrc
 
+$(TOKEN_OBJS): | $(BUILD)/token.needs
+$(CLIENT_OBJS): | $(BUILD)/client.needs
+
+$(BUILD)/token.needs: NEEDS = "libcrypto >= 3.0" "jansson >= 2.14"
+$(BUILD)/client.needs: NEEDS = "libcrypto >= 3.0" "jansson >= 2.14" libcurl
+
+# Without pkg-config the compiler tells what is missing.
+
+$(BUILD)/%.needs:
+	@mkdir -p $(@D)
+	@! command -v $(PKG_CONFIG) >/dev/null \
+	    || $(PKG_CONFIG) --print-errors --exists $(NEEDS) \
+	    || { echo 'The $* needs $(NEEDS)' >&2; exit 1; }
+	@touch $@
+
 $(BUILD)/%.o: %.c $(HEADERS) Makefile
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -c -o $@ $<

@@ -135,7 +135,7 @@ k8s_sa_issuer a {
 _
     for 'algorithms RS256', 'legacy_tokens on', 'kubernetes on', 'leeway 5s';
 
-refused("audience beside any", <<"_", qr/"audience" directive is used together/)
+refused("audience beside any", <<"_", qr/"audience" directive cannot be combined/)
 k8s_sa_issuer a {
     public_key $pub;
     audience $_->[0];

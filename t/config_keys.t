@@ -83,7 +83,7 @@ accepted('private key of a group',
          issuer('public_key ' . private_key_file('rsa', 'first', 0640)));
 accepted('private key for everyone',
          issuer('public_key ' . private_key_file('ec', 'first', 0644)),
-         qr/"\Q$dir\E\/ec\.first\.key" holds a private key and is readable by/);
+         qr/"\Q$dir\E\/ec\.first\.key" holds a private key and is world-readable/);
 
 
 # JWK sets

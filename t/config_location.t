@@ -76,9 +76,9 @@ refused("$_->[0]", location("$_->[1] # HERE"), $_->[2])
         [ 'realm twice', 'k8s_sa_realm a; k8s_sa_realm a;',
           qr/"k8s_sa_realm" directive is duplicate/ ],
         [ 'realm with a tab', "k8s_sa_realm \"a\tb\";",
-          qr/"k8s_sa_realm" directive has a control character/ ],
+          qr/"k8s_sa_realm" directive contains a control character/ ],
         [ 'realm with DEL', "k8s_sa_realm \"a\x7fb\";",
-          qr/"k8s_sa_realm" directive has a control character/ ],
+          qr/"k8s_sa_realm" directive contains a control character/ ],
 
         [ 'set_header without value', 'k8s_sa_set_header X-A;',
           qr/"k8s_sa_set_header" directive has no value/ ],
@@ -86,10 +86,10 @@ refused("$_->[0]", location("$_->[1] # HERE"), $_->[2])
           qr/invalid number of arg/ ],
         [ 'set_header and off', 'k8s_sa_set_header X-A a; '
                                 . 'k8s_sa_set_header off;',
-          qr/is used together with "off"/ ],
+          qr/cannot be combined with "off"/ ],
         [ 'set_header off and more', 'k8s_sa_set_header off; '
                                      . 'k8s_sa_set_header X-A a;',
-          qr/is used together with "off"/ ],
+          qr/cannot be combined with "off"/ ],
         [ 'set_header off twice', 'k8s_sa_set_header off; '
                                   . 'k8s_sa_set_header off;',
           qr/"off"|duplicate/ ],

@@ -260,7 +260,8 @@ _
 my $token = write_file('own', sign_token());
 
 my $stays = qr/"token_file" of issuer "a" is not sent to (?#
-              )"https:\/\/127\.0\.0\.1:1\/": only over verified TLS/;
+              )"https:\/\/127\.0\.0\.1:1\/": (?#
+              )it is sent over verified TLS only/;
 
 accepted('token_file that is never sent', <<"_", $stays);
 k8s_sa_issuer a {

@@ -250,7 +250,7 @@ ngx_http_k8s_sa_conf_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (ngx_strcmp(value[1].data, "off") == 0) {
 
         if (last != 2) {
-            return "has parameters behind \"off\"";
+            return "has parameters after \"off\"";
         }
 
         lcf->auth = NULL;
@@ -346,7 +346,7 @@ ngx_http_k8s_sa_conf_realm(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     for (i = 0; i < value[1].len; i++) {
 
         if (value[1].data[i] < 0x20 || value[1].data[i] == 0x7f) {
-            return "has a control character";
+            return "contains a control character";
         }
 
         if (value[1].data[i] == '"' || value[1].data[i] == '\\') {

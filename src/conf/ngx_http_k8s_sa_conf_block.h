@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * The values of an issuer's block while it is read.
+ * The settings of a k8s_sa_issuer block while it is read.  Those without a
+ * directive are unset, see ngx_http_k8s_sa_conf_issuer().
  */
 
 #ifndef NGX_HTTP_K8S_SA_CONF_BLOCK_H
@@ -21,10 +22,12 @@ typedef struct {
     time_t                           leeway;
 
     ngx_str_t                        api_server;
-    ngx_str_t                        discovery;    /* "": at the api_server or
-                                                      the issuer */
+    ngx_str_t                        discovery;    /* "": no URL given, that of
+                                                      the API server or the
+                                                      issuer is used */
     ngx_str_t                        jwks_uri;
-    ngx_str_t                        token_review; /* "": at the api_server */
+    ngx_str_t                        token_review; /* "": no URL given, that of
+                                                      the API server is used */
     ngx_msec_t                       review_cache;
     ngx_msec_t                       review_failed;
     ngx_msec_t                       review_stale;

@@ -33,9 +33,9 @@ ngx_http_k8s_sa_conf_digest_issuer(ngx_http_k8s_sa_named_issuer_t *named)
     }
 
     /*
-     * The issuer's record in the zone, and so its keys, survive a reload
-     * unless something has changed that decides which keys there are, and
-     * whom we believe them.
+     * The issuer's record in the zone, and with it the keys, survives a reload
+     * unless a setting has changed that selects the keys or the source that is
+     * trusted for them.
      */
 
     ok = EVP_DigestInit_ex(ctx, EVP_sha256(), NULL)
@@ -55,7 +55,7 @@ ngx_http_k8s_sa_conf_digest_issuer(ngx_http_k8s_sa_named_issuer_t *named)
                                             1)
          && EVP_DigestFinal_ex(ctx, issuer->ref.digest, NULL);
 
-    /* a cached token survives unless anything has changed */
+    /* cached tokens survive unless any setting has changed */
 
     ok = ok && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL)
          && ngx_http_k8s_sa_conf_digest_add(ctx, issuer->ref.digest,
@@ -101,7 +101,7 @@ ngx_http_k8s_sa_conf_digest_auth(ngx_http_k8s_sa_auth_t *auth)
 }
 
 
-/* with its length, so that no two lists of values give the same bytes */
+/* adds the length, too: different lists of values give different bytes */
 
 static int
 ngx_http_k8s_sa_conf_digest_add(EVP_MD_CTX *ctx, const void *data, size_t len)
@@ -149,7 +149,7 @@ ngx_http_k8s_sa_conf_digest_policy(EVP_MD_CTX *ctx, k8s_sa_policy_t *policy)
 }
 
 
-/* also their times: a shorter one is to count at once */
+/* the times, too, so that a shorter one takes effect at once */
 
 static int
 ngx_http_k8s_sa_conf_digest_reviews(EVP_MD_CTX *ctx,

@@ -14,8 +14,8 @@ static ngx_uint_t ngx_http_k8s_sa_conf_headers_valid_name(ngx_str_t *s);
 
 
 /*
- * What Kubernetes' front proxies send.  Always protected, all of them: whoever
- * trusts one of these headers trusts the others, too.
+ * The headers of Kubernetes' authenticating proxies.  All of them are always
+ * protected: a service that trusts one of them trusts the others, too.
  */
 
 static ngx_http_k8s_sa_protected_t  ngx_http_k8s_sa_front_proxy_headers[] = {
@@ -30,7 +30,7 @@ static ngx_http_k8s_sa_protected_t  ngx_http_k8s_sa_front_proxy_headers[] = {
      / sizeof(ngx_http_k8s_sa_protected_t))
 
 
-/* headers that frame the message or route it: no identity belongs there */
+/* headers that delimit or route a message: never identity headers */
 
 static ngx_http_k8s_sa_protected_t  ngx_http_k8s_sa_reserved_headers[] = {
     { ngx_string("connection"), 0 },
@@ -79,7 +79,7 @@ ngx_http_k8s_sa_conf_set_header(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
 
     if (lcf->headers == NULL) {
-        return "is used together with \"off\"";
+        return "cannot be combined with \"off\"";
     }
 
     if (cf->args->nelts == 2) {
@@ -89,7 +89,7 @@ ngx_http_k8s_sa_conf_set_header(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
 
         if (lcf->headers != NGX_CONF_UNSET_PTR) {
-            return "is used together with \"off\"";
+            return "cannot be combined with \"off\"";
         }
 
         lcf->headers = NULL;
@@ -214,7 +214,7 @@ ngx_http_k8s_sa_conf_headers_protect(ngx_http_k8s_sa_main_conf_t *mcf,
 }
 
 
-/* token of RFC 9110 section 5.6.2 */
+/* a token, RFC 9110 section 5.6.2 */
 
 static ngx_uint_t
 ngx_http_k8s_sa_conf_headers_valid_name(ngx_str_t *s)

@@ -180,8 +180,8 @@ ngx_http_k8s_sa_conf_issuer_finish(ngx_conf_t *cf,
 
 
 /*
- * With "token_review" alone the API server decides: a rule that it does not
- * know must not seem to be kept.
+ * With "token_review" alone the API server decides, and does not know the
+ * issuer's other rules: they are refused rather than silently ignored.
  */
 
 static char *
@@ -193,7 +193,7 @@ ngx_http_k8s_sa_conf_issuer_keyless(ngx_conf_t *cf,
     if (block->token_review.data == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "issuer \"%V\" has no keys: one of \"discovery\", "
-                           "\"jwks_uri\", \"jwks_file\", \"public_key\" and "
+                           "\"jwks_uri\", \"jwks_file\", \"public_key\" or "
                            "\"token_review\" is required",
                            &block->issuer->name);
         return NGX_CONF_ERROR;

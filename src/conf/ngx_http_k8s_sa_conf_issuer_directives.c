@@ -19,7 +19,7 @@ static char *ngx_http_k8s_sa_conf_issuer_strings(ngx_conf_t *cf,
     ngx_array_t *array);
 
 
-/* the directives inside of the block; type holds the number of arguments */
+/* the member "type" holds only the number of arguments */
 
 static ngx_command_t  ngx_http_k8s_sa_conf_issuer_commands[] = {
 
@@ -276,7 +276,7 @@ ngx_http_k8s_sa_conf_issuer_audience(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_uint_t   i;
 
     if (block->any_audience) {
-        return "is used together with \"audience any\"";
+        return "cannot be combined with \"audience any\"";
     }
 
     value = cf->args->elts;
@@ -288,7 +288,7 @@ ngx_http_k8s_sa_conf_issuer_audience(ngx_conf_t *cf, ngx_command_t *cmd,
         }
 
         if (cf->args->nelts != 2 || block->issuer->audiences.nelts) {
-            return "is used together with \"audience any\"";
+            return "cannot be combined with \"audience any\"";
         }
 
         block->any_audience = 1;
@@ -508,6 +508,12 @@ ngx_http_k8s_sa_conf_issuer_key_file(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, cf->log, 0,
+                   "k8s_sa issuer \"%V\": %uz keys with those of \"%V\"",
+                   &block->issuer->name,
+                   k8s_sa_keyset_count(block->issuer->file_keys),
+                   &file->watch.file.path);
+
     if (note.text[0] != '\0') {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "key in \"%V\" passed over: %s",
@@ -516,8 +522,8 @@ ngx_http_k8s_sa_conf_issuer_key_file(ngx_conf_t *cf, ngx_command_t *cmd,
 
     if (exposed) {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "\"%V\" holds a private key and is readable by "
-                           "everyone", &file->watch.file.path);
+                           "\"%V\" holds a private key and is "
+                           "world-readable", &file->watch.file.path);
     }
 
     return NGX_CONF_OK;

@@ -18,6 +18,8 @@ static ngx_int_t ngx_http_k8s_sa_conf_net_token_review(ngx_conf_t *cf,
     ngx_http_k8s_sa_conf_block_t *block);
 static ngx_int_t ngx_http_k8s_sa_conf_net_audiences(ngx_conf_t *cf,
     ngx_k8s_sa_issuer_t *issuer);
+static void ngx_http_k8s_sa_conf_net_debug(ngx_conf_t *cf,
+    ngx_k8s_sa_issuer_t *issuer);
 static ngx_k8s_sa_client_t *ngx_http_k8s_sa_conf_net_client(ngx_conf_t *cf,
     ngx_http_k8s_sa_named_issuer_t *named, ngx_k8s_sa_client_conf_t *conf);
 static ngx_int_t ngx_http_k8s_sa_conf_net_url(ngx_conf_t *cf,
@@ -58,7 +60,7 @@ ngx_http_k8s_sa_conf_net(ngx_conf_t *cf, ngx_http_k8s_sa_conf_block_t *block)
         return NGX_CONF_ERROR;
     }
 
-    /* "refresh" is an upper bound: between two fetches keys must serve */
+    /* "refresh" is an upper bound: keys must not expire between two fetches */
 
     block->refresh = ngx_min(block->refresh, (block->stale + 1) / 2);
 
@@ -121,7 +123,7 @@ ngx_http_k8s_sa_conf_net(ngx_conf_t *cf, ngx_http_k8s_sa_conf_block_t *block)
 }
 
 
-/* as client-go's rest.InClusterConfig() */
+/* like rest.InClusterConfig() of Kubernetes' client-go */
 
 static ngx_int_t
 ngx_http_k8s_sa_conf_net_in_cluster(ngx_conf_t *cf,
@@ -138,7 +140,7 @@ ngx_http_k8s_sa_conf_net_in_cluster(ngx_conf_t *cf,
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"api_server in_cluster\" in issuer \"%V\": "
                            "KUBERNETES_SERVICE_HOST and "
-                           "KUBERNETES_SERVICE_PORT are not in the "
+                           "KUBERNETES_SERVICE_PORT must be set in the "
                            "environment", &block->issuer->name);
         return NGX_ERROR;
     }
@@ -180,7 +182,7 @@ ngx_http_k8s_sa_conf_net_discovery(ngx_conf_t *cf,
     ngx_str_t      base;
     k8s_sa_str_t  *iss;
 
-    /* OpenID Connect Discovery 1.0, section 4 */
+    /* OpenID Connect Discovery 1.0 section 4 */
 
     static const char  path[] = "/.well-known/openid-configuration";
 
@@ -283,7 +285,7 @@ ngx_http_k8s_sa_conf_net_token_review(ngx_conf_t *cf,
 }
 
 
-/* each must be able to stand in a request, which is JSON */
+/* a TokenReview is JSON: it cannot hold an audience that is not UTF-8 */
 
 static ngx_int_t
 ngx_http_k8s_sa_conf_net_audiences(ngx_conf_t *cf, ngx_k8s_sa_issuer_t *issuer)
@@ -317,7 +319,10 @@ ngx_http_k8s_sa_conf_net_audiences(ngx_conf_t *cf, ngx_k8s_sa_issuer_t *issuer)
 }
 
 
-/* text, or path below it; only over TLS, or on this machine */
+/*
+ * Parses text into url, with path (if not NULL) appended.  Plain HTTP is
+ * allowed to loopback addresses only.
+ */
 
 static ngx_int_t
 ngx_http_k8s_sa_conf_net_url(ngx_conf_t *cf, const char *directive,
@@ -401,11 +406,11 @@ ngx_http_k8s_sa_conf_net_token_file(ngx_conf_t *cf,
 
     if (url->text.len && !(url->ssl && block->ssl_verify)) {
 
-        /* a 401 or 403 later on */
+        /* the server will probably answer 401 or 403 */
 
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "\"token_file\" of issuer \"%V\" is not sent to "
-                           "\"%V\": only over verified TLS",
+                           "\"%V\": it is sent over verified TLS only",
                            &block->issuer->name, &url->text);
     }
 
@@ -421,7 +426,7 @@ ngx_http_k8s_sa_conf_net_state_path(ngx_conf_t *cf,
     ngx_str_t   *file;
     ngx_path_t  *path;
 
-    /* nginx makes the directory, and gives it to the workers' user */
+    /* nginx creates the directory, owned by the workers' user */
 
     path = ngx_pcalloc(cf->pool, sizeof(ngx_path_t));
     if (path == NULL) {
@@ -478,6 +483,8 @@ ngx_http_k8s_sa_conf_net_complete(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
+    ngx_http_k8s_sa_conf_net_debug(cf, issuer);
+
     issuer->zone = mcf->zone;
 
     if (ngx_k8s_sa_keystore_register(mcf->zone, &issuer->ref) != NGX_OK) {
@@ -503,7 +510,7 @@ ngx_http_k8s_sa_conf_net_complete(ngx_conf_t *cf,
 
     if (issuer->reviews) {
 
-        /* as many connections are kept as reviews run at once */
+        /* a kept connection for each of the reviews that run at once */
 
         conf = named->client;
         conf.max_idle = NGX_K8S_SA_REVIEW_RUNNING;
@@ -520,7 +527,35 @@ ngx_http_k8s_sa_conf_net_complete(ngx_conf_t *cf,
 }
 
 
-/* what is wrong with the TLS files is to be found in the issuer's block */
+static void
+ngx_http_k8s_sa_conf_net_debug(ngx_conf_t *cf, ngx_k8s_sa_issuer_t *issuer)
+{
+#if (NGX_DEBUG)
+    size_t  len;
+    u_char  source[8], all[8];
+
+    static ngx_str_t  none = ngx_string("");
+
+    /* enough to see which of them a reload has changed */
+
+    len = ngx_hex_dump(source, issuer->ref.digest, 4) - source;
+    ngx_hex_dump(all, issuer->digest, 4);
+
+    ngx_log_debug5(NGX_LOG_DEBUG_HTTP, cf->log, 0,
+                   "k8s_sa issuer \"%V\": digest %*s, with all rules %*s",
+                   &issuer->name, len, source, len, all);
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, cf->log, 0,
+                   "k8s_sa issuer \"%V\": document \"%V\", keys \"%V\", "
+                   "reviews \"%V\"",
+                   &issuer->name, &issuer->discovery.text,
+                   &issuer->jwks_uri.text,
+                   issuer->reviews ? &issuer->reviews->url.text : &none);
+#endif
+}
+
+
+/* messages about TLS files name the line of the issuer's block */
 
 static ngx_k8s_sa_client_t *
 ngx_http_k8s_sa_conf_net_client(ngx_conf_t *cf,

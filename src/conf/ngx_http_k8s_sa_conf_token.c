@@ -65,7 +65,10 @@ ngx_http_k8s_sa_conf_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* the index of $NAME or ${NAME}; NGX_DECLINED if value is something else */
+/*
+ * Returns the index of the variable if value is just $NAME or ${NAME}, and
+ * otherwise NGX_DECLINED; NGX_ERROR without memory.
+ */
 
 static ngx_int_t
 ngx_http_k8s_sa_conf_token_only_variable(ngx_conf_t *cf, ngx_str_t *value)
@@ -86,7 +89,7 @@ ngx_http_k8s_sa_conf_token_only_variable(ngx_conf_t *cf, ngx_str_t *value)
     for (i = 0; i < name.len; i++) {
         ch = name.data[i];
 
-        /* $1 is no variable, but a capture */
+        /* a name starts with a letter or "_": $1 is a capture */
 
         if (!((ch | 0x20) >= 'a' && (ch | 0x20) <= 'z') && ch != '_'
             && !(i && ch >= '0' && ch <= '9'))
@@ -103,7 +106,7 @@ ngx_http_k8s_sa_conf_token_only_variable(ngx_conf_t *cf, ngx_str_t *value)
 }
 
 
-/* $arg_NAME, $args and the other variables that hold them */
+/* $arg_NAME, $args, and other variables that contain them */
 
 static ngx_uint_t
 ngx_http_k8s_sa_conf_token_reads_args(ngx_str_t *value)

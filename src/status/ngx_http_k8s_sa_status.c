@@ -49,7 +49,7 @@ ngx_http_k8s_sa_status_handler(ngx_http_request_t *r)
     ngx_http_k8s_sa_loc_conf_t   *lcf;
     ngx_http_k8s_sa_main_conf_t  *mcf;
 
-    /* the version is the text format's */
+    /* the version of Prometheus' text format */
 
     static ngx_str_t  json = ngx_string("application/json");
     static ngx_str_t  prometheus =
@@ -69,7 +69,7 @@ ngx_http_k8s_sa_status_handler(ngx_http_request_t *r)
 
     if (mcf->zone == NULL) {
 
-        /* no issuer is configured */
+        /* without issuers */
 
         return NGX_HTTP_NOT_FOUND;
     }
@@ -86,6 +86,9 @@ ngx_http_k8s_sa_status_handler(ngx_http_request_t *r)
     if (rc != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "k8s_sa status: %uz bytes of %V", body.len, type);
 
     return ngx_http_k8s_sa_send_body(r, type, &body);
 }

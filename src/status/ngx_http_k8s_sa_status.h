@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * k8s_sa_status: what an operator wants to know, as JSON or for Prometheus.
+ * k8s_sa_status: the state of issuers, keys and caches, and the counters, as
+ * JSON or for Prometheus.
  *
- * Each answer is made from copies; nothing is locked while it is written.
+ * Responses are made from copies: no lock is held while one is written.
  */
 
 #ifndef NGX_HTTP_K8S_SA_STATUS_H
@@ -17,7 +18,8 @@ char *ngx_http_k8s_sa_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 
 /*
- * The body, allocated from r->pool.  NGX_OK, or NGX_ERROR without memory.
+ * Set body, allocated from r->pool.  mcf->zone must not be NULL.  Return
+ * NGX_OK, or NGX_ERROR without memory.
  */
 
 ngx_int_t ngx_http_k8s_sa_status_json(ngx_http_request_t *r,

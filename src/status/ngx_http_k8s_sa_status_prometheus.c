@@ -4,7 +4,7 @@
 #include "shared/ngx_k8s_sa_zone.h"
 
 
-/* room for one line; more is made when there is less */
+/* the buffer grows when it has less room than this: longer lines are cut */
 
 #define NGX_HTTP_K8S_SA_LINE  4096
 
@@ -14,13 +14,13 @@ typedef struct {
     u_char                *start;
     u_char                *pos;
     u_char                *end;
-    ngx_k8s_sa_issuer_t   *issuer;      /* whose keys are visited */
+    ngx_k8s_sa_issuer_t   *issuer;      /* being visited */
     ngx_uint_t             keys;
     ngx_uint_t             failed;
 } ngx_http_k8s_sa_text_t;
 
 
-/* a counter that each issuer has */
+/* a counter of each issuer */
 
 typedef struct {
     const char            *name;
@@ -54,10 +54,11 @@ static void ngx_http_k8s_sa_print_callers(ngx_http_k8s_sa_text_t *t,
 
 static const ngx_http_k8s_sa_metric_t  ngx_http_k8s_sa_metrics[] = {
 
-    { "k8s_sa_cache_hits_total", "Requests whose token was known.",
+    { "k8s_sa_cache_hits_total", "Requests whose token was in the cache.",
       offsetof(ngx_k8s_sa_counters_t, cache_hits) },
 
-    { "k8s_sa_cache_misses_total", "Requests whose token had to be checked.",
+    { "k8s_sa_cache_misses_total",
+      "Requests whose token was not in the cache.",
       offsetof(ngx_k8s_sa_counters_t, cache_misses) },
 
     { "k8s_sa_fetches_total", "Successful fetches of keys.",
@@ -67,7 +68,7 @@ static const ngx_http_k8s_sa_metric_t  ngx_http_k8s_sa_metrics[] = {
       offsetof(ngx_k8s_sa_counters_t, fetch_errors) },
 
     { "k8s_sa_review_failures_total",
-      "TokenReviews that could not be had.",
+      "TokenReviews without a usable answer.",
       offsetof(ngx_k8s_sa_counters_t, review_errors) },
 
     { NULL, NULL, 0 }
@@ -153,8 +154,8 @@ ngx_http_k8s_sa_print_decisions(ngx_http_k8s_sa_text_t *t,
     static ngx_str_t                none = ngx_string("");
 
     ngx_http_k8s_sa_head(t, "k8s_sa_decisions_total", "counter",
-                         "Requests by decision; no issuer where none could be "
-                         "told.");
+                         "Requests by decision; the issuer is empty if "
+                         "unknown.");
 
     ngx_http_k8s_sa_print_verdicts(t, &none,
                                    ngx_k8s_sa_zone_counters(mcf->zone));
@@ -219,7 +220,7 @@ ngx_http_k8s_sa_print_reviews(ngx_http_k8s_sa_text_t *t,
     ngx_http_k8s_sa_named_issuer_t  **ref;
 
     ngx_http_k8s_sa_head(t, "k8s_sa_review_duration_seconds", "histogram",
-                         "Time of TokenReviews, failed ones included.");
+                         "Duration of TokenReviews, including failed ones.");
 
     ref = mcf->issuers.elts;
 
@@ -261,7 +262,7 @@ ngx_http_k8s_sa_print_keys(ngx_http_k8s_sa_text_t *t,
     ngx_http_k8s_sa_named_issuer_t  **ref;
 
     ngx_http_k8s_sa_head(t, "k8s_sa_key_info", "gauge",
-                         "Keys that tokens are accepted by, by kid.");
+                         "Keys that verify tokens, by kid.");
 
     ref = mcf->issuers.elts;
 
@@ -285,7 +286,10 @@ ngx_http_k8s_sa_print_key(const k8s_sa_key_t *key, void *data)
 
     kid = k8s_sa_key_kid(key);
 
-    /* a file and a fetched set may hold the same key: number makes it unique */
+    /*
+     * The same key may be both in a file and in the fetched set: the number
+     * keeps the labels unique.
+     */
 
     ngx_http_k8s_sa_print(t, "k8s_sa_key_info{issuer=\"%V\",number=\"%ui\","
                           "kid=\"", &t->issuer->name, t->keys++);
@@ -318,8 +322,8 @@ ngx_http_k8s_sa_print_refresh(ngx_http_k8s_sa_text_t *t,
 
         if (last) {
             ngx_http_k8s_sa_head(t, "k8s_sa_keys_fetched_timestamp_seconds",
-                                 "gauge", "Last successful fetch of keys, 0 "
-                                 "if there was none.");
+                                 "gauge", "When keys were last fetched, 0 if "
+                                 "never.");
         } else {
             ngx_http_k8s_sa_head(t, "k8s_sa_keys_refresh_timestamp_seconds",
                                  "gauge", "When the next fetch of keys is "
@@ -363,7 +367,7 @@ ngx_http_k8s_sa_print_zone(ngx_http_k8s_sa_text_t *t, ngx_k8s_sa_zone_t *zone)
     ngx_http_k8s_sa_print(t, "k8s_sa_zone_size_bytes %uz\n", stat.size);
 
     ngx_http_k8s_sa_head(t, "k8s_sa_zone_used_bytes", "gauge",
-                         "Of it used by tokens and keys.");
+                         "Memory of the shared zone used by tokens and keys.");
     ngx_http_k8s_sa_print(t, "k8s_sa_zone_used_bytes %uz\n", stat.used);
 
     ngx_http_k8s_sa_head(t, "k8s_sa_cache_entries", "gauge",
@@ -373,18 +377,18 @@ ngx_http_k8s_sa_print_zone(ngx_http_k8s_sa_text_t *t, ngx_k8s_sa_zone_t *zone)
                           stat.tokens, stat.refusals);
 
     ngx_http_k8s_sa_head(t, "k8s_sa_cache_bytes", "gauge",
-                         "Memory of the tokens in the shared cache.");
+                         "Memory used by tokens in the shared cache.");
     ngx_http_k8s_sa_print(t, "k8s_sa_cache_bytes{kind=\"accepted\"} %uz\n"
                           "k8s_sa_cache_bytes{kind=\"refused\"} %uz\n",
                           stat.tokens_used, stat.refusals_used);
 
     ngx_http_k8s_sa_head(t, "k8s_sa_cache_evictions_total", "counter",
-                         "Valid tokens that had to make room.");
+                         "Valid tokens evicted to make room for others.");
     ngx_http_k8s_sa_print(t, "k8s_sa_cache_evictions_total %ui\n",
                           stat.evictions);
 
     ngx_http_k8s_sa_head(t, "k8s_sa_zone_recoveries_total", "counter",
-                         "Repairs after the death of a worker.");
+                         "Repairs of the zone after a worker died.");
     ngx_http_k8s_sa_print(t, "k8s_sa_zone_recoveries_total %ui\n",
                           stat.recoveries);
 }
@@ -405,15 +409,15 @@ ngx_http_k8s_sa_print_callers(ngx_http_k8s_sa_text_t *t,
         if (late) {
             name = "k8s_sa_late_tokens_total";
             ngx_http_k8s_sa_head(t, name, "counter", "Requests with a token "
-                                 "in the last fifth of its life: the caller "
-                                 "does not read it again.");
+                                 "in the last fifth of its lifetime: the "
+                                 "caller does not reload its token.");
         } else {
             name = "k8s_sa_warnafter_tokens_total";
             ngx_http_k8s_sa_head(t, name, "counter", "Requests with a token "
                                  "past its warnafter.");
         }
 
-        /* the first one is for all that found no place, and has no name */
+        /* the first entry has no name: it counts callers that did not fit */
 
         for (i = 0; i < n; i++) {
             ngx_http_k8s_sa_print(t, "%s{namespace=\"%*s\","
