@@ -444,11 +444,9 @@ static ngx_int_t
 ngx_k8s_sa_fetch_store(ngx_k8s_sa_fetch_t *fetch,
     const ngx_k8s_sa_result_t *res, k8s_sa_error_t *err)
 {
-    int                   rc;
     ngx_msec_t            refresh;
     ngx_atomic_uint_t     generation;
     k8s_sa_error_t        note;
-    k8s_sa_keyset_t      *set;
     ngx_k8s_sa_keys_t     keys;
     ngx_k8s_sa_issuer_t  *issuer;
 
@@ -458,17 +456,7 @@ ngx_k8s_sa_fetch_store(ngx_k8s_sa_fetch_t *fetch,
         return NGX_ERROR;
     }
 
-    set = k8s_sa_keyset_create();
-    if (set == NULL) {
-        k8s_sa_error_set(err, "no memory");
-        return NGX_ERROR;
-    }
-
-    rc = k8s_sa_keyset_add_jwks(set, res->body.data, res->body.len, &note,
-                                err);
-    k8s_sa_keyset_free(set);
-
-    if (rc != K8S_SA_OK) {
+    if (ngx_k8s_sa_issuer_check(issuer, &res->body, &note, err) != NGX_OK) {
         return NGX_ERROR;
     }
 
