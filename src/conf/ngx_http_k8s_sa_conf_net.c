@@ -449,7 +449,6 @@ ngx_http_k8s_sa_issuer_complete(ngx_conf_t *cf,
     ngx_http_k8s_sa_named_issuer_t *ref)
 {
     ngx_k8s_sa_issuer_t           *issuer;
-    ngx_k8s_sa_client_conf_t       conf;
     ngx_http_core_loc_conf_t      *clcf;
     ngx_http_k8s_sa_main_conf_t   *mcf;
 
@@ -474,24 +473,17 @@ ngx_http_k8s_sa_issuer_complete(ngx_conf_t *cf,
         ref->client.resolver_timeout = clcf->resolver_timeout;
     }
 
-    if (ngx_k8s_sa_issuer_fetches(issuer)) {
-        issuer->client = ngx_http_k8s_sa_client(cf, ref, &ref->client);
-
-        if (issuer->client == NULL) {
-            return NGX_ERROR;
-        }
-    }
-
     if (issuer->reviews) {
 
         /* as many connections are kept as reviews run at once */
 
-        conf = ref->client;
-        conf.max_idle = NGX_K8S_SA_REVIEW_RUNNING;
+        ref->client.max_idle = NGX_K8S_SA_REVIEW_RUNNING;
+    }
 
-        issuer->reviews->client = ngx_http_k8s_sa_client(cf, ref, &conf);
+    if (issuer->reviews || ngx_k8s_sa_issuer_fetches(issuer)) {
+        issuer->client = ngx_http_k8s_sa_client(cf, ref, &ref->client);
 
-        if (issuer->reviews->client == NULL) {
+        if (issuer->client == NULL) {
             return NGX_ERROR;
         }
     }

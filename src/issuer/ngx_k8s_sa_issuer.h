@@ -50,7 +50,7 @@ struct ngx_k8s_sa_issuer_s {
     ngx_array_t              audiences;  /* k8s_sa_str_t */
     ngx_array_t              key_files;  /* ngx_k8s_sa_key_file_t * */
 
-    ngx_k8s_sa_client_t     *client;     /* NULL: keys from files only */
+    ngx_k8s_sa_client_t     *client;     /* NULL: nothing to ask */
     ngx_k8s_sa_url_t         discovery;  /* text.len 0: none */
     ngx_k8s_sa_url_t         jwks_uri;   /* text.len 0: the document's */
     ngx_k8s_sa_token_file_t *token_file; /* own credential, or NULL */
@@ -210,10 +210,6 @@ void ngx_k8s_sa_fetch_cancel(ngx_k8s_sa_issuer_t *issuer);
  */
 
 void ngx_k8s_sa_fetch_hold(ngx_k8s_sa_issuer_t *issuer);
-
-/* Arms the issuer's timer for the next fetch. */
-
-void ngx_k8s_sa_fetch_schedule(ngx_k8s_sa_issuer_t *issuer);
 
 void ngx_k8s_sa_fetch_timer(ngx_event_t *ev);
 
