@@ -234,6 +234,7 @@ ngx_http_k8s_sa_conf_issuer_cleanup(void *data)
 
     k8s_sa_keyset_free(issuer->file_keys);
     k8s_sa_keyset_free(issuer->fetched_keys);
+    k8s_sa_keyset_free(issuer->checked_keys);
     ngx_free(issuer->learned.data);
 }
 

@@ -21,7 +21,7 @@ static ngx_int_t ngx_http_k8s_sa_conf_net_audiences(ngx_conf_t *cf,
 static void ngx_http_k8s_sa_conf_net_debug(ngx_conf_t *cf,
     ngx_k8s_sa_issuer_t *issuer);
 static ngx_k8s_sa_client_t *ngx_http_k8s_sa_conf_net_client(ngx_conf_t *cf,
-    ngx_http_k8s_sa_named_issuer_t *named, ngx_k8s_sa_client_conf_t *conf);
+    ngx_http_k8s_sa_named_issuer_t *named);
 static ngx_int_t ngx_http_k8s_sa_conf_net_url(ngx_conf_t *cf,
     const char *directive, ngx_str_t *text, const char *path,
     ngx_k8s_sa_url_t *url);
@@ -472,7 +472,6 @@ ngx_http_k8s_sa_conf_net_complete(ngx_conf_t *cf,
     ngx_http_k8s_sa_named_issuer_t *named)
 {
     ngx_k8s_sa_issuer_t          *issuer;
-    ngx_k8s_sa_client_conf_t      conf;
     ngx_http_core_loc_conf_t     *clcf;
     ngx_http_k8s_sa_main_conf_t  *mcf;
 
@@ -499,26 +498,17 @@ ngx_http_k8s_sa_conf_net_complete(ngx_conf_t *cf,
         named->client.resolver_timeout = clcf->resolver_timeout;
     }
 
-    if (ngx_k8s_sa_issuer_fetches(issuer)) {
-        issuer->client = ngx_http_k8s_sa_conf_net_client(cf, named,
-                                                         &named->client);
-
-        if (issuer->client == NULL) {
-            return NGX_ERROR;
-        }
-    }
-
     if (issuer->reviews) {
 
         /* a kept connection for each of the reviews that run at once */
 
-        conf = named->client;
-        conf.max_idle = NGX_K8S_SA_REVIEW_RUNNING;
+        named->client.max_idle = NGX_K8S_SA_REVIEW_RUNNING;
+    }
 
-        issuer->reviews->client = ngx_http_k8s_sa_conf_net_client(cf, named,
-                                                                  &conf);
+    if (issuer->reviews || ngx_k8s_sa_issuer_fetches(issuer)) {
+        issuer->client = ngx_http_k8s_sa_conf_net_client(cf, named);
 
-        if (issuer->reviews->client == NULL) {
+        if (issuer->client == NULL) {
             return NGX_ERROR;
         }
     }
@@ -559,7 +549,7 @@ ngx_http_k8s_sa_conf_net_debug(ngx_conf_t *cf, ngx_k8s_sa_issuer_t *issuer)
 
 static ngx_k8s_sa_client_t *
 ngx_http_k8s_sa_conf_net_client(ngx_conf_t *cf,
-    ngx_http_k8s_sa_named_issuer_t *named, ngx_k8s_sa_client_conf_t *conf)
+    ngx_http_k8s_sa_named_issuer_t *named)
 {
     ngx_conf_file_t      *save, file;
     ngx_k8s_sa_client_t  *client;
@@ -571,7 +561,7 @@ ngx_http_k8s_sa_conf_net_client(ngx_conf_t *cf,
     file.line = named->line;
     cf->conf_file = &file;
 
-    client = ngx_k8s_sa_client_create(cf, conf);
+    client = ngx_k8s_sa_client_create(cf, &named->client);
 
     cf->conf_file = save;
 

@@ -17,7 +17,8 @@ struct ngx_k8s_sa_fetch_s {
     ngx_k8s_sa_issuer_t    *issuer;
     ngx_pool_t             *pool;
     ngx_k8s_sa_exchange_t  *exchange;     /* NULL while a handler runs */
-    ngx_k8s_sa_url_t       *url;          /* what is asked for now */
+    ngx_k8s_sa_url_t       *url;          /* requested now: the discovery
+                                             document's or the keys' */
 
     ngx_k8s_sa_url_t        jwks_uri;     /* of the document */
     ngx_str_t               learned;      /* the document's issuer */
@@ -27,16 +28,15 @@ struct ngx_k8s_sa_fetch_s {
 };
 
 
-static ngx_int_t ngx_k8s_sa_fetch_get(ngx_k8s_sa_fetch_t *fetch,
-    ngx_uint_t private, ngx_k8s_sa_exchange_handler_pt handler);
-static void ngx_k8s_sa_fetch_discovery(const ngx_k8s_sa_result_t *res,
+static void ngx_k8s_sa_fetch_schedule(ngx_k8s_sa_issuer_t *issuer);
+static ngx_int_t ngx_k8s_sa_fetch_get(ngx_k8s_sa_fetch_t *fetch);
+static ngx_uint_t ngx_k8s_sa_fetch_is_private(ngx_k8s_sa_fetch_t *fetch);
+static void ngx_k8s_sa_fetch_received(const ngx_k8s_sa_result_t *res,
     void *data);
 static ngx_int_t ngx_k8s_sa_fetch_document(ngx_k8s_sa_fetch_t *fetch,
     const ngx_k8s_sa_result_t *res, k8s_sa_error_t *err);
 static ngx_int_t ngx_k8s_sa_fetch_issuer(ngx_k8s_sa_fetch_t *fetch,
     k8s_sa_discovery_t *doc, k8s_sa_error_t *err);
-static ngx_uint_t ngx_k8s_sa_fetch_private(ngx_k8s_sa_fetch_t *fetch);
-static void ngx_k8s_sa_fetch_jwks(const ngx_k8s_sa_result_t *res, void *data);
 static ngx_int_t ngx_k8s_sa_fetch_store(ngx_k8s_sa_fetch_t *fetch,
     const ngx_k8s_sa_result_t *res, k8s_sa_error_t *err);
 static ngx_int_t ngx_k8s_sa_fetch_status(ngx_k8s_sa_fetch_t *fetch,
@@ -78,7 +78,7 @@ ngx_k8s_sa_fetch_timer(ngx_event_t *ev)
 }
 
 
-void
+static void
 ngx_k8s_sa_fetch_schedule(ngx_k8s_sa_issuer_t *issuer)
 {
     ngx_msec_t              timer;
@@ -115,12 +115,9 @@ ngx_int_t
 ngx_k8s_sa_fetch(ngx_k8s_sa_issuer_t *issuer)
 {
     ngx_int_t            rc;
-    ngx_uint_t           private;
     ngx_pool_t          *pool;
     k8s_sa_error_t       err;
     ngx_k8s_sa_fetch_t  *fetch;
-
-    ngx_k8s_sa_exchange_handler_pt  handler;
 
     if (issuer->fetch) {
         return NGX_OK;
@@ -167,20 +164,10 @@ ngx_k8s_sa_fetch(ngx_k8s_sa_issuer_t *issuer)
 
     issuer->fetch = fetch;
 
-    if (issuer->discovery.text.len) {
-        fetch->url = &issuer->discovery;
-        handler = ngx_k8s_sa_fetch_discovery;
+    fetch->url = issuer->discovery.text.len ? &issuer->discovery
+                                            : &issuer->jwks_uri;
 
-    } else {
-        fetch->url = &issuer->jwks_uri;
-        handler = ngx_k8s_sa_fetch_jwks;
-    }
-
-    private = ngx_k8s_sa_client_is_private(issuer->client, fetch->url);
-
-    rc = ngx_k8s_sa_fetch_get(fetch, private, handler);
-
-    if (rc != NGX_OK) {
+    if (ngx_k8s_sa_fetch_get(fetch) != NGX_OK) {
         k8s_sa_error_set(&err, "no memory for a request");
         ngx_k8s_sa_fetch_failed(fetch, &err);
         return NGX_ERROR;
@@ -223,8 +210,7 @@ ngx_k8s_sa_fetch_hold(ngx_k8s_sa_issuer_t *issuer)
 
 
 static ngx_int_t
-ngx_k8s_sa_fetch_get(ngx_k8s_sa_fetch_t *fetch, ngx_uint_t private,
-    ngx_k8s_sa_exchange_handler_pt handler)
+ngx_k8s_sa_fetch_get(ngx_k8s_sa_fetch_t *fetch)
 {
     ngx_keyval_t          accept;
     ngx_k8s_sa_issuer_t  *issuer;
@@ -243,24 +229,58 @@ ngx_k8s_sa_fetch_get(ngx_k8s_sa_fetch_t *fetch, ngx_uint_t private,
     req.url = fetch->url;
     req.headers = &accept;
     req.nheaders = 1;
-    req.handler = handler;
+    req.handler = ngx_k8s_sa_fetch_received;
     req.data = fetch;
     req.hold = !ngx_queue_empty(&issuer->waiters);
 
-    fetch->private = private;
+    fetch->private = ngx_k8s_sa_fetch_is_private(fetch);
+
     fetch->exchange = ngx_k8s_sa_call(issuer->client, &req,
-                                      private ? issuer->token_file : NULL,
+                                      fetch->private ? issuer->token_file
+                                                     : NULL,
                                       issuer->log);
 
     return fetch->exchange ? NGX_OK : NGX_ERROR;
 }
 
 
+/*
+ * Returns 1 if our own token may be sent to fetch->url: over verified TLS, and
+ * not to any host that a document names.  API servers name an address of their
+ * own as jwks_uri and require a token there, too: it must be the document's
+ * host and port, or have a certificate of the CA configured for this issuer.
+ */
+
+static ngx_uint_t
+ngx_k8s_sa_fetch_is_private(ngx_k8s_sa_fetch_t *fetch)
+{
+    ngx_str_t            *discovery, *jwks;
+    ngx_k8s_sa_issuer_t  *issuer;
+
+    issuer = fetch->issuer;
+
+    if (!ngx_k8s_sa_client_is_private(issuer->client, fetch->url)) {
+        return 0;
+    }
+
+    if (fetch->url != &fetch->jwks_uri || issuer->private_ca) {
+        return 1;
+    }
+
+    discovery = &issuer->discovery.authority;
+    jwks = &fetch->jwks_uri.authority;
+
+    return discovery->len == jwks->len
+           && ngx_memcmp(discovery->data, jwks->data, jwks->len) == 0;
+}
+
+
 static void
-ngx_k8s_sa_fetch_discovery(const ngx_k8s_sa_result_t *res, void *data)
+ngx_k8s_sa_fetch_received(const ngx_k8s_sa_result_t *res, void *data)
 {
     ngx_k8s_sa_fetch_t *fetch = data;
 
+    ngx_int_t       rc;
     k8s_sa_error_t  err;
 
     fetch->exchange = NULL;
@@ -270,16 +290,27 @@ ngx_k8s_sa_fetch_discovery(const ngx_k8s_sa_result_t *res, void *data)
         return;
     }
 
-    if (ngx_k8s_sa_fetch_document(fetch, res, &err) != NGX_OK) {
-        ngx_k8s_sa_fetch_failed(fetch, &err);
-        return;
+    if (fetch->url == &fetch->issuer->discovery) {
+
+        rc = ngx_k8s_sa_fetch_document(fetch, res, &err);
+
+        if (rc == NGX_OK && ngx_k8s_sa_fetch_get(fetch) == NGX_OK) {
+            return;
+        }
+
+        if (rc == NGX_OK) {
+            k8s_sa_error_set(&err, "no memory for a request");
+            rc = NGX_ERROR;
+        }
+
+    } else {
+        rc = ngx_k8s_sa_fetch_store(fetch, res, &err);
     }
 
-    if (ngx_k8s_sa_fetch_get(fetch, ngx_k8s_sa_fetch_private(fetch),
-                             ngx_k8s_sa_fetch_jwks)
-        != NGX_OK)
-    {
-        k8s_sa_error_set(&err, "no memory for a request");
+    if (rc == NGX_OK) {
+        ngx_k8s_sa_fetch_done(fetch);
+
+    } else {
         ngx_k8s_sa_fetch_failed(fetch, &err);
     }
 }
@@ -386,69 +417,13 @@ ngx_k8s_sa_fetch_issuer(ngx_k8s_sa_fetch_t *fetch, k8s_sa_discovery_t *doc,
 }
 
 
-/*
- * Our token goes to the keys' address if it goes there over verified TLS, and
- * that address is the one we asked for the document, or has a certificate of
- * the CA that was configured for this issuer: API servers name an address of
- * their own there, and want a token for it, too.
- */
-
-static ngx_uint_t
-ngx_k8s_sa_fetch_private(ngx_k8s_sa_fetch_t *fetch)
-{
-    ngx_str_t            *discovery, *jwks;
-    ngx_k8s_sa_issuer_t  *issuer;
-
-    issuer = fetch->issuer;
-
-    if (!ngx_k8s_sa_client_is_private(issuer->client, fetch->url)) {
-        return 0;
-    }
-
-    if (issuer->private_ca || issuer->jwks_uri.text.len) {
-        return 1;
-    }
-
-    discovery = &issuer->discovery.authority;
-    jwks = &fetch->url->authority;
-
-    return discovery->len == jwks->len
-           && ngx_memcmp(discovery->data, jwks->data, jwks->len) == 0;
-}
-
-
-static void
-ngx_k8s_sa_fetch_jwks(const ngx_k8s_sa_result_t *res, void *data)
-{
-    ngx_k8s_sa_fetch_t *fetch = data;
-
-    k8s_sa_error_t  err;
-
-    fetch->exchange = NULL;
-
-    if (res->error == NGX_K8S_SA_NET_SHUTDOWN) {
-        ngx_k8s_sa_fetch_cancel(fetch->issuer);
-        return;
-    }
-
-    if (ngx_k8s_sa_fetch_store(fetch, res, &err) != NGX_OK) {
-        ngx_k8s_sa_fetch_failed(fetch, &err);
-        return;
-    }
-
-    ngx_k8s_sa_fetch_done(fetch);
-}
-
-
 static ngx_int_t
 ngx_k8s_sa_fetch_store(ngx_k8s_sa_fetch_t *fetch,
     const ngx_k8s_sa_result_t *res, k8s_sa_error_t *err)
 {
-    int                   rc;
     ngx_msec_t            refresh;
     ngx_atomic_uint_t     generation;
     k8s_sa_error_t        note;
-    k8s_sa_keyset_t      *set;
     ngx_k8s_sa_keys_t     keys;
     ngx_k8s_sa_issuer_t  *issuer;
 
@@ -458,17 +433,7 @@ ngx_k8s_sa_fetch_store(ngx_k8s_sa_fetch_t *fetch,
         return NGX_ERROR;
     }
 
-    set = k8s_sa_keyset_create();
-    if (set == NULL) {
-        k8s_sa_error_set(err, "no memory");
-        return NGX_ERROR;
-    }
-
-    rc = k8s_sa_keyset_add_jwks(set, res->body.data, res->body.len, &note,
-                                err);
-    k8s_sa_keyset_free(set);
-
-    if (rc != K8S_SA_OK) {
+    if (ngx_k8s_sa_issuer_check(issuer, &res->body, &note, err) != NGX_OK) {
         return NGX_ERROR;
     }
 

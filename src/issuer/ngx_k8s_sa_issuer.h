@@ -26,6 +26,8 @@
 
 #define NGX_K8S_SA_FORCED_INTERVAL  10000
 
+#define NGX_K8S_SA_JWKS_DIGEST_LEN  32        /* SHA-256 of a JWK set */
+
 
 typedef struct ngx_k8s_sa_fetch_s   ngx_k8s_sa_fetch_t;
 typedef struct ngx_k8s_sa_reviews_s ngx_k8s_sa_reviews_t;
@@ -48,7 +50,7 @@ struct ngx_k8s_sa_issuer_s {
     ngx_array_t              audiences;  /* k8s_sa_str_t */
     ngx_array_t              key_files;  /* ngx_k8s_sa_key_file_t * */
 
-    ngx_k8s_sa_client_t     *client;     /* NULL: keys from files only */
+    ngx_k8s_sa_client_t     *client;     /* NULL: nothing to ask */
     ngx_k8s_sa_url_t         discovery;  /* text.len 0: none */
     ngx_k8s_sa_url_t         jwks_uri;   /* text.len 0: the document's */
     ngx_k8s_sa_token_file_t *token_file; /* own credential, or NULL */
@@ -70,6 +72,10 @@ struct ngx_k8s_sa_issuer_s {
     ngx_uint_t               version;        /* of both sets, from 1 */
     k8s_sa_keyset_t         *file_keys;
     k8s_sa_keyset_t         *fetched_keys;   /* NULL: none yet */
+    u_char                   fetched_digest[NGX_K8S_SA_JWKS_DIGEST_LEN];
+    k8s_sa_keyset_t         *checked_keys;   /* parsed, to become fetched_keys
+                                                once they are stored; or NULL */
+    u_char                   checked_digest[NGX_K8S_SA_JWKS_DIGEST_LEN];
     k8s_sa_str_t             learned;        /* "iss" of the document */
     ngx_atomic_uint_t        generation;     /* that fetched_keys are of */
     ngx_atomic_uint_t        events;         /* that waiters have seen */
@@ -105,6 +111,16 @@ struct ngx_k8s_sa_issuer_s {
  */
 
 void ngx_k8s_sa_issuer_sync(ngx_k8s_sa_issuer_t *issuer);
+
+/*
+ * Checks a JWK set that is about to be put in the key store.  The parsed keys
+ * are kept for ngx_k8s_sa_issuer_sync(), and a set that this worker has parsed
+ * already is not parsed again.  NGX_OK; NGX_ERROR with the reason in *err.
+ * note as in k8s_sa_keyset_add_jwks(), empty for a set known before.
+ */
+
+ngx_int_t ngx_k8s_sa_issuer_check(ngx_k8s_sa_issuer_t *issuer,
+    const ngx_str_t *jwks, k8s_sa_error_t *note, k8s_sa_error_t *err);
 
 /*
  * 1 if the issuer's "iss" is not known before the first discovery document:
@@ -194,10 +210,6 @@ void ngx_k8s_sa_fetch_cancel(ngx_k8s_sa_issuer_t *issuer);
  */
 
 void ngx_k8s_sa_fetch_hold(ngx_k8s_sa_issuer_t *issuer);
-
-/* Arms the issuer's timer for the next fetch. */
-
-void ngx_k8s_sa_fetch_schedule(ngx_k8s_sa_issuer_t *issuer);
 
 void ngx_k8s_sa_fetch_timer(ngx_event_t *ev);
 

@@ -2,8 +2,16 @@
 
 #include "issuer/ngx_k8s_sa_issuer.h"
 
+#include <openssl/evp.h>
+
 
 static void ngx_k8s_sa_issuer_load(ngx_k8s_sa_issuer_t *issuer);
+static k8s_sa_keyset_t *ngx_k8s_sa_issuer_parse(const ngx_str_t *jwks,
+    k8s_sa_error_t *note, k8s_sa_error_t *err);
+static ngx_int_t ngx_k8s_sa_issuer_digest(const ngx_str_t *jwks,
+    u_char *digest);
+static k8s_sa_keyset_t *ngx_k8s_sa_issuer_parsed(ngx_k8s_sa_issuer_t *issuer,
+    const u_char *digest);
 static ngx_int_t ngx_k8s_sa_issuer_learn(ngx_k8s_sa_issuer_t *issuer,
     ngx_str_t *learned);
 
@@ -22,6 +30,7 @@ ngx_k8s_sa_issuer_sync(ngx_k8s_sa_issuer_t *issuer)
 static void
 ngx_k8s_sa_issuer_load(ngx_k8s_sa_issuer_t *issuer)
 {
+    u_char              digest[NGX_K8S_SA_JWKS_DIGEST_LEN];
     ngx_int_t           rc;
     k8s_sa_error_t      err;
     k8s_sa_keyset_t    *set;
@@ -39,21 +48,29 @@ ngx_k8s_sa_issuer_load(ngx_k8s_sa_issuer_t *issuer)
         return;
     }
 
-    set = k8s_sa_keyset_create();
+    set = NULL;
+
+    if (ngx_k8s_sa_issuer_digest(&keys.keys, digest) == NGX_OK) {
+        set = ngx_k8s_sa_issuer_parsed(issuer, digest);
+
+        if (set == NULL) {
+            set = ngx_k8s_sa_issuer_parse(&keys.keys, NULL, &err);
+        }
+    }
 
     if (set == NULL
-        || k8s_sa_keyset_add_jwks(set, keys.keys.data, keys.keys.len, NULL,
-                                  &err)
-           != K8S_SA_OK
         || ngx_k8s_sa_issuer_learn(issuer, &keys.issuer) != NGX_OK)
     {
-        /* whoever stored them has checked them: memory must be short */
+        /* they were checked before they were stored: memory is short */
 
         ngx_log_error(NGX_LOG_ALERT, issuer->log, 0,
                       "k8s_sa: cannot take over the keys of issuer \"%V\"",
                       &issuer->name);
 
-        k8s_sa_keyset_free(set);
+        if (set != issuer->fetched_keys && set != issuer->checked_keys) {
+            k8s_sa_keyset_free(set);
+        }
+
         issuer->generation = 0;
         ngx_free(keys.keys.data);
         return;
@@ -61,9 +78,106 @@ ngx_k8s_sa_issuer_load(ngx_k8s_sa_issuer_t *issuer)
 
     ngx_free(keys.keys.data);
 
-    k8s_sa_keyset_free(issuer->fetched_keys);
-    issuer->fetched_keys = set;
+    if (set == issuer->checked_keys) {
+        issuer->checked_keys = NULL;
+    }
+
+    if (set != issuer->fetched_keys) {
+        k8s_sa_keyset_free(issuer->fetched_keys);
+
+        issuer->fetched_keys = set;
+        ngx_memcpy(issuer->fetched_digest, digest, NGX_K8S_SA_JWKS_DIGEST_LEN);
+    }
+
     issuer->version++;
+}
+
+
+ngx_int_t
+ngx_k8s_sa_issuer_check(ngx_k8s_sa_issuer_t *issuer, const ngx_str_t *jwks,
+    k8s_sa_error_t *note, k8s_sa_error_t *err)
+{
+    u_char            digest[NGX_K8S_SA_JWKS_DIGEST_LEN];
+    k8s_sa_keyset_t  *set;
+
+    note->text[0] = '\0';
+
+    if (ngx_k8s_sa_issuer_digest(jwks, digest) != NGX_OK) {
+        k8s_sa_error_set(err, "no memory");
+        return NGX_ERROR;
+    }
+
+    if (ngx_k8s_sa_issuer_parsed(issuer, digest)) {
+        return NGX_OK;
+    }
+
+    set = ngx_k8s_sa_issuer_parse(jwks, note, err);
+    if (set == NULL) {
+        return NGX_ERROR;
+    }
+
+    k8s_sa_keyset_free(issuer->checked_keys);
+
+    issuer->checked_keys = set;
+    ngx_memcpy(issuer->checked_digest, digest, NGX_K8S_SA_JWKS_DIGEST_LEN);
+
+    return NGX_OK;
+}
+
+
+static k8s_sa_keyset_t *
+ngx_k8s_sa_issuer_parse(const ngx_str_t *jwks, k8s_sa_error_t *note,
+    k8s_sa_error_t *err)
+{
+    k8s_sa_keyset_t  *set;
+
+    set = k8s_sa_keyset_create();
+    if (set == NULL) {
+        k8s_sa_error_set(err, "no memory");
+        return NULL;
+    }
+
+    if (k8s_sa_keyset_add_jwks(set, jwks->data, jwks->len, note, err)
+        != K8S_SA_OK)
+    {
+        k8s_sa_keyset_free(set);
+        return NULL;
+    }
+
+    return set;
+}
+
+
+static ngx_int_t
+ngx_k8s_sa_issuer_digest(const ngx_str_t *jwks, u_char *digest)
+{
+    return EVP_Digest(jwks->data, jwks->len, digest, NULL, EVP_sha256(), NULL)
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+/* the keys that this worker has parsed from these bytes, or NULL */
+
+static k8s_sa_keyset_t *
+ngx_k8s_sa_issuer_parsed(ngx_k8s_sa_issuer_t *issuer, const u_char *digest)
+{
+    if (issuer->fetched_keys
+        && ngx_memcmp(issuer->fetched_digest, digest,
+                      NGX_K8S_SA_JWKS_DIGEST_LEN)
+           == 0)
+    {
+        return issuer->fetched_keys;
+    }
+
+    if (issuer->checked_keys
+        && ngx_memcmp(issuer->checked_digest, digest,
+                      NGX_K8S_SA_JWKS_DIGEST_LEN)
+           == 0)
+    {
+        return issuer->checked_keys;
+    }
+
+    return NULL;
 }
 
 

@@ -83,8 +83,6 @@ ngx_k8s_sa_review_init(ngx_k8s_sa_issuer_t *issuer)
     ngx_rbtree_init(&reviews->tree, &reviews->sentinel,
                     ngx_str_rbtree_insert_value);
     ngx_queue_init(&reviews->queue);
-
-    ngx_k8s_sa_client_init_process(reviews->client);
 }
 
 
@@ -113,8 +111,6 @@ ngx_k8s_sa_review_stop(ngx_k8s_sa_issuer_t *issuer)
 
         ngx_k8s_sa_review_drop(review);
     }
-
-    ngx_k8s_sa_client_shutdown(reviews->client);
 }
 
 
@@ -328,7 +324,7 @@ ngx_k8s_sa_review_send(ngx_k8s_sa_review_t *review)
         return NGX_ERROR;
     }
 
-    question.client = issuer->reviews->client;
+    question.client = issuer->client;
     question.url = &issuer->reviews->url;
     question.credential = issuer->token_file;
     question.body = body;

@@ -27,7 +27,6 @@ struct ngx_k8s_sa_reviews_s {
 
     /* configuration, owned by its pool */
 
-    ngx_k8s_sa_client_t     *client;
     ngx_k8s_sa_url_t         url;
     ngx_msec_t               cache;      /* a verdict is reused so long, */
     ngx_msec_t               failed;     /* one that refuses, */

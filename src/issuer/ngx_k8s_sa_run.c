@@ -52,12 +52,12 @@ ngx_k8s_sa_issuer_stop(ngx_k8s_sa_issuer_t *issuer)
 {
     ngx_k8s_sa_fetch_cancel(issuer);
 
-    if (issuer->client) {
-        ngx_k8s_sa_client_shutdown(issuer->client);
-    }
-
     if (issuer->reviews) {
         ngx_k8s_sa_review_stop(issuer);
+    }
+
+    if (issuer->client) {
+        ngx_k8s_sa_client_shutdown(issuer->client);
     }
 }
 

@@ -105,13 +105,12 @@ static ngx_int_t
 ngx_k8s_sa_state_check(ngx_k8s_sa_issuer_t *issuer, json_t *state,
     ngx_k8s_sa_keys_t *keys, k8s_sa_error_t *err)
 {
-    int               rc;
     u_char            hex[NGX_K8S_SA_HEX_LEN];
     size_t            iss_len, jwks_len, digest_len;
     const char       *iss, *jwks, *digest;
     json_int_t        fetched;
     json_error_t      error;
-    k8s_sa_keyset_t  *set;
+    k8s_sa_error_t    note;
 
     if (json_unpack_ex(state, &error, JSON_STRICT,
                        "{s:I, s:s%, s:s%, s:s%}",
@@ -148,16 +147,8 @@ ngx_k8s_sa_state_check(ngx_k8s_sa_issuer_t *issuer, json_t *state,
         return NGX_DECLINED;
     }
 
-    set = k8s_sa_keyset_create();
-    if (set == NULL) {
-        k8s_sa_error_set(err, "no memory");
-        return NGX_DECLINED;
-    }
-
-    rc = k8s_sa_keyset_add_jwks(set, jwks, jwks_len, NULL, err);
-    k8s_sa_keyset_free(set);
-
-    return rc == K8S_SA_OK ? NGX_OK : NGX_DECLINED;
+    return ngx_k8s_sa_issuer_check(issuer, &keys->keys, &note, err) == NGX_OK
+           ? NGX_OK : NGX_DECLINED;
 }
 
 
