@@ -248,4 +248,3 @@ refused($token, 'unknown_key', 'its key was removed');
 refused($many[0], 'unknown_key', 'its key was removed, another token');
 
 K8sSa::Nginx->finish;
-

@@ -39,7 +39,7 @@ typedef struct {
 /* The issuers of a k8s_sa_auth directive. */
 
 typedef struct {
-    ngx_array_t                issuers;    /* ngx_http_k8s_sa_named_issuer_t * */
+    ngx_array_t                issuers;    /* named issuers, pointers */
     u_char                     digest[NGX_K8S_SA_DIGEST_LEN];   /* covers all
                                               settings that decide about a
                                               token, but not the keys */
@@ -54,7 +54,7 @@ typedef struct {
     ssize_t                    zone_size;
     ngx_k8s_sa_zone_t         *zone;       /* NULL without issuers */
 
-    ngx_array_t                issuers;    /* ngx_http_k8s_sa_named_issuer_t * */
+    ngx_array_t                issuers;    /* named issuers, pointers */
     ngx_array_t                auths;      /* ngx_http_k8s_sa_auth_t * */
     ngx_http_k8s_sa_front_t   *front;      /* this worker's token cache */
     ngx_array_t                watches;    /* ngx_k8s_sa_watch_t * */

@@ -271,7 +271,8 @@ ngx_k8s_sa_tls_refresh(ngx_k8s_sa_tls_t *tls)
     if (store == NULL) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "cannot load trusted certificates \"%V\": %s, "
-                      "still using the previous ones", &tls->trusted.path, error);
+                      "still using the previous ones",
+                      &tls->trusted.path, error);
         return;
     }
 

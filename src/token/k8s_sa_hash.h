@@ -29,6 +29,7 @@ k8s_sa_hash(uint32_t hash, const unsigned char *data, size_t len)
     return hash;
 }
 
+
 /* The upper bits folded into the lower ones, which index a table. */
 
 static inline uint32_t

@@ -85,11 +85,13 @@ k8s_sa_json_first(const k8s_sa_json_t *doc,
     return container->count ? &doc->nodes[container - doc->nodes + 1] : NULL;
 }
 
+
 static inline const k8s_sa_json_node_t *
 k8s_sa_json_next(const k8s_sa_json_t *doc, const k8s_sa_json_node_t *node)
 {
     return node->next ? &doc->nodes[node->next] : NULL;
 }
+
 
 /*
  * Converts a number.  K8S_SA_OK if it is written as an integer (no fraction, no

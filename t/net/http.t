@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Answers, and what is accepted as one: SPEC 4 and 7, issue 3 point 9.
+# Answers: which are accepted, and how the others fail.
 
 use strict;
 use warnings;

@@ -83,10 +83,10 @@ sub zone {
 
 my ($dns) = dns_server(log => $log, answer => \&zone, ttl => 300);
 
-write_file('hosts', <<'HOSTS');
+write_file('hosts', <<"HOSTS");
 # a comment
 127.0.0.2 dead.hosts # and another
-127.0.0.1	WEB.hosts alias.hosts
+127.0.0.1\tWEB.hosts alias.hosts
 ::1 web.hosts
 127.0.0.2 two.hosts
 127.0.0.1 two.hosts

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Who is on the other end: SPEC 4, 7 and DESIGN decision 8.
+# TLS: the peer's certificate, name and CA.
 
 use strict;
 use warnings;
