@@ -110,6 +110,12 @@ ngx_k8s_sa_ask_send(ngx_k8s_sa_ask_t *ask)
     question = &ask->question;
     ask->tries++;
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, question->log, 0,
+                   "k8s_sa ask: POST \"%V\"%s, try %ui", &question->url->text,
+                   ask->private && question->credential
+                   ? " with our own token" : "",
+                   ask->tries);
+
     ngx_str_set(&headers[0].key, "Content-Type");
     ngx_str_set(&headers[0].value, "application/json");
     ngx_str_set(&headers[1].key, "Accept");
@@ -150,6 +156,10 @@ ngx_k8s_sa_ask_received(const ngx_k8s_sa_result_t *res, void *data)
     };
 
     ask->exchange = NULL;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ask->question.log, 0,
+                   "k8s_sa ask: \"%V\": status %ui %V",
+                   &ask->question.url->text, res->status, &res->reason);
 
     ngx_memzero(&answer, sizeof(ngx_k8s_sa_answer_t));
 
@@ -267,6 +277,10 @@ ngx_k8s_sa_ask_again(ngx_k8s_sa_ask_t *ask, const ngx_k8s_sa_result_t *res)
     {
         return NGX_DECLINED;
     }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ask->question.log, 0,
+                   "k8s_sa ask: \"%V\" again in %M ms",
+                   &ask->question.url->text, delay);
 
     ngx_add_timer(&ask->timer, delay);
 

@@ -60,6 +60,9 @@ ngx_k8s_sa_fetch_timer(ngx_event_t *ev)
     dummy = ev->data;
     issuer = dummy->data;
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                   "k8s_sa issuer \"%V\": timer", &issuer->name);
+
     if (ngx_exiting || ngx_terminate || issuer->fetch) {
         return;
     }
@@ -107,6 +110,10 @@ ngx_k8s_sa_fetch_schedule(ngx_k8s_sa_issuer_t *issuer)
         }
     }
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                   "k8s_sa issuer \"%V\": next look at the key store in "
+                   "%M ms", &issuer->name, timer);
+
     ngx_add_timer(&issuer->timer, timer);
 }
 
@@ -127,6 +134,13 @@ ngx_k8s_sa_fetch(ngx_k8s_sa_issuer_t *issuer)
 
     rc = ngx_k8s_sa_keystore_lease(issuer->zone, &issuer->ref,
                                    2 * issuer->timeout + 1000, NULL);
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                   "k8s_sa issuer \"%V\": fetch lease: %s", &issuer->name,
+                   rc == NGX_OK ? "taken"
+                                : rc == NGX_BUSY ? "another worker has it"
+                                                 : "no memory");
+
     if (rc != NGX_OK) {
         return rc == NGX_BUSY ? NGX_OK : NGX_ERROR;
     }
@@ -188,6 +202,10 @@ ngx_k8s_sa_fetch_cancel(ngx_k8s_sa_issuer_t *issuer)
         return;
     }
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                   "k8s_sa issuer \"%V\": fetch cancelled, lease released",
+                   &issuer->name);
+
     if (fetch->exchange) {
         ngx_k8s_sa_exchange_cancel(fetch->exchange);
     }
@@ -234,6 +252,12 @@ ngx_k8s_sa_fetch_get(ngx_k8s_sa_fetch_t *fetch)
     req.hold = !ngx_queue_empty(&issuer->waiters);
 
     fetch->private = ngx_k8s_sa_fetch_is_private(fetch);
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                   "k8s_sa issuer \"%V\": GET \"%V\"%s",
+                   &issuer->name, &fetch->url->text,
+                   fetch->private && issuer->token_file
+                   ? " with our own token" : "");
 
     fetch->exchange = ngx_k8s_sa_call(issuer->client, &req,
                                       fetch->private ? issuer->token_file
@@ -366,7 +390,15 @@ ngx_k8s_sa_fetch_document(ngx_k8s_sa_fetch_t *fetch,
 
     k8s_sa_discovery_free(&doc);
 
-    return rc == NGX_OK ? NGX_OK : NGX_ERROR;
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                   "k8s_sa issuer \"%V\": document accepted, keys at \"%V\"",
+                   &issuer->name, &fetch->url->text);
+
+    return NGX_OK;
 }
 
 
@@ -464,10 +496,20 @@ ngx_k8s_sa_fetch_store(ngx_k8s_sa_fetch_t *fetch,
         return NGX_ERROR;
 
     case NGX_DECLINED:
+
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                       "k8s_sa issuer \"%V\": fetch lease lost, keys dropped",
+                       &issuer->name);
         return NGX_OK;
     }
 
     ngx_k8s_sa_issuer_sync(issuer);
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                   "k8s_sa issuer \"%V\": keys %s, generation %ui, next fetch "
+                   "in %M ms", &issuer->name,
+                   issuer->generation != generation ? "replaced" : "unchanged",
+                   issuer->generation, refresh);
 
     if (issuer->generation != generation) {
         ngx_log_error(NGX_LOG_NOTICE, issuer->log, 0,

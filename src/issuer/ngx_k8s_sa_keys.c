@@ -90,6 +90,11 @@ ngx_k8s_sa_issuer_load(ngx_k8s_sa_issuer_t *issuer)
     }
 
     issuer->version++;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                   "k8s_sa issuer \"%V\": keys of generation %ui in use, "
+                   "version %ui", &issuer->name, issuer->generation,
+                   issuer->version);
 }
 
 

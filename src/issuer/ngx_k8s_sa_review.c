@@ -48,6 +48,7 @@ struct ngx_k8s_sa_review_s {
 };
 
 
+static ngx_uint_t ngx_k8s_sa_review_hash(const u_char *key);
 static ngx_k8s_sa_review_t *ngx_k8s_sa_review_create(
     ngx_k8s_sa_issuer_t *issuer, const ngx_k8s_sa_review_request_t *request);
 static ngx_int_t ngx_k8s_sa_review_turn(ngx_k8s_sa_review_t *review);
@@ -127,6 +128,14 @@ ngx_k8s_sa_review_lookup(ngx_k8s_sa_issuer_t *issuer,
     rc = ngx_k8s_sa_reviewed_get(issuer, request->key, reviews->down, pool,
                                  result);
 
+    if (rc == NGX_OK) {
+        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                       "k8s_sa review %xi: remembered %s, fresh for %i ms",
+                       ngx_k8s_sa_review_hash(request->key),
+                       k8s_sa_verdict_info(result->verdict)->word,
+                       (ngx_int_t) (result->fresh - ngx_current_msec));
+    }
+
     /* a stale verdict serves: one of the tokens probes the API server */
 
     if (rc == NGX_OK
@@ -146,8 +155,8 @@ ngx_k8s_sa_review_start(ngx_k8s_sa_issuer_t *issuer,
     const ngx_k8s_sa_review_request_t *request,
     ngx_k8s_sa_waiter_t *waiter)
 {
-    uint32_t               hash;
     ngx_str_t              key;
+    ngx_uint_t             hash;
     ngx_k8s_sa_review_t   *review;
     ngx_k8s_sa_reviews_t  *reviews;
 
@@ -156,9 +165,7 @@ ngx_k8s_sa_review_start(ngx_k8s_sa_issuer_t *issuer,
     key.len = NGX_K8S_SA_CACHE_KEY_LEN;
     key.data = (u_char *) request->key;
 
-    /* any part of a fingerprint is a hash */
-
-    ngx_memcpy(&hash, request->key, sizeof(hash));
+    hash = ngx_k8s_sa_review_hash(request->key);
 
     review = (ngx_k8s_sa_review_t *) ngx_str_rbtree_lookup(&reviews->tree,
                                                            &key, hash);
@@ -186,6 +193,13 @@ ngx_k8s_sa_review_start(ngx_k8s_sa_issuer_t *issuer,
         }
     }
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                   "k8s_sa review %xi: %s, issuer \"%V\"", hash,
+                   review->running ? "running"
+                                   : review->queued ? "queued"
+                                                    : "of another worker",
+                   &issuer->name);
+
     if (waiter) {
         ngx_queue_insert_tail(&review->waiters, &waiter->queue);
         waiter->review = review;
@@ -195,6 +209,19 @@ ngx_k8s_sa_review_start(ngx_k8s_sa_issuer_t *issuer,
     ngx_k8s_sa_review_hold(review);
 
     return NGX_AGAIN;
+}
+
+
+/* any part of a fingerprint is a hash; the debug log names reviews by it */
+
+static ngx_uint_t
+ngx_k8s_sa_review_hash(const u_char *key)
+{
+    uint32_t  hash;
+
+    ngx_memcpy(&hash, key, sizeof(hash));
+
+    return hash;
 }
 
 
@@ -275,6 +302,13 @@ ngx_k8s_sa_review_turn(ngx_k8s_sa_review_t *review)
 
     rc = ngx_k8s_sa_review_lease(issuer->zone, review->request.key,
                                  review->deadline - ngx_current_msec);
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                   "k8s_sa review %xi: lease %s", review->node.node.key,
+                   rc == NGX_OK ? "taken"
+                                : rc == NGX_BUSY ? "of another worker"
+                                                 : "not available");
+
     if (rc == NGX_BUSY) {
         return NGX_AGAIN;
     }
@@ -313,6 +347,9 @@ ngx_k8s_sa_review_send(ngx_k8s_sa_review_t *review)
     ngx_k8s_sa_question_t   question;
 
     issuer = review->issuer;
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                   "k8s_sa review %xi: asking", review->node.node.key);
 
     review->running = 1;
     review->began = ngx_current_msec;
@@ -533,6 +570,10 @@ ngx_k8s_sa_review_failed(ngx_k8s_sa_review_t *review, const char *reason,
     reviews = issuer->reviews;
     pool = NULL;
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                   "k8s_sa review %xi: failed, %s%s", review->node.node.key,
+                   reason, down ? ", the API server is down" : "");
+
     ngx_memzero(&result, sizeof(ngx_k8s_sa_review_result_t));
     result.verdict = K8S_SA_REVIEW_FAILED;
 
@@ -626,6 +667,10 @@ static void
 ngx_k8s_sa_review_done(ngx_k8s_sa_review_t *review,
     ngx_k8s_sa_review_result_t *result)
 {
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, review->issuer->log, 0,
+                   "k8s_sa review %xi: done, %s", review->node.node.key,
+                   k8s_sa_verdict_info(result->verdict)->word);
+
     ngx_k8s_sa_review_unlink(review);
     ngx_k8s_sa_wake(&review->waiters, result);
     ngx_k8s_sa_review_free(review);

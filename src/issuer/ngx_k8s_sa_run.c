@@ -116,6 +116,10 @@ ngx_k8s_sa_issuer_wait(ngx_k8s_sa_issuer_t *issuer,
     waiter->issuer = issuer;
     waiter->waiting = 1;
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                   "k8s_sa issuer \"%V\": request waits for keys, %M ms at "
+                   "most", &issuer->name, waiter->deadline - ngx_current_msec);
+
     ngx_queue_insert_tail(&issuer->waiters, &waiter->queue);
 
     ngx_k8s_sa_fetch_hold(issuer);
@@ -185,6 +189,11 @@ ngx_k8s_sa_issuer_wait_timer(ngx_event_t *ev)
         {
             ngx_queue_remove(q);
             ngx_queue_insert_tail(&woken, q);
+
+            ngx_log_debug2(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                           "k8s_sa issuer \"%V\": waiter woken, %s",
+                           &issuer->name,
+                           all ? "a fetch has ended" : "out of time");
         }
     }
 
