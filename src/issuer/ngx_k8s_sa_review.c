@@ -19,8 +19,8 @@
 
 
 /*
- * One review.  It is asked by another worker (elsewhere), waits for a place
- * (queued), or has one (running).
+ * A review is asked by another worker (elsewhere), waits for one of the places
+ * (queued), or has a place (running).
  */
 
 struct ngx_k8s_sa_review_s {
@@ -41,7 +41,7 @@ struct ngx_k8s_sa_review_s {
     k8s_sa_str_t                 audience;
     size_t                       size;       /* of this block */
 
-    unsigned                     leased:1;   /* other workers wait for us */
+    unsigned                     leased:1;   /* other workers do not ask */
     unsigned                     elsewhere:1;
     unsigned                     queued:1;
     unsigned                     running:1;
@@ -136,7 +136,7 @@ ngx_k8s_sa_review_lookup(ngx_k8s_sa_issuer_t *issuer,
                        (ngx_int_t) (result->fresh - ngx_current_msec));
     }
 
-    /* a stale verdict serves: one of the tokens probes the API server */
+    /* while stale verdicts serve, one of the tokens probes the API server */
 
     if (rc == NGX_OK
         && (ngx_msec_int_t) (result->fresh - ngx_current_msec) <= 0
@@ -225,7 +225,7 @@ ngx_k8s_sa_review_hash(const u_char *key)
 }
 
 
-/* one block: the review, its token, its audience */
+/* allocates one block, which has copies of the token and the audience */
 
 static ngx_k8s_sa_review_t *
 ngx_k8s_sa_review_create(ngx_k8s_sa_issuer_t *issuer,
@@ -380,7 +380,7 @@ ngx_k8s_sa_review_send(ngx_k8s_sa_review_t *review)
 }
 
 
-/* a place has become free: the next ones of the queue */
+/* sends the next reviews of the queue, when a place has become free */
 
 static void
 ngx_k8s_sa_review_next(ngx_k8s_sa_issuer_t *issuer)
@@ -552,9 +552,9 @@ ngx_k8s_sa_review_parse(ngx_k8s_sa_review_t *review, const ngx_str_t *body)
 
 
 /*
- * Ends a review without a new verdict.  down: the API server is unreachable or
- * overloaded, and a stale verdict serves; it does not if the API server
- * refuses us or its answer is nonsense.
+ * Ends a review without a new verdict.  If the API server is down, that is,
+ * unreachable or overloaded, a stale verdict serves; not if it refuses us or
+ * its answer is nonsense.
  */
 
 static void
@@ -633,8 +633,8 @@ ngx_k8s_sa_review_cancel(ngx_k8s_sa_waiter_t *waiter)
     }
 
     /*
-     * What has been sent goes on: the API server works on it anyway, and its
-     * verdict serves the token's next request.
+     * A review that was sent continues: the API server works on it anyway, and
+     * its verdict serves the token's next request.
      */
 
     if (!review->running && ngx_queue_empty(&review->waiters)) {
@@ -685,7 +685,7 @@ ngx_k8s_sa_review_drop(ngx_k8s_sa_review_t *review)
 }
 
 
-/* takes it out of all lists and stops what is under way */
+/* removes a review from all lists and stops everything in progress */
 
 static void
 ngx_k8s_sa_review_unlink(ngx_k8s_sa_review_t *review)
