@@ -52,7 +52,7 @@ ngx_k8s_sa_ask(const ngx_k8s_sa_question_t *question)
     ask->private = ngx_k8s_sa_client_is_private(question->client,
                                                 question->url);
 
-    /* ngx_event_ident() of debugging logs wants a connection */
+    /* ngx_event_ident() in nginx's debug log needs a connection */
 
     ask->dummy.fd = (ngx_socket_t) -1;
     ask->dummy.data = ask;
@@ -110,6 +110,12 @@ ngx_k8s_sa_ask_send(ngx_k8s_sa_ask_t *ask)
     question = &ask->question;
     ask->tries++;
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, question->log, 0,
+                   "k8s_sa ask: POST \"%V\"%s, try %ui", &question->url->text,
+                   ask->private && question->credential
+                   ? " with our own token" : "",
+                   ask->tries);
+
     ngx_str_set(&headers[0].key, "Content-Type");
     ngx_str_set(&headers[0].value, "application/json");
     ngx_str_set(&headers[1].key, "Accept");
@@ -144,12 +150,16 @@ ngx_k8s_sa_ask_received(const ngx_k8s_sa_result_t *res, void *data)
     ngx_k8s_sa_answer_t  answer;
 
     static const ngx_k8s_sa_call_hints_t  hints = {
-        " (our own token must not ask: a ClusterRoleBinding of its service "
-        "account to system:auth-delegator is missing)",
+        " (our own token may not ask: its service account needs a "
+        "ClusterRoleBinding to system:auth-delegator)",
         " (is that an API server?)"
     };
 
     ask->exchange = NULL;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ask->question.log, 0,
+                   "k8s_sa ask: \"%V\": status %ui %V",
+                   &ask->question.url->text, res->status, &res->reason);
 
     ngx_memzero(&answer, sizeof(ngx_k8s_sa_answer_t));
 
@@ -232,14 +242,14 @@ ngx_k8s_sa_ask_again(ngx_k8s_sa_ask_t *ask, const ngx_k8s_sa_result_t *res)
     case NGX_K8S_SA_NET_CONNECT:
     case NGX_K8S_SA_NET_CLOSED:
 
-        /* the address may be that of several API servers */
+        /* several API servers may share the address */
 
         max = 2;
         break;
 
     case NGX_K8S_SA_NET_SHUTDOWN:
 
-        /* the exchange began to end before hold was set */
+        /* hold was set after the exchange had begun to end */
 
         return ngx_k8s_sa_ask_send(ask) == NGX_OK ? NGX_OK : NGX_DECLINED;
 
@@ -267,6 +277,10 @@ ngx_k8s_sa_ask_again(ngx_k8s_sa_ask_t *ask, const ngx_k8s_sa_result_t *res)
     {
         return NGX_DECLINED;
     }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ask->question.log, 0,
+                   "k8s_sa ask: \"%V\" again in %M ms",
+                   &ask->question.url->text, delay);
 
     ngx_add_timer(&ask->timer, delay);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * One request to an issuer or its API server, with our own credential, and
- * what to tell an operator when the answer is of no use.
+ * Requests to an issuer or its API server with our own token, and explanations
+ * of failures for the log.
  */
 
 #ifndef NGX_K8S_SA_CALL_H
@@ -16,9 +16,9 @@
 
 
 /*
- * Starts req as ngx_k8s_sa_client_start() does, with the token of credential
- * as "Authorization: Bearer"; NULL sends none.  The caller decides whether the
- * URL may have it.  Returns NULL if there is no memory.
+ * Starts req as ngx_k8s_sa_client_start() does, with the credential as bearer
+ * token, or without if it is NULL: the caller decides whether the URL may have
+ * it.  Returns NULL without memory.
  */
 
 ngx_k8s_sa_exchange_t *ngx_k8s_sa_call(ngx_k8s_sa_client_t *client,
@@ -26,16 +26,16 @@ ngx_k8s_sa_exchange_t *ngx_k8s_sa_call(ngx_k8s_sa_client_t *client,
     ngx_log_t *log);
 
 
-/* What helps against some statuses depends on the request: " (...)" or "". */
+/* Advice that depends on the request: " (...)" or "". */
 
 typedef struct {
-    const char              *forbidden;    /* 403, although we sent a token */
-    const char              *not_found;    /* 404 */
+    const char              *forbidden;    /* for 403, if our token was sent */
+    const char              *not_found;    /* for 404 */
 } ngx_k8s_sa_call_hints_t;
 
 /*
- * Writes why a result is a failure, and what may help.  credential is the
- * issuer's, or NULL; sent says whether the request had it.
+ * Writes to *err why a request failed, and advice.  credential is the
+ * issuer's, or NULL; sent is 1 if the request carried it.
  */
 
 void ngx_k8s_sa_call_explain(const ngx_k8s_sa_result_t *res,

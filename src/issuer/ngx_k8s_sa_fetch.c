@@ -8,21 +8,24 @@
 #define NGX_K8S_SA_REFRESH_MIN  10000     /* ms, whatever max-age says */
 #define NGX_K8S_SA_RETRY_MIN    1000      /* ms after the first failure */
 #define NGX_K8S_SA_RETRY_MAX    60000
-#define NGX_K8S_SA_RETRY_BARE   2000      /* at most, while there are no keys:
-                                             nobody can be served meanwhile */
-#define NGX_K8S_SA_LOOK         10000     /* at most between two looks */
+#define NGX_K8S_SA_RETRY_BARE   2000      /* instead of RETRY_MAX while there
+                                             are no keys to serve requests */
+#define NGX_K8S_SA_LOOK         10000     /* longest time between two looks at
+                                             the key store */
 
 
 struct ngx_k8s_sa_fetch_s {
     ngx_k8s_sa_issuer_t    *issuer;
     ngx_pool_t             *pool;
-    ngx_k8s_sa_exchange_t  *exchange;     /* NULL while a handler runs */
+    ngx_k8s_sa_exchange_t  *exchange;     /* NULL while its handler runs */
     ngx_k8s_sa_url_t       *url;          /* requested now: the discovery
                                              document's or the keys' */
 
-    ngx_k8s_sa_url_t        jwks_uri;     /* of the document */
-    ngx_str_t               learned;      /* the document's issuer */
-    ngx_msec_t              refresh;      /* shortened by Cache-Control */
+    ngx_k8s_sa_url_t        jwks_uri;     /* from the document */
+    ngx_str_t               learned;      /* the document's issuer, if none is
+                                             configured */
+    ngx_msec_t              refresh;      /* issuer->refresh, or less if
+                                             Cache-Control says so */
 
     unsigned                private:1;    /* our own token may go to url */
 };
@@ -60,6 +63,9 @@ ngx_k8s_sa_fetch_timer(ngx_event_t *ev)
     dummy = ev->data;
     issuer = dummy->data;
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                   "k8s_sa issuer \"%V\": timer", &issuer->name);
+
     if (ngx_exiting || ngx_terminate || issuer->fetch) {
         return;
     }
@@ -87,7 +93,7 @@ ngx_k8s_sa_fetch_schedule(ngx_k8s_sa_issuer_t *issuer)
 
     if (ngx_exiting || ngx_terminate || issuer->fetch) {
 
-        /* the end of a fetch calls again */
+        /* called again when the fetch ends */
 
         return;
     }
@@ -100,12 +106,16 @@ ngx_k8s_sa_fetch_schedule(ngx_k8s_sa_issuer_t *issuer)
     {
         due = state.refresh_msec - ngx_current_msec;
 
-        /* due already: another worker is at it, and may die of it */
+        /* if it is due already, another worker fetches, and may crash */
 
         if (due > 0) {
             timer = ngx_min((ngx_msec_t) due, NGX_K8S_SA_LOOK);
         }
     }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                   "k8s_sa issuer \"%V\": next look at the key store in "
+                   "%M ms", &issuer->name, timer);
 
     ngx_add_timer(&issuer->timer, timer);
 }
@@ -123,10 +133,17 @@ ngx_k8s_sa_fetch(ngx_k8s_sa_issuer_t *issuer)
         return NGX_OK;
     }
 
-    /* two exchanges, and some time for what is between them */
+    /* two exchanges and some time between them */
 
     rc = ngx_k8s_sa_keystore_lease(issuer->zone, &issuer->ref,
                                    2 * issuer->timeout + 1000, NULL);
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                   "k8s_sa issuer \"%V\": fetch lease: %s", &issuer->name,
+                   rc == NGX_OK ? "taken"
+                                : rc == NGX_BUSY ? "another worker has it"
+                                                 : "no memory");
+
     if (rc != NGX_OK) {
         return rc == NGX_BUSY ? NGX_OK : NGX_ERROR;
     }
@@ -188,6 +205,10 @@ ngx_k8s_sa_fetch_cancel(ngx_k8s_sa_issuer_t *issuer)
         return;
     }
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                   "k8s_sa issuer \"%V\": fetch cancelled, lease released",
+                   &issuer->name);
+
     if (fetch->exchange) {
         ngx_k8s_sa_exchange_cancel(fetch->exchange);
     }
@@ -218,7 +239,7 @@ ngx_k8s_sa_fetch_get(ngx_k8s_sa_fetch_t *fetch)
 
     issuer = fetch->issuer;
 
-    /* API servers answer anything more particular with 406 */
+    /* API servers answer 406 to more specific types */
 
     ngx_str_set(&accept.key, "Accept");
     ngx_str_set(&accept.value, "*/*");
@@ -234,6 +255,12 @@ ngx_k8s_sa_fetch_get(ngx_k8s_sa_fetch_t *fetch)
     req.hold = !ngx_queue_empty(&issuer->waiters);
 
     fetch->private = ngx_k8s_sa_fetch_is_private(fetch);
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                   "k8s_sa issuer \"%V\": GET \"%V\"%s",
+                   &issuer->name, &fetch->url->text,
+                   fetch->private && issuer->token_file
+                   ? " with our own token" : "");
 
     fetch->exchange = ngx_k8s_sa_call(issuer->client, &req,
                                       fetch->private ? issuer->token_file
@@ -366,7 +393,15 @@ ngx_k8s_sa_fetch_document(ngx_k8s_sa_fetch_t *fetch,
 
     k8s_sa_discovery_free(&doc);
 
-    return rc == NGX_OK ? NGX_OK : NGX_ERROR;
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                   "k8s_sa issuer \"%V\": document accepted, keys at \"%V\"",
+                   &issuer->name, &fetch->url->text);
+
+    return NGX_OK;
 }
 
 
@@ -403,15 +438,17 @@ ngx_k8s_sa_fetch_issuer(ngx_k8s_sa_fetch_t *fetch, k8s_sa_discovery_t *doc,
     }
 
     for (i = 0; i < issuer->issuers.nelts; i++) {
-        if (iss[i].len == len && ngx_memcmp(iss[i].data, doc->issuer, len) == 0)
+
+        if (iss[i].len == len
+            && ngx_memcmp(iss[i].data, doc->issuer, len) == 0)
         {
             return NGX_OK;
         }
     }
 
-    k8s_sa_error_set(err, "the document's issuer is \"%.96s\", configured is "
-                     "\"%.*s\"", doc->issuer, (int) ngx_min(iss[0].len, 96),
-                     iss[0].data);
+    k8s_sa_error_set(err, "the document's issuer is \"%.96s\", but \"%.*s\" "
+                     "is configured",
+                     doc->issuer, (int) ngx_min(iss[0].len, 96), iss[0].data);
 
     return NGX_ERROR;
 }
@@ -464,10 +501,20 @@ ngx_k8s_sa_fetch_store(ngx_k8s_sa_fetch_t *fetch,
         return NGX_ERROR;
 
     case NGX_DECLINED:
+
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                       "k8s_sa issuer \"%V\": fetch lease lost, keys dropped",
+                       &issuer->name);
         return NGX_OK;
     }
 
     ngx_k8s_sa_issuer_sync(issuer);
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                   "k8s_sa issuer \"%V\": keys %s, generation %ui, next fetch "
+                   "in %M ms", &issuer->name,
+                   issuer->generation != generation ? "replaced" : "unchanged",
+                   issuer->generation, refresh);
 
     if (issuer->generation != generation) {
         ngx_log_error(NGX_LOG_NOTICE, issuer->log, 0,
@@ -505,7 +552,7 @@ ngx_k8s_sa_fetch_status(ngx_k8s_sa_fetch_t *fetch,
 }
 
 
-/* "max-age" of RFC 9111 section 5.2.2.1; anything else in it is not for us */
+/* "max-age" (RFC 9111 section 5.2.2.1); other directives are ignored */
 
 static void
 ngx_k8s_sa_fetch_max_age(ngx_k8s_sa_fetch_t *fetch,
@@ -525,7 +572,7 @@ ngx_k8s_sa_fetch_max_age(ngx_k8s_sa_fetch_t *fetch,
         return;
     }
 
-    /* "s-maxage" does not match; a preceding letter would be another word */
+    /* the match may be the end of another directive's name */
 
     if (p != cache_control->data && p[-1] != ' ' && p[-1] != ',') {
         return;
@@ -577,7 +624,7 @@ ngx_k8s_sa_fetch_failed(ngx_k8s_sa_fetch_t *fetch, k8s_sa_error_t *err)
 }
 
 
-/* doubled with each failure, but not beyond the end of the keys at hand */
+/* doubled with each failure, but the next try is before the keys go stale */
 
 static ngx_msec_t
 ngx_k8s_sa_fetch_retry(ngx_k8s_sa_issuer_t *issuer)
@@ -627,7 +674,7 @@ ngx_k8s_sa_fetch_done(ngx_k8s_sa_fetch_t *fetch)
 }
 
 
-/* up to a fifth less, so that many sidecars do not ask at the same time */
+/* up to a fifth less, so that many sidecars do not fetch simultaneously */
 
 static ngx_msec_t
 ngx_k8s_sa_jitter(ngx_msec_t msec)

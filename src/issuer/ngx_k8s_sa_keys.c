@@ -64,7 +64,7 @@ ngx_k8s_sa_issuer_load(ngx_k8s_sa_issuer_t *issuer)
         /* they were checked before they were stored: memory is short */
 
         ngx_log_error(NGX_LOG_ALERT, issuer->log, 0,
-                      "k8s_sa: cannot take over the keys of issuer \"%V\"",
+                      "k8s_sa: cannot load the keys of issuer \"%V\"",
                       &issuer->name);
 
         if (set != issuer->fetched_keys && set != issuer->checked_keys) {
@@ -90,6 +90,11 @@ ngx_k8s_sa_issuer_load(ngx_k8s_sa_issuer_t *issuer)
     }
 
     issuer->version++;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                   "k8s_sa issuer \"%V\": keys of generation %ui in use, "
+                   "version %ui", &issuer->name, issuer->generation,
+                   issuer->version);
 }
 
 
@@ -223,7 +228,7 @@ ngx_k8s_sa_issuer_is_stale(ngx_k8s_sa_issuer_t *issuer)
 {
     ngx_k8s_sa_key_state_t  state;
 
-    /* the common case needs no lock: the keys known here are young enough */
+    /* usually this process knows of a recent fetch: no lock is needed */
 
     if (ngx_current_msec - issuer->fetched_msec < issuer->stale
         && issuer->fetched_msec)

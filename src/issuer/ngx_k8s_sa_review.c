@@ -19,8 +19,8 @@
 
 
 /*
- * One review.  It is asked by another worker (elsewhere), waits for a place
- * (queued), or has one (running).
+ * A review is asked by another worker (elsewhere), waits for one of the places
+ * (queued), or has a place (running).
  */
 
 struct ngx_k8s_sa_review_s {
@@ -41,13 +41,14 @@ struct ngx_k8s_sa_review_s {
     k8s_sa_str_t                 audience;
     size_t                       size;       /* of this block */
 
-    unsigned                     leased:1;   /* other workers wait for us */
+    unsigned                     leased:1;   /* other workers do not ask */
     unsigned                     elsewhere:1;
     unsigned                     queued:1;
     unsigned                     running:1;
 };
 
 
+static ngx_uint_t ngx_k8s_sa_review_hash(const u_char *key);
 static ngx_k8s_sa_review_t *ngx_k8s_sa_review_create(
     ngx_k8s_sa_issuer_t *issuer, const ngx_k8s_sa_review_request_t *request);
 static ngx_int_t ngx_k8s_sa_review_turn(ngx_k8s_sa_review_t *review);
@@ -127,7 +128,15 @@ ngx_k8s_sa_review_lookup(ngx_k8s_sa_issuer_t *issuer,
     rc = ngx_k8s_sa_reviewed_get(issuer, request->key, reviews->down, pool,
                                  result);
 
-    /* a stale verdict serves: one of the tokens probes the API server */
+    if (rc == NGX_OK) {
+        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                       "k8s_sa review %xi: remembered %s, fresh for %i ms",
+                       ngx_k8s_sa_review_hash(request->key),
+                       k8s_sa_verdict_info(result->verdict)->word,
+                       (ngx_int_t) (result->fresh - ngx_current_msec));
+    }
+
+    /* while stale verdicts serve, one of the tokens probes the API server */
 
     if (rc == NGX_OK
         && (ngx_msec_int_t) (result->fresh - ngx_current_msec) <= 0
@@ -146,8 +155,8 @@ ngx_k8s_sa_review_start(ngx_k8s_sa_issuer_t *issuer,
     const ngx_k8s_sa_review_request_t *request,
     ngx_k8s_sa_waiter_t *waiter)
 {
-    uint32_t               hash;
     ngx_str_t              key;
+    ngx_uint_t             hash;
     ngx_k8s_sa_review_t   *review;
     ngx_k8s_sa_reviews_t  *reviews;
 
@@ -156,9 +165,7 @@ ngx_k8s_sa_review_start(ngx_k8s_sa_issuer_t *issuer,
     key.len = K8S_SA_FINGERPRINT_LEN;
     key.data = (u_char *) request->key;
 
-    /* any part of a fingerprint is a hash */
-
-    ngx_memcpy(&hash, request->key, sizeof(hash));
+    hash = ngx_k8s_sa_review_hash(request->key);
 
     review = (ngx_k8s_sa_review_t *) ngx_str_rbtree_lookup(&reviews->tree,
                                                            &key, hash);
@@ -186,6 +193,13 @@ ngx_k8s_sa_review_start(ngx_k8s_sa_issuer_t *issuer,
         }
     }
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                   "k8s_sa review %xi: %s, issuer \"%V\"", hash,
+                   review->running ? "running"
+                                   : review->queued ? "queued"
+                                                    : "of another worker",
+                   &issuer->name);
+
     if (waiter) {
         ngx_queue_insert_tail(&review->waiters, &waiter->queue);
         waiter->review = review;
@@ -198,7 +212,20 @@ ngx_k8s_sa_review_start(ngx_k8s_sa_issuer_t *issuer,
 }
 
 
-/* one block: the review, its token, its audience */
+/* any part of a fingerprint is a hash; the debug log names reviews by it */
+
+static ngx_uint_t
+ngx_k8s_sa_review_hash(const u_char *key)
+{
+    uint32_t  hash;
+
+    ngx_memcpy(&hash, key, sizeof(hash));
+
+    return hash;
+}
+
+
+/* allocates one block, which has copies of the token and the audience */
 
 static ngx_k8s_sa_review_t *
 ngx_k8s_sa_review_create(ngx_k8s_sa_issuer_t *issuer,
@@ -275,6 +302,13 @@ ngx_k8s_sa_review_turn(ngx_k8s_sa_review_t *review)
 
     rc = ngx_k8s_sa_review_lease(issuer->zone, review->request.key,
                                  review->deadline - ngx_current_msec);
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                   "k8s_sa review %xi: lease %s", review->node.node.key,
+                   rc == NGX_OK ? "taken"
+                                : rc == NGX_BUSY ? "of another worker"
+                                                 : "not available");
+
     if (rc == NGX_BUSY) {
         return NGX_AGAIN;
     }
@@ -314,6 +348,9 @@ ngx_k8s_sa_review_send(ngx_k8s_sa_review_t *review)
 
     issuer = review->issuer;
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                   "k8s_sa review %xi: asking", review->node.node.key);
+
     review->running = 1;
     review->began = ngx_current_msec;
     issuer->reviews->running++;
@@ -343,7 +380,7 @@ ngx_k8s_sa_review_send(ngx_k8s_sa_review_t *review)
 }
 
 
-/* a place has become free: the next ones of the queue */
+/* sends the next reviews of the queue, when a place has become free */
 
 static void
 ngx_k8s_sa_review_next(ngx_k8s_sa_issuer_t *issuer)
@@ -515,9 +552,9 @@ ngx_k8s_sa_review_parse(ngx_k8s_sa_review_t *review, const ngx_str_t *body)
 
 
 /*
- * Ends a review without a new verdict.  down: the API server is unreachable or
- * overloaded, and a stale verdict serves; it does not if the API server
- * refuses us or its answer is nonsense.
+ * Ends a review without a new verdict.  If the API server is down, that is,
+ * unreachable or overloaded, a stale verdict serves; not if it refuses us or
+ * its answer is nonsense.
  */
 
 static void
@@ -532,6 +569,10 @@ ngx_k8s_sa_review_failed(ngx_k8s_sa_review_t *review, const char *reason,
     issuer = review->issuer;
     reviews = issuer->reviews;
     pool = NULL;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                   "k8s_sa review %xi: failed, %s%s", review->node.node.key,
+                   reason, down ? ", the API server is down" : "");
 
     ngx_memzero(&result, sizeof(ngx_k8s_sa_review_result_t));
     result.verdict = K8S_SA_REVIEW_FAILED;
@@ -592,8 +633,8 @@ ngx_k8s_sa_review_cancel(ngx_k8s_sa_waiter_t *waiter)
     }
 
     /*
-     * What has been sent goes on: the API server works on it anyway, and its
-     * verdict serves the token's next request.
+     * A review that was sent continues: the API server works on it anyway, and
+     * its verdict serves the token's next request.
      */
 
     if (!review->running && ngx_queue_empty(&review->waiters)) {
@@ -626,6 +667,10 @@ static void
 ngx_k8s_sa_review_done(ngx_k8s_sa_review_t *review,
     ngx_k8s_sa_review_result_t *result)
 {
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, review->issuer->log, 0,
+                   "k8s_sa review %xi: done, %s", review->node.node.key,
+                   k8s_sa_verdict_info(result->verdict)->word);
+
     ngx_k8s_sa_review_unlink(review);
     ngx_k8s_sa_wake(&review->waiters, result);
     ngx_k8s_sa_review_free(review);
@@ -640,7 +685,7 @@ ngx_k8s_sa_review_drop(ngx_k8s_sa_review_t *review)
 }
 
 
-/* takes it out of all lists and stops what is under way */
+/* removes a review from all lists and stops everything in progress */
 
 static void
 ngx_k8s_sa_review_unlink(ngx_k8s_sa_review_t *review)

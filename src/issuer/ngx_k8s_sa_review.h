@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * TokenReview: asks the API server about tokens.
+ * Reviews: questions to an API server about tokens (TokenReview).
  *
- * Reviews of the same token at the same time are one request, over all
- * workers: one of them asks, the others wait for its verdict.  Verdicts go into
- * the shared zone; failures never do, so that after one the next worker asks.
+ * Simultaneous reviews of one token are one request: one worker asks, and the
+ * others wait for its verdict in the shared zone.  A failure is not stored;
+ * after one, another worker asks.
  */
 
 #ifndef NGX_K8S_SA_REVIEW_H
@@ -16,70 +16,77 @@
 #include "shared/ngx_k8s_sa_cache.h"
 
 
-/* How many reviews a worker asks for at once. */
+/* How many reviews a worker has in progress at a time, for one issuer. */
 
 #define NGX_K8S_SA_REVIEW_RUNNING  8
 
 
-/* Of an issuer with "token_review"; zeroed by whoever allocates it. */
+/* An issuer's reviews; allocated zeroed, with the configuration. */
 
 struct ngx_k8s_sa_reviews_s {
 
-    /* configuration, owned by its pool */
+    /* set with the configuration, allocated from its pool */
 
     ngx_k8s_sa_url_t         url;
-    ngx_msec_t               cache;      /* a verdict is reused so long, */
-    ngx_msec_t               failed;     /* one that refuses, */
-    ngx_msec_t               stale;      /* and beyond "cache" while the API
-                                            server cannot be reached */
+    ngx_msec_t               cache;      /* how long an accepting verdict is
+                                            reused */
+    ngx_msec_t               failed;     /* how long a refusing one is */
+    ngx_msec_t               stale;      /* how much longer than cache, while
+                                            the API server is down */
 
-    /* of this process */
+    /* state of this process */
 
-    ngx_rbtree_t             tree;       /* all, by key */
+    ngx_rbtree_t             tree;       /* ngx_k8s_sa_review_t by key */
     ngx_rbtree_node_t        sentinel;
-    ngx_queue_t              queue;      /* those that are not sent yet */
-    ngx_uint_t               waiting;    /* these and those elsewhere */
-    ngx_uint_t               running;
-    time_t                   logged;     /* last line about a failure */
-    ngx_msec_t               down_msec;  /* when the last one failed */
-    unsigned                 down:1;     /* the last one failed */
+    ngx_queue_t              queue;      /* reviews that wait for a place */
+    ngx_uint_t               waiting;    /* number of these, and of reviews
+                                            asked by other workers */
+    ngx_uint_t               running;    /* number in progress */
+    time_t                   logged;     /* when a failure was last logged */
+    ngx_msec_t               down_msec;  /* when a review last failed */
+    unsigned                 down:1;     /* the last review failed because the
+                                            API server is down */
 };
 
 
-/* What is to be asked; everything is copied. */
+/* A question; it is copied with all it points to. */
 
 typedef struct {
     u_char                   key[K8S_SA_FINGERPRINT_LEN];   /* covers the
-                                            token and all that its verdict
-                                            depends on */
+                                            token and all settings that its
+                                            verdict depends on */
     ngx_str_t                token;
-    k8s_sa_str_t            *audience;   /* the one to ask for, or an absent
-                                            one: the API's own; NULL: those of
-                                            the issuer */
-    int64_t                  not_after;  /* no verdict is kept beyond this
-                                            second since the epoch */
+    k8s_sa_str_t            *audience;   /* the audience to ask for, data NULL:
+                                            the API server's own; NULL: the
+                                            issuer's audiences */
+    int64_t                  not_after;  /* seconds since the epoch: a verdict
+                                            is not kept longer */
 } ngx_k8s_sa_review_request_t;
 
 
 struct ngx_k8s_sa_review_result_s {
     k8s_sa_verdict_e         verdict;
-    k8s_sa_identity_t       *identity;   /* with K8S_SA_VERDICT_OK, else NULL */
-    ngx_str_t                reason;     /* with a refusal, printable, maybe
-                                            empty */
-    ngx_msec_t               fresh;      /* holds before this ngx_current_msec
-                                            and the request's not_after */
+    k8s_sa_identity_t       *identity;   /* NULL unless K8S_SA_VERDICT_OK */
+    ngx_str_t                reason;     /* the API server's, for a refusal:
+                                            printable, may be empty */
+    ngx_msec_t               fresh;      /* ngx_current_msec until which the
+                                            verdict is valid, but not past the
+                                            request's not_after */
 };
 
 
-/* From init_process and exit_process of workers; the latter calls nobody. */
+/*
+ * Called from init_process and exit_process of workers; stop() drops all
+ * reviews without calling handlers.
+ */
 
 void ngx_k8s_sa_review_init(ngx_k8s_sa_issuer_t *issuer);
 void ngx_k8s_sa_review_stop(ngx_k8s_sa_issuer_t *issuer);
 
 /*
- * A verdict that is known already: NGX_OK, the memory of *result is from
- * pool; NGX_DECLINED: it has to be asked for; NGX_ERROR: no memory.  While the
- * API server cannot be reached a stale one is good ("stale=TIME").
+ * Finds a remembered verdict; a stale one serves while the API server is down
+ * ("stale=TIME").  Returns NGX_OK, with memory for *result from pool;
+ * NGX_DECLINED if the API server has to be asked; NGX_ERROR without memory.
  */
 
 ngx_int_t ngx_k8s_sa_review_lookup(ngx_k8s_sa_issuer_t *issuer,
@@ -87,16 +94,17 @@ ngx_int_t ngx_k8s_sa_review_lookup(ngx_k8s_sa_issuer_t *issuer,
     ngx_k8s_sa_review_result_t *result);
 
 /*
- * Asks, or joins a review of the same key.  NGX_AGAIN: the waiter's handler
- * will be called, after "timeout" at the latest; NGX_BUSY: too many wait;
- * NGX_ERROR: no memory.  Without a waiter (NULL) it is for the cache only.
+ * Starts a review, or joins one with the same key.  waiter is NULL if only the
+ * remembered verdict matters.  Returns NGX_AGAIN: waiter->handler will be
+ * called, after "timeout" at the latest; NGX_BUSY: too many reviews wait;
+ * NGX_ERROR: no memory.
  */
 
 ngx_int_t ngx_k8s_sa_review_start(ngx_k8s_sa_issuer_t *issuer,
     const ngx_k8s_sa_review_request_t *request,
     ngx_k8s_sa_waiter_t *waiter);
 
-/* Ends a wait; nothing if there is none. */
+/* Ends a wait; does nothing if waiting is not set. */
 
 void ngx_k8s_sa_review_cancel(ngx_k8s_sa_waiter_t *waiter);
 

@@ -4,7 +4,7 @@
 
 
 #define NGX_K8S_SA_REVIEW_REASON  200   /* bytes of a reason that are kept */
-#define NGX_K8S_SA_REVIEW_TAIL    16    /* bytes of a token that betray it */
+#define NGX_K8S_SA_REVIEW_TAIL    16    /* last bytes of a token to look for */
 
 
 static const k8s_sa_str_t *ngx_k8s_sa_review_token_audiences(
@@ -83,7 +83,7 @@ ngx_k8s_sa_review_token_parse(ngx_k8s_sa_issuer_t *issuer,
 }
 
 
-/* It will be logged: whatever an API server says, the token must not be. */
+/* The reason is logged: drop it if the API server repeats the token in it. */
 
 static void
 ngx_k8s_sa_review_token_reason(const ngx_str_t *token, const char *text,

@@ -13,7 +13,7 @@ static ngx_int_t ngx_k8s_sa_reviewed_unpack(ngx_k8s_sa_cache_entry_t *e,
     ngx_pool_t *pool, ngx_k8s_sa_review_result_t *result);
 
 
-/* the data of the entry that was found last */
+/* the data of the entry found last */
 
 static u_char  ngx_k8s_sa_reviewed_buf[NGX_K8S_SA_CACHE_DATA_MAX];
 
@@ -55,7 +55,7 @@ ngx_k8s_sa_reviewed_find(ngx_k8s_sa_issuer_t *issuer, const u_char *key,
 }
 
 
-/* 1 if the entry is fresh, or has not been stale for longer than given */
+/* 1 if the entry is fresh, or has been stale for less than this time */
 
 static ngx_uint_t
 ngx_k8s_sa_reviewed_serves(ngx_k8s_sa_cache_entry_t *e, ngx_msec_t stale)
@@ -154,7 +154,7 @@ ngx_k8s_sa_reviewed_put(ngx_k8s_sa_issuer_t *issuer, const u_char *key,
         e.len = result->reason.len;
     }
 
-    /* whole seconds only say when the entry may go; fresh is exact */
+    /* expires, in seconds, only frees the entry; fresh is exact */
 
     expires = (int64_t) ngx_time() + (keep + 999) / 1000 + 1;
 
@@ -164,7 +164,7 @@ ngx_k8s_sa_reviewed_put(ngx_k8s_sa_issuer_t *issuer, const u_char *key,
     e.fresh = (int64_t) result->fresh;
     e.expires = ngx_min(expires, not_after);
 
-    /* an identity too large for a record is asked for each time */
+    /* an identity too large for a record is not remembered */
 
     if (keep == 0 || (result->identity && e.len == 0)) {
         ngx_k8s_sa_cache_delete(issuer->zone, key);

@@ -3,9 +3,9 @@
 /*
  * Verdicts of reviews, remembered in the shared zone for all workers.
  *
- * A verdict is fresh for the configured time ("token_review_cache").  One that
- * accepts is stale for some more ("stale=TIME"), and then serves only while
- * the API server cannot be reached.
+ * A verdict is fresh for the time that "token_review_cache" sets.  After that
+ * an accepting one is stale for some time ("stale=TIME"), and serves only
+ * while the API server is down.
  */
 
 #ifndef NGX_K8S_SA_REVIEWED_H
@@ -21,9 +21,9 @@ ngx_uint_t ngx_k8s_sa_reviewed_is_fresh(ngx_k8s_sa_issuer_t *issuer,
     const u_char *key);
 
 /*
- * Finds a fresh verdict, or also a stale one if stale is set; result->fresh
- * tells which.  NGX_OK, the memory of *result is from pool; NGX_DECLINED:
- * there is none; NGX_ERROR: no memory.
+ * Finds a fresh verdict or, with stale set, a stale one; result->fresh tells
+ * which.  Returns NGX_OK, with memory for *result from pool; NGX_DECLINED if
+ * there is no such verdict; NGX_ERROR without memory.
  */
 
 ngx_int_t ngx_k8s_sa_reviewed_get(ngx_k8s_sa_issuer_t *issuer,
@@ -31,8 +31,8 @@ ngx_int_t ngx_k8s_sa_reviewed_get(ngx_k8s_sa_issuer_t *issuer,
     ngx_k8s_sa_review_result_t *result);
 
 /*
- * Remembers a new verdict instead of any earlier one, until not_after (seconds
- * since the epoch) at most; sets result->fresh.
+ * Remembers a verdict in place of any earlier one, but not past not_after
+ * (seconds since the epoch).  Sets result->fresh.
  */
 
 void ngx_k8s_sa_reviewed_put(ngx_k8s_sa_issuer_t *issuer, const u_char *key,

@@ -4,7 +4,8 @@
 #include "issuer/ngx_k8s_sa_review.h"
 
 
-#define NGX_K8S_SA_POLL  20       /* ms between looks, while somebody waits */
+#define NGX_K8S_SA_POLL  20    /* ms between two looks at the key store while
+                                  there are waiters */
 
 
 static void ngx_k8s_sa_issuer_wait_timer(ngx_event_t *ev);
@@ -17,7 +18,7 @@ ngx_k8s_sa_issuer_start(ngx_k8s_sa_issuer_t *issuer, ngx_cycle_t *cycle)
 
     ngx_queue_init(&issuer->waiters);
 
-    /* ngx_event_ident() of debugging logs wants a connection */
+    /* ngx_event_ident() in nginx's debug log needs a connection */
 
     issuer->dummy.fd = (ngx_socket_t) -1;
     issuer->dummy.data = issuer;
@@ -27,7 +28,7 @@ ngx_k8s_sa_issuer_start(ngx_k8s_sa_issuer_t *issuer, ngx_cycle_t *cycle)
     issuer->timer.log = cycle->log;
     issuer->timer.cancelable = 1;
 
-    /* who waits keeps a worker alive that is shutting down */
+    /* not cancelable: a worker that shuts down stays while requests wait */
 
     issuer->wait_timer.data = &issuer->dummy;
     issuer->wait_timer.handler = ngx_k8s_sa_issuer_wait_timer;
@@ -77,7 +78,7 @@ ngx_k8s_sa_issuer_wait(ngx_k8s_sa_issuer_t *issuer,
 
     if (state.generation != issuer->generation) {
 
-        /* another worker has just fetched: look again, at once */
+        /* another worker has just fetched: wake the waiters at once */
 
         state.events = 0;
 
@@ -110,11 +111,15 @@ ngx_k8s_sa_issuer_wait(ngx_k8s_sa_issuer_t *issuer,
         ngx_add_timer(&issuer->wait_timer, NGX_K8S_SA_POLL);
     }
 
-    /* two exchanges, discovery document and keys */
+    /* two exchanges, for the discovery document and the keys */
 
     waiter->deadline = ngx_current_msec + 2 * issuer->timeout + 1000;
     waiter->issuer = issuer;
     waiter->waiting = 1;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                   "k8s_sa issuer \"%V\": request waits for keys, %M ms at "
+                   "most", &issuer->name, waiter->deadline - ngx_current_msec);
 
     ngx_queue_insert_tail(&issuer->waiters, &waiter->queue);
 
@@ -166,7 +171,7 @@ ngx_k8s_sa_issuer_wait_timer(ngx_event_t *ev)
 
     } else {
 
-        /* whoever fetched has died, or ended without a result: our turn */
+        /* fetch here if the other worker died, or ended without a result */
 
         all = state.lease_owner == 0 && ngx_k8s_sa_fetch(issuer) != NGX_OK;
     }
@@ -185,6 +190,11 @@ ngx_k8s_sa_issuer_wait_timer(ngx_event_t *ev)
         {
             ngx_queue_remove(q);
             ngx_queue_insert_tail(&woken, q);
+
+            ngx_log_debug2(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+                           "k8s_sa issuer \"%V\": waiter woken, %s",
+                           &issuer->name,
+                           all ? "a fetch has ended" : "out of time");
         }
     }
 

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 
-/* JSON: the key set is in it as a string, whose escapes may double it */
+/* bytes of the file; JSON escapes may double the key set */
 
 #define NGX_K8S_SA_STATE_MAX  (3 * NGX_K8S_SA_KEYS_MAX)
 
@@ -58,7 +58,7 @@ ngx_k8s_sa_state_read(ngx_k8s_sa_issuer_t *issuer)
 
         } else if (file.info.st_uid != geteuid() && file.info.st_uid != 0) {
 
-            /* the digest is no secret: whoever wrote it chose the keys */
+            /* the digest is not a secret: any user could have made it */
 
             k8s_sa_error_set(&err, "it belongs to another user");
 
@@ -70,7 +70,7 @@ ngx_k8s_sa_state_read(ngx_k8s_sa_issuer_t *issuer)
         }
     }
 
-    /* due at once: they are only there until the issuer answers */
+    /* a fetch is due at once: these keys serve until the issuer answers */
 
     if (rc == NGX_OK
         && ngx_k8s_sa_keystore_store(issuer->zone, &issuer->ref, &keys, 0)
@@ -133,12 +133,12 @@ ngx_k8s_sa_state_check(ngx_k8s_sa_issuer_t *issuer, json_t *state,
         || digest_len != NGX_K8S_SA_HEX_LEN
         || ngx_memcmp(digest, hex, NGX_K8S_SA_HEX_LEN) != 0)
     {
-        k8s_sa_error_set(err, "damaged, or of another configuration");
+        k8s_sa_error_set(err, "damaged, or from another configuration");
         return NGX_DECLINED;
     }
 
     if (fetched < 0 || fetched > ngx_time()) {
-        k8s_sa_error_set(err, "its time is wrong, or the clock");
+        k8s_sa_error_set(err, "its time, or the clock, is wrong");
         return NGX_DECLINED;
     }
 
@@ -152,7 +152,7 @@ ngx_k8s_sa_state_check(ngx_k8s_sa_issuer_t *issuer, json_t *state,
 }
 
 
-/* over what is used of the file, and the configuration that it belongs to */
+/* covers all that is read from the file, and the issuer's configuration */
 
 static ngx_int_t
 ngx_k8s_sa_state_digest(ngx_k8s_sa_issuer_t *issuer,
@@ -228,8 +228,8 @@ ngx_k8s_sa_state_write(ngx_k8s_sa_issuer_t *issuer,
 
 
 /*
- * Atomic for whoever reads it.  There is no fsync(), which can take seconds:
- * a file that a power failure has cut fails the check of its digest.
+ * Replaces the file atomically.  fsync(), which can take seconds, is not
+ * needed: a file truncated by a power failure fails the digest check.
  */
 
 static ngx_int_t
@@ -249,7 +249,7 @@ ngx_k8s_sa_state_save(ngx_k8s_sa_issuer_t *issuer, const char *text,
         return NGX_ERROR;
     }
 
-    /* left by a worker of this number that was killed */
+    /* left over from a killed worker with the same process ID */
 
     (void) unlink((char *) temp);
 

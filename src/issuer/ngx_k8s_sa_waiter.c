@@ -14,9 +14,9 @@ ngx_k8s_sa_wake(ngx_queue_t *waiters, ngx_k8s_sa_review_result_t *result)
     }
 
     /*
-     * The whole list is taken first: a handler may wait again, which must not
-     * be woken by this loop, and may end the wait of another waiter of the
-     * list, which must not touch the issuer or the review any more.
+     * Take the whole list first.  A handler may wait again: this loop must not
+     * wake that waiter.  It may also end another wait of the list: that must
+     * no longer touch the issuer or the review.
      */
 
     ngx_queue_init(&woken);

@@ -19,11 +19,12 @@ typedef struct ngx_k8s_sa_waiter_s         ngx_k8s_sa_waiter_t;
 
 
 /*
- * Owned by the caller, who sets handler and data and keeps it in place while
- * waiting is set.  handler is called once, from the event loop and never from
- * inside the call that began the wait; not at all after the wait was ended
- * with ngx_k8s_sa_issuer_unwait() or ngx_k8s_sa_review_cancel(), or when the
- * worker exits.  It may begin another wait, and end any.
+ * Owned by the caller, which sets handler and data and does not move the
+ * struct while waiting is set.  handler is called once, from the event loop
+ * and never from within the call that starts the wait.  It is not called if
+ * the wait is ended with ngx_k8s_sa_issuer_unwait() or
+ * ngx_k8s_sa_review_cancel(), or by the worker's exit.  It may start another
+ * wait, and end any.
  */
 
 struct ngx_k8s_sa_waiter_s {
@@ -31,20 +32,20 @@ struct ngx_k8s_sa_waiter_s {
     void                       (*handler)(ngx_k8s_sa_waiter_t *waiter);
     void                        *data;
 
-    /* what is waited for; both are NULL once it is being handed out */
+    /* what it waits for; both are NULL once ngx_k8s_sa_wake() has begun */
     ngx_k8s_sa_issuer_t         *issuer;
     ngx_k8s_sa_review_t         *review;
 
-    ngx_k8s_sa_review_result_t  *result;     /* of a review, valid in handler;
+    ngx_k8s_sa_review_result_t  *result;     /* a review's, valid in handler;
                                                 NULL for keys */
-    ngx_msec_t                   deadline;   /* for keys, ngx_current_msec */
+    ngx_msec_t                   deadline;   /* ngx_current_msec; keys only */
     unsigned                     waiting:1;
 };
 
 
 /*
- * Ends the waits of a list, which is empty afterwards, and calls the handlers.
- * Whatever the list belongs to may be freed while they run.
+ * Ends all waits of a list, leaves it empty, and calls the handlers.  While
+ * they run, the owner of the list may be freed.
  */
 
 void ngx_k8s_sa_wake(ngx_queue_t *waiters,

@@ -93,8 +93,8 @@ ok($nginx->wait_log(fetch_failed('anonymous', qr/\S+: answered 403 \((?#
 ok($nginx->wait_log(fetch_failed($_, qr/\S+: answered 401 \(our own token/)),
    "$_ token: 401, with a hint") for qw(bad late);
 ok($nginx->wait_log(fetch_failed('misnamed', qr/\S+: the document's issuer (?#
-   )is "\Q$kube->{KUBE_ISSUER}\E", configured is "https:\/\/other.test"/)),
-   'another issuer: the error names both');
+   )is "\Q$kube->{KUBE_ISSUER}\E", but "https:\/\/other.test" is/)),
+   'another issuer: both are named');
 
 is(status($_, $token{service1}), 503, "$_: 503") for qw(anonymous bad);
 
