@@ -62,7 +62,7 @@ ngx_k8s_sa_issuer_reload(ngx_k8s_sa_watch_t *watch, ngx_log_t *log)
 
     failed = 0;
 
-    /* one broken file does not end the loop: each gets its line in the log */
+    /* a broken file does not end the loop: each one is logged */
 
     for (i = 0; i < issuer->key_files.nelts; i++) {
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * A credential of our own in a file, read again when it changes: projected
- * tokens live for minutes.
+ * A token in a file that nginx itself uses.  The file is read again when it
+ * changes, since projected tokens live for minutes.
  */
 
 #ifndef NGX_K8S_SA_TOKEN_FILE_H
@@ -15,17 +15,18 @@
 
 typedef struct {
     ngx_k8s_sa_watch_t    watch;
-    ngx_str_t             content;   /* of the file, owns the memory */
-    ngx_str_t             token;     /* the same, trimmed; changes only in
-                                        watch.handler */
+    ngx_str_t             content;   /* the whole file, owns the memory */
+    ngx_str_t             token;     /* trimmed, points into content; changes
+                                        only in watch.handler */
 } ngx_k8s_sa_token_file_t;
 
 
 /*
- * Makes a token file of a path (absolute, NUL-terminated) and reads it.
- * *tf lives as long as pool; the caller has it watched.  NGX_OK; NGX_ERROR
- * with the reason in *err: unreadable, empty, more than a token in it.  It can
- * be watched nevertheless.
+ * Initializes *tf from a path (absolute, NUL-terminated) and reads the file.
+ * *tf lives as long as pool.  The caller adds tf->watch to those watched.
+ *
+ * NGX_OK; NGX_ERROR with the reason in *err: the file cannot be read, is empty
+ * or holds more than a token.  It can be watched nevertheless.
  */
 
 ngx_int_t ngx_k8s_sa_token_file_init(ngx_k8s_sa_token_file_t *tf,

@@ -63,7 +63,7 @@ ngx_k8s_sa_client_create(ngx_conf_t *cf, const ngx_k8s_sa_client_conf_t *conf)
         return NULL;
     }
 
-    /* cleanups run in reverse order: this one before that of TLS */
+    /* cleanups run in reverse order: this one runs before the one of TLS */
 
     cln = ngx_pool_cleanup_add(cf->pool, 0);
     if (cln == NULL) {
@@ -159,7 +159,7 @@ ngx_k8s_sa_client_start(ngx_k8s_sa_client_t *client,
 
     ngx_add_timer(&ex->timer, client->timeout);
 
-    /* in the next turn of the event loop, which does not sleep before */
+    /* starts in the next turn of the event loop, which comes at once */
 
     ngx_post_event(&ex->event, &ngx_posted_next_events);
 
@@ -217,7 +217,7 @@ ngx_k8s_sa_client_check(ngx_k8s_sa_client_t *client,
 }
 
 
-/* What could end a header line, or be read as one, must not be in a header. */
+/* A control character could end the header and start another one. */
 
 static ngx_uint_t
 ngx_k8s_sa_client_header_ok(const ngx_str_t *name, const ngx_str_t *value)
@@ -375,17 +375,10 @@ ngx_k8s_sa_client_shutdown(ngx_k8s_sa_client_t *client)
 static u_char *
 ngx_k8s_sa_client_log_error(ngx_log_t *log, u_char *buf, size_t len)
 {
-    u_char                 *p;
     ngx_k8s_sa_exchange_t  *ex;
 
     ex = log->data;
 
-    if (log->action) {
-        p = ngx_snprintf(buf, len, " while %s", log->action);
-        len -= p - buf;
-        buf = p;
-    }
-
-    return ngx_snprintf(buf, len, ", server: %s://%V",
-                        ex->url.ssl ? "https" : "http", &ex->url.authority);
+    return ngx_k8s_sa_conn_log_server(log, buf, len, ex->url.ssl,
+                                      &ex->url.authority);
 }

@@ -10,8 +10,8 @@
 
 
 /*
- * A connection that is never idle would never see a certificate expire or an
- * address change; a handshake every few minutes costs nothing.
+ * The age at which a connection is no longer kept: a new one verifies the
+ * certificate and resolves the name again.
  */
 
 #define NGX_K8S_SA_CONN_LIFE  (5 * 60 * 1000)    /* ms */
@@ -213,14 +213,6 @@ ngx_k8s_sa_conn_recv(ngx_k8s_sa_conn_t *conn, u_char *buf, size_t size,
     conn->log.action = "reading response";
 
     if (conn->ssl) {
-
-        /* nothing from before the end of the handshake is ever parsed */
-
-        if (!conn->tls.done) {
-            *err = 0;
-            return NGX_ERROR;
-        }
-
         return ngx_k8s_sa_tls_recv(&conn->tls, c, buf, size, err);
     }
 
@@ -243,12 +235,6 @@ ngx_k8s_sa_conn_send(ngx_k8s_sa_conn_t *conn, u_char *buf, size_t size,
     conn->log.action = "sending request";
 
     if (conn->ssl) {
-
-        if (!conn->tls.done) {
-            *err = 0;
-            return NGX_ERROR;
-        }
-
         return ngx_k8s_sa_tls_send(&conn->tls, c, buf, size, err);
     }
 
@@ -284,7 +270,10 @@ ngx_k8s_sa_conn_hold(ngx_k8s_sa_conn_t *conn, ngx_uint_t hold)
 }
 
 
-/* nginx calls the read event of idle connections when a worker shuts down. */
+/*
+ * nginx sets c->close and calls the read handler of connections with c->idle
+ * when a worker shuts down.
+ */
 
 static void
 ngx_k8s_sa_conn_handler(ngx_event_t *ev)
@@ -392,7 +381,7 @@ ngx_k8s_sa_conn_keep(ngx_k8s_sa_conn_t *conn)
     c = conn->connection;
     pool = conn->pool;
 
-    /* bytes behind the answer belong to nothing that was asked for */
+    /* bytes after the answer would be taken for the next answer */
 
     if (pool->max_idle == 0
         || ngx_exiting
@@ -465,7 +454,7 @@ ngx_k8s_sa_conn_close(ngx_k8s_sa_conn_t *conn)
 
     ngx_close_connection(c);
 
-    /* the log is in this memory */
+    /* conn->log is in the pool that is about to be destroyed */
 
     memory->log = ngx_cycle->log;
 
@@ -474,8 +463,9 @@ ngx_k8s_sa_conn_close(ngx_k8s_sa_conn_t *conn)
 
 
 /*
- * An idle connection has an event: closed by the server, not needed any more,
- * needed elsewhere, or bytes that nobody has asked for.  Nothing is good news.
+ * Called when the server closes an idle connection or sends unexpected bytes,
+ * when idle_timeout is over, and when nginx needs the connection or shuts
+ * down.  In all of these cases the connection is closed.
  */
 
 static void
@@ -511,7 +501,7 @@ ngx_k8s_sa_conn_dummy_handler(ngx_event_t *ev)
 }
 
 
-/* 1 if nothing is to be read, not even the connection's end. */
+/* Returns 1 if there is nothing to read, not even the end of the stream. */
 
 static ngx_uint_t
 ngx_k8s_sa_conn_quiet(ngx_k8s_sa_conn_t *conn)
@@ -545,13 +535,25 @@ ngx_k8s_sa_conn_log_error(ngx_log_t *log, u_char *buf, size_t len)
 
     conn = log->data;
 
+    p = ngx_k8s_sa_conn_log_server(log, buf, len, conn->ssl, &conn->authority);
+
+    return ngx_snprintf(p, buf + len - p, ", address: %V", &conn->address);
+}
+
+
+u_char *
+ngx_k8s_sa_conn_log_server(ngx_log_t *log, u_char *buf, size_t len,
+    ngx_uint_t ssl, const ngx_str_t *authority)
+{
+    u_char  *p, *last;
+
+    p = buf;
+    last = buf + len;
+
     if (log->action) {
-        p = ngx_snprintf(buf, len, " while %s", log->action);
-        len -= p - buf;
-        buf = p;
+        p = ngx_slprintf(p, last, " while %s", log->action);
     }
 
-    return ngx_snprintf(buf, len, ", server: %s://%V, address: %V",
-                        conn->ssl ? "https" : "http", &conn->authority,
-                        &conn->address);
+    return ngx_slprintf(p, last, ", server: %s://%V", ssl ? "https" : "http",
+                        authority);
 }

@@ -2,8 +2,8 @@
 
 
 /*
- * One connection to a server: opened, wrapped in TLS, used by one exchange at
- * a time, kept alive between them.
+ * Connections to servers, with or without TLS.  One exchange at a time uses a
+ * connection; between exchanges it is kept alive.
  */
 
 #ifndef NGX_K8S_SA_CONN_H
@@ -24,11 +24,11 @@ typedef struct ngx_k8s_sa_conn_s  ngx_k8s_sa_conn_t;
 typedef struct ngx_k8s_sa_pool_s  ngx_k8s_sa_pool_t;
 
 
-/* The connections of a client; part of it. */
+/* A client's connections, embedded in it. */
 
 struct ngx_k8s_sa_pool_s {
-    ngx_queue_t                  idle;         /* ngx_k8s_sa_conn_t, last used
-                                                  first */
+    ngx_queue_t                  idle;         /* ngx_k8s_sa_conn_t, most
+                                                  recently used first */
     ngx_uint_t                   nidle;
     ngx_uint_t                   max_idle;
     ngx_msec_t                   idle_timeout;
@@ -40,23 +40,23 @@ struct ngx_k8s_sa_conn_s {
     ngx_queue_t                  queue;        /* in pool->idle */
     ngx_k8s_sa_pool_t           *pool;
     ngx_pool_t                  *memory;       /* owns this struct */
-    ngx_connection_t            *connection;   /* NULL: not opened yet */
-    ngx_k8s_sa_tls_session_t     tls;          /* tls.ssl NULL: without TLS */
+    ngx_connection_t            *connection;   /* NULL until it is opened */
+    ngx_k8s_sa_tls_session_t     tls;          /* ssl is NULL without TLS */
     ngx_log_t                    log;
 
     ngx_str_t                    host;
     ngx_str_t                    authority;
     ngx_str_t                    address;      /* "10.0.0.1:443" */
     ngx_msec_t                   opened;
-    ngx_uint_t                   generation;   /* of the trusted CAs */
+    ngx_uint_t                   generation;   /* pool->tls.generation then */
 
     unsigned                     ssl:1;
     unsigned                     reused:1;     /* has answered before */
     unsigned                     idle:1;       /* in pool->idle */
 
     /*
-     * Called for both events of the connection while it is in use.  quit is
-     * set when the worker has begun to shut down.
+     * Called for read and write events while the connection is in use.  quit
+     * is set when the worker has begun to shut down.
      */
     void                       (*handler)(void *data, ngx_uint_t quit);
     void                        *data;
@@ -64,43 +64,43 @@ struct ngx_k8s_sa_conn_s {
 
 
 /*
- * Opens a connection to addr for url, non-blocking.  The caller sets handler
- * and data before it returns to the event loop.
+ * Opens a connection to addr for url without blocking.  The caller sets
+ * handler and data before it returns to the event loop.
  *
- * NGX_OK: connected; NGX_AGAIN: wait for the events, then _connected();
- * NGX_DECLINED: *err has the errno of a connect() that failed;
- * NGX_ERROR: no memory, no connection, no descriptor (logged).
- * *conn is to be closed by the caller with the first two only.
+ * NGX_OK: connected; NGX_AGAIN: in progress, ngx_k8s_sa_conn_connected() tells
+ * the result after an event; NGX_DECLINED: connect() failed with the errno in
+ * *err; NGX_ERROR: no memory, connection or descriptor (logged).  The caller
+ * closes *conn after NGX_OK and NGX_AGAIN only.
  */
 
 ngx_int_t ngx_k8s_sa_conn_open(ngx_k8s_sa_pool_t *pool,
     const ngx_k8s_sa_url_t *url, ngx_k8s_sa_addr_t *addr,
     ngx_k8s_sa_conn_t **conn, ngx_err_t *err);
 
-/* The outcome of connect(): 0 or an errno. */
+/* Returns the result of connect(): 0 or an errno. */
 
 ngx_err_t ngx_k8s_sa_conn_connected(ngx_k8s_sa_conn_t *conn);
 
-/* NGX_OK, NGX_AGAIN; NGX_ERROR: the reason is in error (see _tls.h). */
+/* As ngx_k8s_sa_tls_handshake(). */
 
 ngx_int_t ngx_k8s_sa_conn_handshake(ngx_k8s_sa_conn_t *conn, u_char *error);
 
-/* As in _tls.h, with or without TLS. */
+/* As ngx_k8s_sa_tls_recv() and _send(), with or without TLS. */
 
 ssize_t ngx_k8s_sa_conn_recv(ngx_k8s_sa_conn_t *conn, u_char *buf,
     size_t size, ngx_err_t *err);
 ssize_t ngx_k8s_sa_conn_send(ngx_k8s_sa_conn_t *conn, u_char *buf,
     size_t size, ngx_err_t *err);
 
-/* Registers for events again where the event method wants that. */
+/* Registers for events again, where the event method requires it. */
 
 ngx_int_t ngx_k8s_sa_conn_wait(ngx_k8s_sa_conn_t *conn);
 
-/* Whether the connection outlives the start of a worker's shutdown. */
+/* Sets whether a worker's graceful shutdown waits for the connection. */
 
 void ngx_k8s_sa_conn_hold(ngx_k8s_sa_conn_t *conn, ngx_uint_t hold);
 
-/* A kept-alive connection for url that still looks good, or NULL. */
+/* Returns a kept-alive connection for url that still looks good, or NULL. */
 
 ngx_k8s_sa_conn_t *ngx_k8s_sa_conn_reuse(ngx_k8s_sa_pool_t *pool,
     const ngx_k8s_sa_url_t *url);
@@ -110,11 +110,19 @@ ngx_k8s_sa_conn_t *ngx_k8s_sa_conn_reuse(ngx_k8s_sa_pool_t *pool,
 void ngx_k8s_sa_conn_drop_idle(ngx_k8s_sa_pool_t *pool,
     const ngx_k8s_sa_url_t *url);
 
-/* Keeps the connection for later, or closes it if it is one too many. */
+/* Keeps the connection for later, or closes it if it cannot be kept. */
 
 void ngx_k8s_sa_conn_keep(ngx_k8s_sa_conn_t *conn);
 
 void ngx_k8s_sa_conn_close(ngx_k8s_sa_conn_t *conn);
+
+/*
+ * Writes log->action and the server for a log handler.  Returns the end of
+ * what was written.
+ */
+
+u_char *ngx_k8s_sa_conn_log_server(ngx_log_t *log, u_char *buf, size_t len,
+    ngx_uint_t ssl, const ngx_str_t *authority);
 
 
 #endif /* NGX_K8S_SA_CONN_H */

@@ -2,7 +2,7 @@
 
 
 /*
- * The way of an exchange: address, connection, TLS, request, answer.
+ * The course of an exchange: address, connection, TLS, request, answer.
  */
 
 #include <ngx_config.h>
@@ -14,7 +14,7 @@
 
 #define NGX_K8S_SA_BUFFER_SIZE  16384
 #define NGX_K8S_SA_READS_MAX    16          /* in one turn of the event loop */
-#define NGX_K8S_SA_ATTEMPT_MIN  100         /* ms for an address */
+#define NGX_K8S_SA_ATTEMPT_MIN  100         /* ms for each address */
 
 
 static void ngx_k8s_sa_exchange_reused(ngx_k8s_sa_exchange_t *ex,
@@ -82,7 +82,7 @@ ngx_k8s_sa_exchange_reused(ngx_k8s_sa_exchange_t *ex, ngx_k8s_sa_conn_t *conn)
 
     ex->conn = conn;
 
-    /* the connection may be gone when the result is looked at */
+    /* the connection may be closed before the address is last used */
 
     p = ngx_pstrdup(ex->pool, &conn->address);
 
@@ -137,9 +137,9 @@ ngx_k8s_sa_exchange_resolved(void *data)
 
 
 /*
- * Goes on with the next address.  Each gets an equal share of the time that is
- * left for connecting and the handshake, the last one all of it: an address
- * that swallows packets must not use up the time of a good one.
+ * Tries the next address.  Connecting and handshaking with it may take an
+ * equal share of the time left, or all of it for the last address: one that
+ * swallows packets must not use up the time of a good one.
  */
 
 static void
@@ -171,10 +171,10 @@ ngx_k8s_sa_exchange_connect(ngx_k8s_sa_exchange_t *ex)
 
     if (rc == NGX_ERROR) {
 
-        /* another address would not help: we are out of something */
+        /* another address would not help */
 
         ngx_k8s_sa_exchange_done(ex, NGX_K8S_SA_NET_INTERNAL,
-                                 "no connection to %V could be made: "
+                                 "cannot connect to %V: "
                                  "out of memory, connections or descriptors",
                                  &addr->name);
         return;
@@ -207,9 +207,9 @@ ngx_k8s_sa_exchange_connect(ngx_k8s_sa_exchange_t *ex)
 
 
 /*
- * An attempt has failed in a way that another address may mend.  If none does,
- * the reason to tell is that of the one that got furthest: a certificate of
- * the wrong name says more than "connection refused" by its IPv6 twin.
+ * Goes on with the next address after a failure.  If all fail, the reason
+ * reported is that of the address that got furthest: a certificate for another
+ * name says more than "connection refused" at its IPv6 address.
  */
 
 static void
@@ -242,13 +242,13 @@ ngx_k8s_sa_exchange_next(ngx_k8s_sa_exchange_t *ex,
         ngx_log_error(NGX_LOG_INFO, &ex->log, 0,
                       "%s, trying the next address", reason);
 
-        /* nests at most once for each of NGX_K8S_SA_ADDRS_MAX addresses */
+        /* nests at most NGX_K8S_SA_ADDRS_MAX times */
 
         ngx_k8s_sa_exchange_connect(ex);
         return;
     }
 
-    /* the addresses may be those of yesterday */
+    /* the addresses may be out of date */
 
     if (ex->client->resolver == NULL && !ex->url.literal) {
         ngx_k8s_sa_system_forget(ex->client->system);
@@ -258,7 +258,7 @@ ngx_k8s_sa_exchange_next(ngx_k8s_sa_exchange_t *ex,
 }
 
 
-/* Whatever happens to the connection in use. */
+/* Called for all events of the connection in use. */
 
 static void
 ngx_k8s_sa_exchange_handler(void *data, ngx_uint_t quit)
@@ -345,7 +345,7 @@ ngx_k8s_sa_exchange_handshake(ngx_k8s_sa_exchange_t *ex)
 }
 
 
-/* Request and answer; all state of an earlier attempt is reset here. */
+/* Starts sending and receiving, and resets the state of earlier attempts. */
 
 static void
 ngx_k8s_sa_exchange_transfer(ngx_k8s_sa_exchange_t *ex)
@@ -384,8 +384,8 @@ ngx_k8s_sa_exchange_io(ngx_k8s_sa_exchange_t *ex)
     sent = ngx_k8s_sa_exchange_send(ex, &send_err);
 
     /*
-     * Also while sending, and after it has failed: a server may refuse a
-     * request before it has read all of it.
+     * Reads also while sending and after sending has failed: a server may
+     * refuse a request before it has read all of it.
      */
 
     rc = ngx_k8s_sa_exchange_recv(ex, &err);
@@ -411,7 +411,7 @@ ngx_k8s_sa_exchange_io(ngx_k8s_sa_exchange_t *ex)
 }
 
 
-/* NGX_OK: all has been sent; NGX_AGAIN; NGX_ERROR. */
+/* NGX_OK: everything has been sent; NGX_AGAIN; NGX_ERROR. */
 
 static ngx_int_t
 ngx_k8s_sa_exchange_send(ngx_k8s_sa_exchange_t *ex, ngx_err_t *err)
@@ -442,8 +442,8 @@ ngx_k8s_sa_exchange_send(ngx_k8s_sa_exchange_t *ex, ngx_err_t *err)
 
 
 /*
- * NGX_AGAIN; NGX_ERROR: the connection has ended, *err is the errno or 0;
- * NGX_DONE: the exchange has.
+ * NGX_AGAIN; NGX_DONE: the exchange has ended; NGX_ERROR: the connection has
+ * ended before the answer, *err is the errno or 0.
  */
 
 static ngx_int_t
@@ -454,7 +454,7 @@ ngx_k8s_sa_exchange_recv(ngx_k8s_sa_exchange_t *ex, ngx_err_t *err)
 
     for (i = 0; i < NGX_K8S_SA_READS_MAX; i++) {
 
-        /* the buffer is always empty here: 0 bytes are the stream's end */
+        /* the buffer is empty here, so 0 bytes mean the end of the stream */
 
         n = ngx_k8s_sa_conn_recv(ex->conn, ex->buffer, NGX_K8S_SA_BUFFER_SIZE,
                                  err);
@@ -483,7 +483,7 @@ ngx_k8s_sa_exchange_recv(ngx_k8s_sa_exchange_t *ex, ngx_err_t *err)
         }
     }
 
-    /* others want their turn, too */
+    /* other connections get their turn first */
 
     ngx_post_event(ex->conn->connection->read, &ngx_posted_next_events);
 
@@ -491,7 +491,7 @@ ngx_k8s_sa_exchange_recv(ngx_k8s_sa_exchange_t *ex, ngx_err_t *err)
 }
 
 
-/* Uses up all bytes: NGX_AGAIN, or NGX_DONE as above. */
+/* Consumes all bytes.  NGX_AGAIN; NGX_DONE: the exchange has ended. */
 
 static ngx_int_t
 ngx_k8s_sa_exchange_parse(ngx_k8s_sa_exchange_t *ex, const u_char *pos,
@@ -551,7 +551,7 @@ ngx_k8s_sa_exchange_parse(ngx_k8s_sa_exchange_t *ex, const u_char *pos,
             ngx_k8s_sa_exchange_done(ex, rc == NGX_K8S_SA_HTTP_TOO_LARGE
                                          ? NGX_K8S_SA_NET_TOO_LARGE
                                          : NGX_K8S_SA_NET_PROTOCOL,
-                                     "%V sent an answer that is not accepted: "
+                                     "unacceptable answer from %V: "
                                      "%s", &ex->address, p->error);
             return NGX_DONE;
         }
@@ -559,7 +559,10 @@ ngx_k8s_sa_exchange_parse(ngx_k8s_sa_exchange_t *ex, const u_char *pos,
 }
 
 
-/* Room for size bytes of body, and a NUL; size is at most max_body. */
+/*
+ * Makes room for size bytes of body, at most max_body, and a NUL.  NGX_ERROR:
+ * the exchange has ended.
+ */
 
 static ngx_int_t
 ngx_k8s_sa_exchange_grow(ngx_k8s_sa_exchange_t *ex, size_t size)
@@ -631,7 +634,7 @@ ngx_k8s_sa_exchange_answer(ngx_k8s_sa_exchange_t *ex, ngx_uint_t keep)
 }
 
 
-/* The connection has ended before the answer has. */
+/* Called when the connection has ended before the answer. */
 
 static void
 ngx_k8s_sa_exchange_closed(ngx_k8s_sa_exchange_t *ex, ngx_err_t err)
@@ -646,8 +649,8 @@ ngx_k8s_sa_exchange_closed(ngx_k8s_sa_exchange_t *ex, ngx_err_t err)
         if (ex->conn->reused && (ex->idempotent || !ex->sent)) {
 
             /*
-             * The server has closed an idle connection while we began to use
-             * it.  Once: the next connection is a new one.
+             * The server closed an idle connection just when it was taken.
+             * This happens once: the next connection is a new one.
              */
 
             ngx_log_debug1(NGX_LOG_DEBUG_EVENT, &ex->log, 0,
@@ -718,13 +721,13 @@ ngx_k8s_sa_exchange_timeout(ngx_event_t *ev)
             stage = "sending the request to";
 
         } else if (ex->parse->begun) {
-            stage = "reading the answer of";
+            stage = "reading the answer from";
 
         } else {
-            stage = "waiting for an answer of";
+            stage = "waiting for an answer from";
         }
 
-        /* kept-alive connections of the same kind are as dead as this one */
+        /* other kept-alive connections are probably dead, too */
 
         ngx_k8s_sa_conn_drop_idle(&ex->client->connections, &ex->url);
     }

@@ -42,7 +42,7 @@ typedef enum {
     ngx_k8s_sa_ex_connect,
     ngx_k8s_sa_ex_handshake,
     ngx_k8s_sa_ex_transfer,
-    ngx_k8s_sa_ex_done                 /* only the handler is left to call */
+    ngx_k8s_sa_ex_done                 /* the handler is still to be called */
 } ngx_k8s_sa_ex_phase_e;
 
 
@@ -53,9 +53,9 @@ struct ngx_k8s_sa_exchange_s {
     ngx_log_t                        log;
 
     ngx_k8s_sa_ex_phase_e            phase;
-    ngx_event_t                      event;        /* posted: begin, end */
-    ngx_event_t                      timer;        /* of the whole exchange */
-    ngx_event_t                      attempt;      /* timer of one address */
+    ngx_event_t                      event;        /* posted: start, end */
+    ngx_event_t                      timer;        /* for the whole exchange */
+    ngx_event_t                      attempt;      /* timer for one address */
 
     ngx_k8s_sa_url_t                 url;
     ngx_uint_t                       method;
@@ -64,27 +64,27 @@ struct ngx_k8s_sa_exchange_s {
     ngx_k8s_sa_resolve_t             resolve;
     ngx_uint_t                       next;         /* address to try */
     ngx_k8s_sa_conn_t               *conn;
-    ngx_str_t                        address;      /* "10.0.0.1:443", of the
-                                                      last attempt */
+    ngx_str_t                        address;      /* "10.0.0.1:443" */
 
     ngx_k8s_sa_http_parse_t         *parse;
-    u_char                          *buffer;       /* what is received */
+    u_char                          *buffer;       /* for reading */
     size_t                           body_size;    /* allocated */
 
     ngx_k8s_sa_result_t              result;
     u_char                           reason[NGX_K8S_SA_REASON_LEN];
 
-    ngx_k8s_sa_net_error_e           failure;      /* of the address that... */
+    /* the error and the reason of the address that got furthest */
+
+    ngx_k8s_sa_net_error_e           failure;
     u_char                           failed[NGX_K8S_SA_REASON_LEN];
-                                                   /* ...got furthest */
 
     ngx_k8s_sa_exchange_handler_pt   handler;
     void                            *data;
 
     unsigned                         idempotent:1;
     unsigned                         hold:1;
-    unsigned                         sent:1;       /* bytes went out, in this
-                                                      or another attempt */
+    unsigned                         sent:1;       /* in this or an earlier
+                                                      attempt */
 };
 
 

@@ -64,7 +64,7 @@ ngx_k8s_sa_exchange_end(ngx_event_t *ev)
 
     ex = ev->data;
 
-    /* the handler can no longer cancel it, nor can a shutdown of the client */
+    /* a handler that shuts the client down must not free the exchange */
 
     ngx_queue_remove(&ex->queue);
 
@@ -84,7 +84,7 @@ ngx_k8s_sa_exchange_wipe(ngx_k8s_sa_exchange_t *ex)
 }
 
 
-/* Nothing that could call back is left after this. */
+/* Removes everything that could call back. */
 
 static void
 ngx_k8s_sa_exchange_stop(ngx_k8s_sa_exchange_t *ex)

@@ -2,8 +2,8 @@
 
 
 /*
- * HTTP/1.x responses: status line and headers are collected and parsed line
- * by line, everything behind them runs through a state machine.
+ * Status line and headers are collected and parsed line by line, everything
+ * after them goes through a state machine.
  */
 
 #include <string.h>
@@ -14,11 +14,11 @@
 
 enum {
     sw_head = 0,
-    sw_body,                    /* of known length */
+    sw_body,                    /* with a known length */
     sw_body_eof,                /* until the connection is closed */
-    sw_chunk_start,             /* the first digit of a size */
+    sw_chunk_start,             /* before the first digit of a size */
     sw_chunk_size,
-    sw_chunk_space,             /* white space before ';' (RFC 9112, 7.1.1) */
+    sw_chunk_space,             /* blanks before ';', RFC 9112, 7.1.1 */
     sw_chunk_ext,
     sw_chunk_lf,
     sw_chunk_data,
@@ -167,7 +167,7 @@ ngx_k8s_sa_http_too_large(ngx_k8s_sa_http_parse_t *p, const char *error)
 }
 
 
-/* Collects one line, and parses it when it is complete. */
+/* Collects a line and parses it when it is complete. */
 
 static int
 ngx_k8s_sa_http_head(ngx_k8s_sa_http_parse_t *p, const unsigned char **pos,
@@ -185,10 +185,10 @@ ngx_k8s_sa_http_head(ngx_k8s_sa_http_parse_t *p, const unsigned char **pos,
 
         ch = *(*pos)++;
 
-        /* what speaks another protocol may never send a line's end */
+        /* a server of another protocol may never send a newline */
 
         if (p->head_len < 5 && ch != (unsigned char) "HTTP/"[p->head_len]) {
-            return ngx_k8s_sa_http_invalid(p, "no HTTP status line");
+            return ngx_k8s_sa_http_invalid(p, "not an HTTP status line");
         }
 
         p->head[p->head_len++] = ch;
@@ -241,7 +241,7 @@ ngx_k8s_sa_http_status_line(ngx_k8s_sa_http_parse_t *p,
         || memcmp(line, "HTTP/1.", 7) != 0
         || line[8] != ' ')
     {
-        return ngx_k8s_sa_http_invalid(p, "no HTTP/1.x status line");
+        return ngx_k8s_sa_http_invalid(p, "not an HTTP/1.x status line");
     }
 
     if (line[7] != '0' && line[7] != '1') {
@@ -292,7 +292,7 @@ ngx_k8s_sa_http_header(ngx_k8s_sa_http_parse_t *p, const unsigned char *line,
         /* void */
     }
 
-    /* white space here: line folding, or a name that others read otherwise */
+    /* a blank in a name, or before it (line folding), is refused, too */
 
     if (i == 0 || i == len || line[i] != ':') {
         return ngx_k8s_sa_http_invalid(p, "invalid header line");
@@ -438,8 +438,8 @@ ngx_k8s_sa_http_connection(ngx_k8s_sa_http_parse_t *p,
 
 
 /*
- * The joined values always fit: each is shorter than its header line by the
- * header's name, which is longer than ", ".
+ * The joined values fit into the second half of p->head: each is shorter than
+ * its header line by the header's name, which is longer than ", ".
  */
 
 static void
@@ -462,7 +462,7 @@ ngx_k8s_sa_http_join_cache_control(ngx_k8s_sa_http_parse_t *p,
 }
 
 
-/* How long the body is: RFC 9112, section 6.3. */
+/* Determines the length of the body, RFC 9112, section 6.3. */
 
 static int
 ngx_k8s_sa_http_head_end(ngx_k8s_sa_http_parse_t *p)
@@ -573,7 +573,7 @@ ngx_k8s_sa_http_data(ngx_k8s_sa_http_parse_t *p, const unsigned char **pos,
 }
 
 
-/* Everything of the chunked coding but data and trailers, byte by byte. */
+/* Parses chunked coding except for data and trailers, byte by byte. */
 
 static int
 ngx_k8s_sa_http_chunk_line(ngx_k8s_sa_http_parse_t *p, unsigned char ch)
@@ -611,7 +611,7 @@ ngx_k8s_sa_http_chunk_line(ngx_k8s_sa_http_parse_t *p, unsigned char ch)
             break;
         }
 
-        /* rest <= max_body has been seen to for all digits before */
+        /* with the digits so far, rest <= max_body */
 
         if (p->rest > UINT64_MAX >> 4
             || (p->rest << 4) + digit > p->max_body - p->received)
@@ -684,7 +684,7 @@ ngx_k8s_sa_http_chunk_line(ngx_k8s_sa_http_parse_t *p, unsigned char ch)
 }
 
 
-/* Trailers are checked as headers are, but nothing is taken from them. */
+/* Trailers are checked as headers are, and ignored. */
 
 static int
 ngx_k8s_sa_http_trailer(ngx_k8s_sa_http_parse_t *p, unsigned char ch)
@@ -770,7 +770,7 @@ ngx_k8s_sa_http_is_token(unsigned char ch)
 }
 
 
-/* Compares without case; text is in lower case. */
+/* Ignores case; text is in lower case. */
 
 static int
 ngx_k8s_sa_http_str_is(const ngx_k8s_sa_http_str_t *str, const char *text)

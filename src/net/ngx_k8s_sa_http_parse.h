@@ -2,14 +2,14 @@
 
 
 /*
- * An incremental, strict parser of HTTP/1.0 and HTTP/1.1 responses (RFC 9112)
- * that knows no nginx, so that it can be fuzzed and unit-tested as it is.
+ * An incremental, strict parser of HTTP/1.0 and HTTP/1.1 responses (RFC 9112).
+ * It does not depend on nginx, so that it can be fuzzed on its own.
  *
- * It takes bytes in pieces of any size and hands out the body in pieces of
- * the input.  Stricter than the RFC where leniency is only good for
- * smuggling: lines end with CRLF, no line folding, one Content-Length at most
- * and never together with Transfer-Encoding, "chunked" as the only transfer
- * coding, no content coding.
+ * The input comes in pieces of any size, and the body is returned as parts of
+ * them.  Where the RFC permits leniency that helps only request smuggling, the
+ * parser is stricter: lines end with CRLF and are not folded, there is at most
+ * one Content-Length and none beside Transfer-Encoding, "chunked" is the only
+ * transfer coding, and there is no content coding.
  */
 
 #ifndef NGX_K8S_SA_HTTP_PARSE_H
@@ -20,21 +20,21 @@
 #include <stdint.h>
 
 
-#define NGX_K8S_SA_HTTP_HEAD_MAX     16384  /* status line and headers; also
-                                               the limit for trailers */
-#define NGX_K8S_SA_HTTP_HEADERS_MAX  100    /* header lines; also trailers */
-#define NGX_K8S_SA_HTTP_CHUNK_MAX    1024   /* a chunk's size line */
-#define NGX_K8S_SA_HTTP_INTERIM_MAX  8      /* 1xx answers in a row */
+#define NGX_K8S_SA_HTTP_HEAD_MAX     16384  /* bytes of status line and
+                                               headers; of trailers */
+#define NGX_K8S_SA_HTTP_HEADERS_MAX  100    /* header lines, trailer lines */
+#define NGX_K8S_SA_HTTP_CHUNK_MAX    1024   /* bytes of a chunk's size line */
+#define NGX_K8S_SA_HTTP_INTERIM_MAX  8      /* consecutive 1xx responses */
 
 
 enum {
-    NGX_K8S_SA_HTTP_MORE = 0,   /* all input has been used up: more, please */
-    NGX_K8S_SA_HTTP_HEAD,       /* the header section is complete; call again */
-    NGX_K8S_SA_HTTP_BODY,       /* p->piece is a part of the body; call again */
+    NGX_K8S_SA_HTTP_MORE = 0,   /* all input is consumed, more is needed */
+    NGX_K8S_SA_HTTP_HEAD,       /* the headers are complete; call again */
+    NGX_K8S_SA_HTTP_BODY,       /* p->piece is part of the body; call again */
     NGX_K8S_SA_HTTP_DONE,       /* the answer is complete */
-    NGX_K8S_SA_HTTP_INVALID,    /* p->error says why */
-    NGX_K8S_SA_HTTP_TOO_LARGE,  /* the same, for the limits on sizes */
-    NGX_K8S_SA_HTTP_TRUNCATED   /* only of _eof() */
+    NGX_K8S_SA_HTTP_INVALID,    /* the reason is in p->error */
+    NGX_K8S_SA_HTTP_TOO_LARGE,  /* the same, a size exceeds its limit */
+    NGX_K8S_SA_HTTP_TRUNCATED   /* only returned by _eof() */
 };
 
 
@@ -45,7 +45,7 @@ typedef struct {
 
 
 typedef struct {
-    /* results, valid from _HEAD on; strings point into head[] */
+    /* results, valid after _HEAD; strings point into head[] */
 
     unsigned                status;
     unsigned                minor;           /* HTTP/1.minor, 0 or 1 */
@@ -54,58 +54,58 @@ typedef struct {
                                                 joined with ", " */
     ngx_k8s_sa_http_str_t   retry_after;     /* the first one */
 
-    int                     has_length;      /* there is a body of known... */
-    uint64_t                length;          /* ...length; <= max_body */
+    int                     has_length;      /* length is set */
+    uint64_t                length;          /* of the body, <= max_body */
     int                     keep_alive;      /* the connection may be used
                                                 again after _DONE */
-    uint64_t                received;        /* body bytes so far */
+    uint64_t                received;        /* bytes of the body so far */
 
-    ngx_k8s_sa_http_str_t   piece;           /* of _BODY, in the input */
+    ngx_k8s_sa_http_str_t   piece;           /* with _BODY, in the input */
     const char             *error;           /* static text */
 
-    int                     begun;           /* a byte of an answer has come,
-                                                be it of a 1xx one */
+    int                     begun;           /* a byte has come, also of a
+                                                1xx response */
 
     /* private */
 
     uint64_t                max_body;
-    uint64_t                rest;            /* of the body or the chunk */
+    uint64_t                rest;            /* bytes left of body or chunk */
     size_t                  head_len;
     size_t                  line_start;
-    size_t                  count;           /* bytes of a chunk line, of the
-                                                trailers */
-    unsigned                nheaders;        /* also trailers */
+    size_t                  count;           /* bytes of the chunk line or the
+                                                trailers so far */
+    unsigned                nheaders;        /* so far, also trailers */
     unsigned                interim;
     unsigned                state;
-    int                     result;          /* the final one, or _MORE */
+    int                     result;          /* the final result, or _MORE */
 
     unsigned                chunked:1;
     unsigned                close:1;
     unsigned                persist:1;
 
-    /* cache_control is joined behind the header section */
+    /* values of Cache-Control are joined in the second half */
 
     unsigned char           head[2 * NGX_K8S_SA_HTTP_HEAD_MAX];
 } ngx_k8s_sa_http_parse_t;
 
 
-/* Prepares p for the answer to a GET or POST. */
+/* Prepares p for the response to a GET or POST. */
 
 void ngx_k8s_sa_http_parse_init(ngx_k8s_sa_http_parse_t *p, uint64_t max_body);
 
 /*
- * Parses from *pos on, which moves to what has been used.  After _DONE, what
- * is left between *pos and end does not belong to the answer.  The final
- * results (_DONE, _INVALID, _TOO_LARGE) are returned again by later calls.
+ * Parses the input from *pos to end and moves *pos.  After _DONE, the bytes
+ * from *pos to end do not belong to the response.  The final results (_DONE,
+ * _INVALID, _TOO_LARGE) are returned again by later calls.
  */
 
 int ngx_k8s_sa_http_parse(ngx_k8s_sa_http_parse_t *p,
     const unsigned char **pos, const unsigned char *end);
 
 /*
- * The connection has been closed in an orderly way: _DONE if that is how this
- * body ends, otherwise _TRUNCATED.  Not to be called after a reset or a broken
- * TLS connection, which must not pass for a body's end.
+ * Tells that the server has closed the connection.  Returns _DONE if that ends
+ * the body, otherwise _TRUNCATED.  Must not be called after a reset or a TLS
+ * error, which do not end a body.
  */
 
 int ngx_k8s_sa_http_parse_eof(ngx_k8s_sa_http_parse_t *p);

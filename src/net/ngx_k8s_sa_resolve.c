@@ -46,7 +46,7 @@ ngx_k8s_sa_resolve(ngx_k8s_sa_resolve_t *res)
 void
 ngx_k8s_sa_resolve_cancel(ngx_k8s_sa_resolve_t *res)
 {
-    /* a query left behind would call its handler on freed memory */
+    /* a pending query would call its handler with freed memory */
 
     if (res->ctx) {
         ngx_resolve_name_done(res->ctx);
@@ -87,8 +87,8 @@ ngx_k8s_sa_resolve_step(ngx_event_t *ev)
     case NGX_RESOLVE_TIMEDOUT:
 
         /*
-         * No answer is no reason to ask for another name: with the search
-         * list it might be one of somebody else's.
+         * Without an answer the name may exist, so the search list must not
+         * go on: its next name may belong to another service.
          */
 
         ngx_k8s_sa_resolve_done(res, ngx_resolver_strerror(res->state));
@@ -179,7 +179,7 @@ ngx_k8s_sa_resolve_query(ngx_k8s_sa_resolve_t *res)
     ctx->timeout = res->timeout;
     ctx->cancelable = 1;
 
-    /* what is cached is handed over at once, by a call of the handler */
+    /* if the answer is cached, ngx_resolve_name() calls the handler */
 
     res->ctx = ctx;
 
@@ -191,9 +191,9 @@ ngx_k8s_sa_resolve_query(ngx_k8s_sa_resolve_t *res)
 
 
 /*
- * Called by nginx's resolver in the middle of its work, with other waiters of
- * the same name in its hands: nothing but taking the answer may happen here,
- * as cancelling one of these, or freeing the resolver, would be fatal.
+ * Only copies the answer: nginx's resolver calls this while it walks the list
+ * of all waiters for the name, none of which may be cancelled meanwhile, nor
+ * may the resolver be freed.
  */
 
 static void
@@ -232,7 +232,7 @@ ngx_k8s_sa_resolve_handler(ngx_resolver_ctx_t *ctx)
 }
 
 
-/* Takes a host that is an address, or localhost or another name in hosts. */
+/* Resolves addresses, localhost and the names in hosts. */
 
 static void
 ngx_k8s_sa_resolve_local(ngx_k8s_sa_resolve_t *res)
@@ -273,7 +273,7 @@ ngx_k8s_sa_resolve_alloc(ngx_k8s_sa_resolve_t *res, ngx_uint_t n)
 }
 
 
-/* Copies an address, which may be in the resolver's memory, with our port. */
+/* Adds a copy of an address, with the port of the URL. */
 
 static void
 ngx_k8s_sa_resolve_add(ngx_k8s_sa_resolve_t *res, struct sockaddr *sockaddr)

@@ -2,7 +2,7 @@
 
 
 /*
- * From a URL's host to addresses: one resolution of one exchange.
+ * Resolves the host of a URL to addresses, once per exchange.
  */
 
 #ifndef NGX_K8S_SA_RESOLVE_H
@@ -17,7 +17,7 @@
 #include "net/ngx_k8s_sa_url.h"
 
 
-#define NGX_K8S_SA_ADDRS_MAX  16            /* of one name, others are unused */
+#define NGX_K8S_SA_ADDRS_MAX  16            /* per name; others are unused */
 
 
 typedef struct {
@@ -34,17 +34,17 @@ typedef struct {
     ngx_pool_t               *pool;
     ngx_log_t                *log;
     const ngx_k8s_sa_url_t   *url;
-    ngx_resolver_t           *resolver;     /* NULL: system */
+    ngx_resolver_t           *resolver;     /* NULL: use system */
     ngx_k8s_sa_system_t      *system;
-    ngx_msec_t                timeout;      /* of one query */
+    ngx_msec_t                timeout;      /* for one query */
 
     void                    (*handler)(void *data);
     void                     *data;
 
     /* results */
 
-    ngx_uint_t                naddrs;       /* 0: error says why */
-    ngx_k8s_sa_addr_t        *addrs;        /* from pool */
+    ngx_uint_t                naddrs;       /* 0 if error is set */
+    ngx_k8s_sa_addr_t        *addrs;        /* allocated from pool */
     const char               *error;        /* static text */
 
     /* private */
@@ -52,22 +52,21 @@ typedef struct {
     ngx_resolver_ctx_t       *ctx;
     ngx_k8s_sa_dns_t         *dns;
     ngx_uint_t                candidate;
-    ngx_int_t                 state;        /* of the last query */
-    ngx_int_t                 failure;      /* the first one that was not
-                                               just "not found" */
+    ngx_int_t                 state;        /* result of the last query */
+    ngx_int_t                 failure;      /* the first result other than
+                                               "not found" */
     ngx_event_t               event;
 } ngx_k8s_sa_resolve_t;
 
 
 /*
- * The handler is always called from a posted event, and is called once,
- * unless _cancel() comes first.  A host that is an address needs no
- * resolving, but goes the same way.
+ * Starts resolving.  The handler is called once, from a posted event, also for
+ * a host that is an address, unless ngx_k8s_sa_resolve_cancel() comes first.
  */
 
 void ngx_k8s_sa_resolve(ngx_k8s_sa_resolve_t *res);
 
-/* May be called at any time, also twice and when nothing is under way. */
+/* Stops resolving.  May be called at any time, also repeatedly. */
 
 void ngx_k8s_sa_resolve_cancel(ngx_k8s_sa_resolve_t *res);
 

@@ -16,7 +16,7 @@
 #define NGX_K8S_SA_RESOLV_SIZE      (32 * 1024)
 #define NGX_K8S_SA_NAMESERVERS_MAX  3       /* MAXNS of resolv.h */
 #define NGX_K8S_SA_NDOTS_MAX        15      /* RES_MAXNDOTS */
-#define NGX_K8S_SA_RESEND           1       /* s until the next name server */
+#define NGX_K8S_SA_RESEND           1       /* s until the next server */
 
 
 typedef struct {
@@ -154,8 +154,8 @@ ngx_k8s_sa_system_hosts(ngx_k8s_sa_system_t *system, const ngx_str_t *name,
 
 
 /*
- * The order is that of resolv.conf(5): a name with at least ndots dots is
- * tried as it is first, others last.
+ * As in resolv.conf(5): a name with at least ndots dots is tried as it is
+ * before the search list, other names after it.
  */
 
 ngx_int_t
@@ -450,7 +450,7 @@ ngx_k8s_sa_system_read_resolv_conf(ngx_k8s_sa_system_t *system)
 
     rc = ngx_k8s_sa_system_read(&system->resolv_file, 0, pool, &content);
 
-    /* without a file the C library asks a name server on this machine */
+    /* without the file, use a local name server, as the C library does */
 
     if (rc == NGX_DECLINED && system->conf) {
         ngx_destroy_pool(pool);
@@ -538,7 +538,7 @@ ngx_k8s_sa_system_add_resolv(ngx_k8s_sa_resolv_conf_t *conf, in_port_t port,
         return NGX_OK;
     }
 
-    /* the last one wins */
+    /* the last "search" or "domain" line wins */
 
     conf->nsearch = 0;
 
@@ -561,8 +561,8 @@ ngx_k8s_sa_system_add_resolv(ngx_k8s_sa_resolv_conf_t *conf, in_port_t port,
 
 
 /*
- * Only literal addresses go to ngx_resolver_create(), which would resolve
- * others in a blocking way; an IPv6 zone id is not supported by nginx.
+ * Accepts addresses only: ngx_resolver_create() would block while it resolves
+ * a name.  nginx does not support IPv6 zone ids.
  */
 
 static ngx_int_t
@@ -616,7 +616,7 @@ ngx_k8s_sa_system_add_option(ngx_k8s_sa_resolv_conf_t *conf,
 }
 
 
-/* 1 with the next word of a line, otherwise 0. */
+/* Takes the next word off a line.  Returns 0 at its end or at a comment. */
 
 static ngx_uint_t
 ngx_k8s_sa_system_word(u_char **pos, u_char *last, ngx_str_t *word)
@@ -643,8 +643,8 @@ ngx_k8s_sa_system_word(u_char **pos, u_char *last, ngx_str_t *word)
 
 
 /*
- * nginx makes resolvers when it reads its configuration; what it needs of a
- * configuration is a pool and logs, and those a worker has, too.
+ * ngx_resolver_create() expects an ngx_conf_t, but uses only its pools, log
+ * and cycle.
  */
 
 static ngx_k8s_sa_dns_t *

@@ -2,9 +2,9 @@
 
 
 /*
- * How this machine resolves names, as far as pods need it: /etc/hosts
- * (hostAliases), and /etc/resolv.conf with its search list and ndots, on top
- * of an nginx resolver with the name servers found there.
+ * Name resolution as pods need it: /etc/hosts (hostAliases) and
+ * /etc/resolv.conf, whose search list and ndots nginx's resolver does not
+ * know.  The name servers found there are asked by a resolver of nginx.
  *
  * One object serves all clients of a process.
  */
@@ -21,10 +21,10 @@
 #include "net/ngx_k8s_sa_url.h"
 
 
-#define NGX_K8S_SA_SEARCH_MAX  32           /* as many as Kubernetes allows */
+#define NGX_K8S_SA_SEARCH_MAX  32           /* Kubernetes: MaxDNSSearchPaths */
 
 
-/* A resolver and those who use it: it outlives a change of resolv.conf. */
+/* A resolver, which its users keep after a change of resolv.conf. */
 
 typedef struct {
     ngx_resolver_t      *resolver;
@@ -41,9 +41,9 @@ typedef struct ngx_k8s_sa_resolv_conf_s  ngx_k8s_sa_resolv_conf_t;
 struct ngx_k8s_sa_system_s {
     /* set by the owner, everything else zeroed */
 
-    ngx_k8s_sa_file_t          hosts_file;    /* only path */
-    ngx_k8s_sa_file_t          resolv_file;   /* only path */
-    in_port_t                  port;          /* of all name servers */
+    ngx_k8s_sa_file_t          hosts_file;    /* only path is set */
+    ngx_k8s_sa_file_t          resolv_file;   /* only path is set */
+    in_port_t                  port;          /* for all name servers */
 
     /* private */
 
@@ -54,47 +54,50 @@ struct ngx_k8s_sa_system_s {
 };
 
 
-/* Returns the system of /etc, one in each process. */
+/* Returns the object for the files in /etc. */
 
 ngx_k8s_sa_system_t *ngx_k8s_sa_system_default(void);
 
 /*
- * Reads what has changed, looking at most every few seconds; cheap otherwise.
- * Errors are logged, and what was known stays.
+ * Reads files that have changed; looks at them at most every three seconds.
+ * Errors are logged, and the old content stays in use.
  */
 
 void ngx_k8s_sa_system_refresh(ngx_k8s_sa_system_t *system);
 
-/* Forgets all of it, and reads it again if it is needed after all. */
+/* Frees everything; the files are read again by the next refresh. */
 
 void ngx_k8s_sa_system_close(ngx_k8s_sa_system_t *system);
 
 /*
- * The name's addresses according to /etc/hosts, with port 0, up to max of
- * them; returns how many.  "localhost" is always there (RFC 6761, 6.3).
+ * Copies at most max addresses of name in /etc/hosts, with port 0, to addrs
+ * and returns their number.  "localhost" is always known (RFC 6761, section
+ * 6.3).
  */
 
 ngx_uint_t ngx_k8s_sa_system_hosts(ngx_k8s_sa_system_t *system,
     const ngx_str_t *name, ngx_sockaddr_t *addrs, ngx_uint_t max);
 
 /*
- * The n-th name (from 0) to ask name servers for, allocated from pool.
- * NGX_OK; NGX_DONE: there are no more; NGX_ERROR: no memory.
+ * Sets *name, allocated from pool, to the n-th name (from 0) to ask name
+ * servers for.  NGX_OK; NGX_DONE: there are no more; NGX_ERROR: no memory.
  */
 
 ngx_int_t ngx_k8s_sa_system_candidate(ngx_k8s_sa_system_t *system,
     const ngx_k8s_sa_url_t *url, ngx_uint_t n, ngx_pool_t *pool,
     ngx_str_t *name);
 
-/* The name servers; NULL: no memory.  Each use ends with _release(). */
+/*
+ * Returns the resolver, or NULL if there is no memory.  Each use ends with
+ * ngx_k8s_sa_system_release().
+ */
 
 ngx_k8s_sa_dns_t *ngx_k8s_sa_system_acquire(ngx_k8s_sa_system_t *system);
 void ngx_k8s_sa_system_release(ngx_k8s_sa_dns_t *dns);
 
 /*
- * An address that came from here does not work: forget all that the name
- * servers have said, so that the next one who asks hears the truth of now.
- * At most once a second.
+ * Drops all cached answers, at most once a second.  Called when an address
+ * does not work, since it may have changed.
  */
 
 void ngx_k8s_sa_system_forget(ngx_k8s_sa_system_t *system);

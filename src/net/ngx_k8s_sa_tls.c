@@ -20,7 +20,7 @@
 
 typedef struct {
     X509_STORE   *store;
-    ngx_pool_t   *pool;                     /* of the configuration */
+    ngx_pool_t   *pool;                     /* the configuration's */
 } ngx_k8s_sa_tls_system_t;
 
 
@@ -38,8 +38,10 @@ static ngx_int_t ngx_k8s_sa_tls_verify(ngx_k8s_sa_tls_session_t *session,
     ngx_connection_t *c, u_char *error);
 static void ngx_k8s_sa_tls_verify_error(ngx_k8s_sa_tls_session_t *session,
     long rc, u_char *error);
-static ngx_int_t ngx_k8s_sa_tls_failed(ngx_k8s_sa_tls_session_t *session,
-    ngx_connection_t *c, int rc, ngx_err_t *err);
+static ngx_uint_t ngx_k8s_sa_tls_usable(ngx_k8s_sa_tls_session_t *session,
+    ngx_err_t *err);
+static ssize_t ngx_k8s_sa_tls_result(ngx_k8s_sa_tls_session_t *session,
+    ngx_connection_t *c, int n, ngx_err_t *err);
 static void ngx_k8s_sa_tls_error(u_char *error, const char *text);
 static void ngx_k8s_sa_tls_cleanup(void *data);
 
@@ -77,8 +79,8 @@ ngx_k8s_sa_tls_create(ngx_conf_t *cf, ngx_k8s_sa_tls_t *tls,
     }
 
     /*
-     * A stream without close_notify is a truncated one, so
-     * SSL_OP_IGNORE_UNEXPECTED_EOF stays off.
+     * SSL_OP_IGNORE_UNEXPECTED_EOF stays off: a stream that ends without
+     * close_notify may be truncated.
      */
 
     SSL_CTX_set_options(tls->ctx, SSL_OP_NO_RENEGOTIATION
@@ -109,7 +111,7 @@ ngx_k8s_sa_tls_create(ngx_conf_t *cf, ngx_k8s_sa_tls_t *tls,
         return NGX_OK;
     }
 
-    /* without a callback of ours: what OpenSSL refuses stays refused */
+    /* no callback, which could accept what OpenSSL refuses */
 
     SSL_CTX_set_verify(tls->ctx, SSL_VERIFY_PEER, NULL);
 
@@ -147,7 +149,7 @@ ngx_k8s_sa_tls_create(ngx_conf_t *cf, ngx_k8s_sa_tls_t *tls,
 
     SSL_CTX_set_cert_store(tls->ctx, store);
 
-    /* any certificate of the file is an anchor, as for Go and curl */
+    /* any certificate in the file is a trust anchor, as in Go and curl */
 
     X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(tls->ctx),
                                 X509_V_FLAG_PARTIAL_CHAIN);
@@ -166,7 +168,7 @@ ngx_k8s_sa_tls_cleanup(void *data)
 }
 
 
-/* A copy of name, absolute and NUL-terminated. */
+/* Copies name, makes it absolute and NUL-terminated. */
 
 static ngx_int_t
 ngx_k8s_sa_tls_full_name(ngx_conf_t *cf, const ngx_str_t *name,
@@ -210,7 +212,7 @@ ngx_k8s_sa_tls_certificate(ngx_conf_t *cf, ngx_k8s_sa_tls_t *tls,
         return NGX_ERROR;
     }
 
-    /* nobody is there to answer a question for a pass phrase */
+    /* OpenSSL would ask for a pass phrase on the terminal */
 
     SSL_CTX_set_default_passwd_cb(tls->ctx, ngx_k8s_sa_tls_no_password);
 
@@ -231,7 +233,7 @@ ngx_k8s_sa_tls_certificate(ngx_conf_t *cf, ngx_k8s_sa_tls_t *tls,
         != 1
         || SSL_CTX_check_private_key(tls->ctx) != 1)
     {
-        ngx_k8s_sa_tls_error(error, "not its key");
+        ngx_k8s_sa_tls_error(error, "not the key of the certificate");
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "cannot load certificate key \"%V\": %s",
                            &key, error);
@@ -287,7 +289,8 @@ ngx_k8s_sa_tls_refresh(ngx_k8s_sa_tls_t *tls)
 
 
 /*
- * The system's CAs are many; all clients of a configuration share them.
+ * Returns the store of the system's CAs, which are many, so that all clients
+ * of a configuration share it.
  */
 
 static X509_STORE *
@@ -336,8 +339,8 @@ ngx_k8s_sa_tls_system_cleanup(void *data)
 
 
 /*
- * All certificates of the PEM file, none of which may be broken.  Returns NULL
- * with the reason in error.
+ * Returns a store of the certificates in the PEM file, or NULL with the reason
+ * in error if any of them is broken.
  */
 
 static X509_STORE *
@@ -472,7 +475,7 @@ ngx_k8s_sa_tls_open(ngx_k8s_sa_tls_t *tls, ngx_k8s_sa_tls_session_t *session,
 
 failed:
 
-    ngx_ssl_error(NGX_LOG_ALERT, c->log, 0, "cannot make a TLS session");
+    ngx_ssl_error(NGX_LOG_ALERT, c->log, 0, "cannot create a TLS session");
 
     SSL_free(ssl);
 
@@ -537,8 +540,8 @@ ngx_k8s_sa_tls_handshake(ngx_k8s_sa_tls_session_t *session,
 
 
 /*
- * OpenSSL has ended the handshake already if the certificate is wrong; that
- * is not all this relies on.
+ * Checks the result of the verification again, although OpenSSL fails the
+ * handshake if it is bad.
  */
 
 static ngx_int_t
@@ -602,29 +605,17 @@ ssize_t
 ngx_k8s_sa_tls_recv(ngx_k8s_sa_tls_session_t *session, ngx_connection_t *c,
     u_char *buf, size_t size, ngx_err_t *err)
 {
-    int        n;
-    ngx_int_t  rc;
+    int  n;
 
-    /* OpenSSL must not be asked again after a fatal error */
-
-    if (session->broken) {
-        *err = 0;
+    if (!ngx_k8s_sa_tls_usable(session, err)) {
         return NGX_ERROR;
     }
-
-    ERR_clear_error();
 
     n = SSL_read(session->ssl, buf, size);
 
     ngx_log_debug1(NGX_LOG_DEBUG_EVENT, c->log, 0, "k8s sa SSL_read: %d", n);
 
-    if (n > 0) {
-        return n;
-    }
-
-    rc = ngx_k8s_sa_tls_failed(session, c, n, err);
-
-    return (rc == NGX_DONE) ? 0 : rc;
+    return ngx_k8s_sa_tls_result(session, c, n, err);
 }
 
 
@@ -632,32 +623,50 @@ ssize_t
 ngx_k8s_sa_tls_send(ngx_k8s_sa_tls_session_t *session, ngx_connection_t *c,
     u_char *buf, size_t size, ngx_err_t *err)
 {
-    int        n;
-    ngx_int_t  rc;
+    int      n;
+    ssize_t  rc;
 
-    ERR_clear_error();
+    if (!ngx_k8s_sa_tls_usable(session, err)) {
+        return NGX_ERROR;
+    }
 
     n = SSL_write(session->ssl, buf, size);
 
     ngx_log_debug1(NGX_LOG_DEBUG_EVENT, c->log, 0, "k8s sa SSL_write: %d", n);
 
-    if (n > 0) {
-        return n;
-    }
+    rc = ngx_k8s_sa_tls_result(session, c, n, err);
 
-    rc = ngx_k8s_sa_tls_failed(session, c, n, err);
-
-    return (rc == NGX_DONE) ? NGX_ERROR : rc;
+    return rc ? rc : NGX_ERROR;
 }
 
 
-static ngx_int_t
-ngx_k8s_sa_tls_failed(ngx_k8s_sa_tls_session_t *session, ngx_connection_t *c,
-    int rc, ngx_err_t *err)
+/*
+ * Prepares a call of SSL_read() or SSL_write().  Returns 0 before the end of
+ * the handshake, because nothing received until then may be parsed, and after
+ * a fatal error, because OpenSSL forbids further calls.
+ */
+
+static ngx_uint_t
+ngx_k8s_sa_tls_usable(ngx_k8s_sa_tls_session_t *session, ngx_err_t *err)
 {
     *err = 0;
 
-    switch (SSL_get_error(session->ssl, rc)) {
+    ERR_clear_error();
+
+    return session->done && !session->broken;
+}
+
+
+/* Translates n, the result of SSL_read() or SSL_write(); 0: close_notify. */
+
+static ssize_t
+ngx_k8s_sa_tls_result(ngx_k8s_sa_tls_session_t *session, ngx_connection_t *c,
+    int n, ngx_err_t *err)
+{
+    switch (SSL_get_error(session->ssl, n)) {
+
+    case SSL_ERROR_NONE:
+        return n;
 
     case SSL_ERROR_WANT_READ:
         c->read->ready = 0;
@@ -668,13 +677,13 @@ ngx_k8s_sa_tls_failed(ngx_k8s_sa_tls_session_t *session, ngx_connection_t *c,
         return NGX_AGAIN;
 
     case SSL_ERROR_ZERO_RETURN:
-        return NGX_DONE;
+        return 0;
 
     case SSL_ERROR_SYSCALL:
         *err = ngx_socket_errno;
     }
 
-    /* nginx takes what is left in the queue for an error of its own */
+    /* nginx would log what is left in the queue as an error of its own */
 
     ERR_clear_error();
 
@@ -698,7 +707,7 @@ ngx_k8s_sa_tls_close(ngx_k8s_sa_tls_session_t *session)
         return;
     }
 
-    /* once: waiting for the answer would keep the connection */
+    /* sends close_notify, and does not wait for the server's */
 
     if (session->done && !session->broken) {
         (void) SSL_shutdown(session->ssl);
@@ -711,7 +720,10 @@ ngx_k8s_sa_tls_close(ngx_k8s_sa_tls_session_t *session)
 }
 
 
-/* The first error in OpenSSL's queue, the cause, or text; empties the queue. */
+/*
+ * Copies the first error in OpenSSL's queue, the cause, to error, or text if
+ * the queue is empty, and empties the queue.
+ */
 
 static void
 ngx_k8s_sa_tls_error(u_char *error, const char *text)

@@ -2,10 +2,10 @@
 
 
 /*
- * TLS for the client, on OpenSSL directly: nginx's own wrapper lets every
- * certificate pass its verification callback, logs what is no error here
- * (a kept-alive connection that the server has closed) as "crit", and keeps
- * the reason of a failed handshake for the log.
+ * TLS for the client, on OpenSSL directly.  nginx's own wrapper has a
+ * verification callback that accepts every certificate, logs a kept-alive
+ * connection closed by the server as "crit", and does not return the reason of
+ * a failed handshake.
  */
 
 #ifndef NGX_K8S_SA_TLS_H
@@ -25,24 +25,24 @@
 
 typedef struct {
     SSL_CTX              *ctx;
-    ngx_str_t             name;         /* empty: the host of the URL */
-    ngx_k8s_sa_file_t     trusted;      /* path empty: the system's CAs */
-    ngx_uint_t            generation;   /* moves when the CAs have changed */
+    ngx_str_t             name;         /* empty: the URL's host is used */
+    ngx_k8s_sa_file_t     trusted;      /* no path: the system's CAs */
+    ngx_uint_t            generation;   /* incremented when the CAs change */
     unsigned              verify:1;
 } ngx_k8s_sa_tls_t;
 
 
 typedef struct {
     SSL                  *ssl;
-    const ngx_str_t      *name;         /* of the server: address or name */
+    const ngx_str_t      *name;         /* the server's address or name */
     unsigned              verify:1;
-    unsigned              done:1;       /* handshake finished and verified */
-    unsigned              broken:1;     /* no close_notify after an error */
+    unsigned              done:1;       /* handshake complete and verified */
+    unsigned              broken:1;     /* after an error: no close_notify */
 } ngx_k8s_sa_tls_session_t;
 
 
 /*
- * Makes tls of the configuration; it is freed with cf->pool.
+ * Initializes tls from the configuration; it is freed with cf->pool.
  * NGX_OK; NGX_ERROR: logged as a configuration error.
  */
 
@@ -50,16 +50,16 @@ ngx_int_t ngx_k8s_sa_tls_create(ngx_conf_t *cf, ngx_k8s_sa_tls_t *tls,
     const ngx_k8s_sa_client_conf_t *conf);
 
 /*
- * Reads the trusted certificates again if the file has changed, looking at
- * most once a second.  A file that cannot be used is logged once, and the old
- * certificates stay.
+ * Reads the trusted certificates again if the file has changed; looks at it at
+ * most once a second.  If the new file cannot be used, that is logged once and
+ * the old certificates stay in use.
  */
 
 void ngx_k8s_sa_tls_refresh(ngx_k8s_sa_tls_t *tls);
 
 /*
- * A session on a connected socket.  host, a name or an address, outlives the
- * session.  NGX_OK; NGX_ERROR: out of memory, say.
+ * Opens a session on a connected socket.  host is a name or an address and
+ * outlives the session.  NGX_OK; NGX_ERROR: e.g. out of memory.
  */
 
 ngx_int_t ngx_k8s_sa_tls_open(ngx_k8s_sa_tls_t *tls,
@@ -67,19 +67,19 @@ ngx_int_t ngx_k8s_sa_tls_open(ngx_k8s_sa_tls_t *tls,
     const ngx_str_t *host);
 
 /*
- * NGX_OK: shaken hands, and the certificate is one for host from a CA that
- * we trust (unless verification is off); NGX_AGAIN: wait for c's events;
- * NGX_ERROR: error, of NGX_K8S_SA_TLS_ERROR_LEN bytes, has the
- * NUL-terminated reason.
+ * Goes on with the handshake.  NGX_OK: complete, and unless verification is
+ * off, the certificate is one for host from a trusted CA; NGX_AGAIN: wait for
+ * an event of c; NGX_ERROR: the NUL-terminated reason is in error, which has
+ * NGX_K8S_SA_TLS_ERROR_LEN bytes.
  */
 
 ngx_int_t ngx_k8s_sa_tls_handshake(ngx_k8s_sa_tls_session_t *session,
     ngx_connection_t *c, u_char *error);
 
 /*
- * As c->recv() and c->send(): bytes, 0 (recv: the server has ended the stream
- * in an orderly way), NGX_AGAIN, or NGX_ERROR, for which *err is the errno or
- * 0 if the TLS stream itself is at fault.
+ * Return as c->recv() and c->send() the number of bytes, 0 after close_notify
+ * (recv), NGX_AGAIN, or NGX_ERROR with the errno in *err, or 0 there if the
+ * error is one of TLS.  Before the end of the handshake they return NGX_ERROR.
  */
 
 ssize_t ngx_k8s_sa_tls_recv(ngx_k8s_sa_tls_session_t *session,
@@ -87,13 +87,13 @@ ssize_t ngx_k8s_sa_tls_recv(ngx_k8s_sa_tls_session_t *session,
 ssize_t ngx_k8s_sa_tls_send(ngx_k8s_sa_tls_session_t *session,
     ngx_connection_t *c, u_char *buf, size_t size, ngx_err_t *err);
 
-/* 1 if the session holds bytes that nobody has read yet. */
+/* Returns 1 if OpenSSL holds bytes that have not been read, otherwise 0. */
 
 ngx_uint_t ngx_k8s_sa_tls_pending(ngx_k8s_sa_tls_session_t *session);
 
 /*
- * Says good-bye where it can be said without waiting, and frees the session;
- * to be called before ngx_close_connection().
+ * Sends close_notify if that is possible without waiting, and frees the
+ * session.  Called before ngx_close_connection().
  */
 
 void ngx_k8s_sa_tls_close(ngx_k8s_sa_tls_session_t *session);

@@ -8,7 +8,7 @@
 #include "net/ngx_k8s_sa_url.h"
 
 
-#define NGX_K8S_SA_HOST_MAX   253           /* RFC 1035: a name in text */
+#define NGX_K8S_SA_HOST_MAX   253           /* RFC 1035: a name as text */
 #define NGX_K8S_SA_LABEL_MAX  63
 
 
@@ -84,7 +84,7 @@ ngx_k8s_sa_url_parse(ngx_pool_t *pool, const ngx_str_t *text,
     path->data = end;
     path->len = last - end;
 
-    /* authority is host[:port] first, and made anew from what is in it */
+    /* authority is host[:port] as given, until it is rebuilt below */
 
     url->authority.data = host;
     url->authority.len = end - host;
@@ -162,7 +162,7 @@ ngx_k8s_sa_url_join(ngx_pool_t *pool, const ngx_k8s_sa_url_t *base,
 }
 
 
-/* Only what may stand in a request line and a log line as it is. */
+/* Accepts what needs no escaping in a request line and in a log. */
 
 static const char *
 ngx_k8s_sa_url_check_text(const ngx_str_t *text)
@@ -170,7 +170,7 @@ ngx_k8s_sa_url_check_text(const ngx_str_t *text)
     size_t  i;
 
     if (text->len > NGX_K8S_SA_URL_MAX) {
-        return "too long URL";
+        return "overlong URL";
     }
 
     for (i = 0; i < text->len; i++) {
@@ -186,14 +186,14 @@ ngx_k8s_sa_url_check_text(const ngx_str_t *text)
         case '{':
         case '|':
         case '}':
-            return "character that has to be escaped";
+            return "unescaped character";
 
         case '#':
             return "fragment";
 
         default:
             if (text->data[i] <= ' ' || text->data[i] >= 0x7f) {
-                return "character that has to be escaped";
+                return "unescaped character";
             }
         }
     }
@@ -202,7 +202,7 @@ ngx_k8s_sa_url_check_text(const ngx_str_t *text)
 }
 
 
-/* Takes url->authority apart, sets host, port, literal, loopback, absolute. */
+/* Parses url->authority into host, port, literal, loopback, absolute. */
 
 static const char *
 ngx_k8s_sa_url_parse_host(ngx_k8s_sa_url_t *url)
@@ -279,11 +279,11 @@ ngx_k8s_sa_url_check_name(const ngx_str_t *host)
     size_t  i, label;
 
     if (host->len == 0) {
-        return "no host";
+        return "missing host";
     }
 
     if (host->len > NGX_K8S_SA_HOST_MAX) {
-        return "too long host name";
+        return "overlong host name";
     }
 
     label = 0;
@@ -317,7 +317,7 @@ ngx_k8s_sa_url_check_name(const ngx_str_t *host)
         return "invalid host name";
     }
 
-    /* "127.1" and "0x7f000001" are addresses to some resolvers */
+    /* some resolvers take "127.1" and "0x7f000001" for addresses */
 
     if (ngx_k8s_sa_url_is_number(host->data + host->len - label, label)) {
         return "invalid IPv4 address";

@@ -33,7 +33,8 @@ my ($old) = tcp_server(tls => tls_options('old'), code => \&web);
 my ($new) = tcp_server(tls => tls_options('new'), code => \&web);
 my ($dns) = dns_server(answer => sub {
     my ($name, $type) = @_;
-    return $name ne 'web.new.test' ? [3] : [0, $type eq 'A' ? '127.0.0.1' : ()];
+    return [3] if $name ne 'web.new.test';
+    return [0, $type eq 'A' ? '127.0.0.1' : ()];
 });
 
 sub copy { write_file($_[1], do { local (@ARGV, $/) = "$dir/$_[0]"; <> }) }

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Answers: which are accepted, and how the others fail.
+# HTTP answers: which are accepted, which are refused, and why.
 
 use strict;
 use warnings;
@@ -22,7 +22,7 @@ sub chunked {
                  "Transfer-Encoding: chunked", @headers) . "\r\n$text");
 }
 
-# a path names what the server does
+# the path selects what the server does
 
 my %paths = (
     '/len'          => sub { answer($_[0], '{"a":1}',
@@ -104,7 +104,7 @@ my %paths = (
                                  for 1 .. 5; },
     '/ext-huge'     => sub { chunked($_[0], "1;" . 'y' x 2000 . "\r\n") },
 
-    # refused: not the HTTP that we accept
+    # refused: not HTTP, or a form that is not accepted
 
     '/gzip'         => sub { answer($_[0], 'x', 'Content-Encoding: gzip') },
     '/te-gzip'      => sub { raw($_[0], "HTTP/1.1 200 OK\r\nTransfer-Encoding:"
@@ -216,7 +216,7 @@ CONF
 
 my $r;
 
-# what is accepted
+# accepted
 
 $r = fetch('/f?path=/len');
 is($r->{error}, 'ok', 'Content-Length');
@@ -225,7 +225,7 @@ is($r->{body}, '{"a":1}', 'body');
 is($r->{cache}, 'public, max-age=3600', 'Cache-Control is joined');
 is($r->{retry}, 7, 'the first Retry-After');
 is($r->{address}, "127.0.0.1:$port", 'address');
-is($r->{reason}, '', 'no reason');
+is($r->{reason}, '', 'an empty reason');
 
 my @good = (
     ['/empty', 200, ''],
@@ -262,7 +262,7 @@ for my $path ('/mib', '/mib-chunked') {
     is(length $r->{body}, $MIB, "$path is all there");
 }
 
-# what is not
+# refused
 
 for my $path (qw(/mib+1 /mib+1-close /mib+1-chunks /chunk-huge /chunk-wrap
                  /len-huge /head-huge /head-many /trailer-huge /ext-huge))
@@ -312,9 +312,9 @@ for my $path (qw(/hang /hang-in-head /hang-in-body /slow)) {
 }
 
 like(fetch('/f?path=/hang')->{reason},
-     qr/^timed out while waiting for an answer of 127.0.0.1:$port$/,
+     qr/^timed out while waiting for an answer from 127.0.0.1:$port$/,
      'reason of a timeout');
-like(fetch('/f?path=/slow')->{reason}, qr/reading the answer of/,
+like(fetch('/f?path=/slow')->{reason}, qr/reading the answer from/,
      'reason of a timeout in the answer');
 
 # the request
@@ -340,7 +340,7 @@ is(fetch('/f?path=/echo&token=SECRET')->{error}, 'not_started',
 ok(log_like(qr/credential for "http:.*is not sent without verified TLS/),
    'and the log says so');
 
-# nobody listens
+# connection refused
 
 my $dead = free_port();
 

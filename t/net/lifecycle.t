@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Connections that are kept, exchanges that are given up, workers that end.
+# Kept connections, cancelled exchanges, workers that shut down.
 
 use strict;
 use warnings;
@@ -34,8 +34,8 @@ sub seen {
     return $text;
 }
 
-# A connection's first request is always answered; the next one as its path
-# says.
+# The first request on a connection is always answered; for the next one the
+# path selects what happens.
 
 sub web {
     my ($c) = @_;
@@ -119,7 +119,7 @@ sub web {
 my ($port) = tcp_server(code => \&web);
 my ($tls) = tcp_server(tls => tls_options('good'), code => \&web);
 
-# refuses a POST before it has read it
+# answers a POST before it has read all of it
 
 my ($early) = tcp_server(code => sub {
     my ($c) = @_;
@@ -217,7 +217,7 @@ sub run {
 
     for my $kind ('k', 't') {
 
-        # $u: a client of its own for each case
+        # $u: the location of a new client for each case
 
         my $i = 0;
         my $next = sub { $i++; "/$kind$i/" };
@@ -231,7 +231,7 @@ sub run {
         is("$r->{error} $r->{connections} $r->{reused} $r->{resent} $r->{idle}",
            'ok 1 9 0 1', "$l: ten exchanges, one connection");
 
-        # closed by the server while nobody looks
+        # closed by the server while idle
 
         $u = $next->();
         fetch("$u?path=/bye-silently");
@@ -240,7 +240,7 @@ sub run {
         is("$r->{error} $r->{connections} $r->{reused} $r->{resent}",
            'ok 2 0 0', "$l: a connection closed while idle is no error");
 
-        # closed by the server while a request is on its way
+        # closed by the server while a request is being sent
 
         for my $path ('/drop', $kind eq 'k' ? '/drop-rst' : ()) {
             $u = $next->();
@@ -294,9 +294,9 @@ sub run {
     seen();
     $r = fetch("$u?path=/drop-100");
     is("$r->{error} $r->{resent}", 'closed 0',
-       "$label: a 100 is a byte of the answer, too");
+       "$label: nor after a 100 (Continue)");
 
-    # what is not kept
+    # connections that are not kept
 
     for my $path ('/extra', '/bye', '/http10', '/options', '/pushed') {
         $u = $next->();
@@ -322,7 +322,7 @@ sub run {
     $r = fetch("/short/?path=/ok");
     is("$r->{connections} $r->{reused}", '2 0', "$label: idle for too long");
 
-    # as many as allowed
+    # the limit on kept connections
 
     $u = $next->();
     my @s = map { fetch("$u?path=/busy", socket => 1) } 1 .. 7;
@@ -332,14 +332,14 @@ sub run {
     is("$r->{connections} $r->{reused} $r->{idle} $r->{running}", '7 1 4 0',
        "$label: four are kept");
 
-    # a dead server behind kept connections
+    # a server that dies while connections to it are kept
 
     $u = $next->();
     @s = map { fetch("$u?path=/busy", socket => 1) } 1 .. 3;
     raw_fetch($_) for @s;
     $r = fetch("$u?path=/hang-2");
     is("$r->{error} $r->{idle}", 'timeout 0',
-       "$label: after a timeout the others are not trusted either");
+       "$label: after a timeout, idle connections are closed, too");
     is(fetch("$u?path=/ok")->{error}, 'ok', "$label: a new one is");
 
     # two addresses
@@ -356,9 +356,9 @@ sub run {
 
     $r = fetch("/early/?size=8000000");
     is("$r->{error} $r->{body} $r->{idle}", 'ok too much 0',
-       "$label: an answer before the request is out");
+       "$label: an answer before the whole request is sent");
 
-    # clients that go away, owners that cancel
+    # clients that disconnect, callers that cancel
 
     for my $stage ('resolving', 'connecting', 'shaking', 'long',
                    'tls-long')
@@ -375,22 +375,22 @@ sub run {
         close $s;
 
         ok(wait_for(sub { log_text() =~ /client has gone/ }, 3),
-           "$label: client goes away while $stage");
+           "$label: client disconnects while $stage");
         truncate "$dir/error.log", 0;
     }
 
     $r = fetch("/long/?path=/ok");
     is("$r->{error} $r->{running} $r->{idle}", 'ok 0 1',
-       "$label: nothing is left behind");
+       "$label: nothing is left");
 
     ok(nginx_stop(), "$label: a clean log");
 }
 
-# Debian's nginx has epoll only; NET_TEST_NGINX may name one that has more
+# Debian's nginx has only epoll; NET_TEST_NGINX may name one with more
 
 run($_) for '', split / /, $ENV{NET_TEST_EVENTS} // '';
 
-# the end of a worker
+# a worker's shutdown
 
 my @stages = ('/resolving/?', '/connecting/?', '/shaking/?',
               '/long/?path=/hang&', '/tls-long/?path=/hang&');
@@ -437,7 +437,7 @@ cmp_ok(time - $start, '<', 1.5, 'reload: at once') if !sanitized();
 is(fetch('/k1/?path=/ok')->{error}, 'ok', 'reload: the new one works');
 ok(nginx_stop(), 'reload: a clean log');
 
-# somebody waits
+# hold: a request waits for the exchange
 
 nginx_start(locations());
 
@@ -454,7 +454,7 @@ fetch('/k1/?path=/hang&hold=1&background=1');
 sleep 0.2;
 $start = time;
 nginx_signal('QUIT');
-ok(nginx_wait_exit(6), 'hold: not for ever');
+ok(nginx_wait_exit(6), 'hold: not forever');
 cmp_ok(time - $start, '>', 1, 'hold: until the timeout');
 ok(log_like(qr/background exchange: timeout/), 'hold: the handler is called');
 unlink "$dir/error.log";
@@ -472,8 +472,9 @@ unlink "$dir/error.log";
 
 nginx_start(locations(), events => 'worker_connections 16;');
 
-# A request needs one for itself and one for its exchange: if their number is
-# odd, an exchange is what fails, otherwise one more makes it odd.
+# Each request needs one for itself and one for its exchange.  If the number
+# available is odd, an exchange fails; if it is even, one more in use makes it
+# odd.
 
 sub exhaust {
     my ($what) = @_;

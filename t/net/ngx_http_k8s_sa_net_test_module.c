@@ -2,13 +2,13 @@
 
 
 /*
- * Runs exchanges of src/net/ from requests and prints what came of them.
- * For the tests in this directory only.
+ * Runs an exchange of src/net/ for each request and prints its result.  For
+ * the tests in this directory only.
  *
- * k8s_sa_net_test URL [key=value ...]; makes a client of its own for its
- * location.  What a request wants is in its arguments: method, path, size (of
- * a POST's body), idempotent, hold, unhold, token, header, background, cancel;
- * parse and base instead: URLs alone.
+ * "k8s_sa_net_test URL [key=value ...];" creates a client for its location.
+ * The arguments of a request select what to do: path, size (of a POST's body),
+ * idempotent, hold, unhold, token, header, background, cancel; or parse and
+ * base, which only parse URLs.
  */
 
 #include <ngx_config.h>
@@ -20,13 +20,13 @@
 #include "net/ngx_k8s_sa_system.h"
 
 
-/* A client, and what its exchanges did. */
+/* A client and counters of what its exchanges have done. */
 
 typedef struct {
     ngx_k8s_sa_client_t         *client;
     ngx_uint_t                   connections;   /* connect() called */
-    ngx_uint_t                   handshakes;    /* that succeeded */
-    ngx_uint_t                   reused;        /* kept connections taken */
+    ngx_uint_t                   handshakes;    /* successful ones */
+    ngx_uint_t                   reused;        /* kept connections in use */
     ngx_uint_t                   resent;        /* requests sent again */
 } ngx_http_k8s_sa_net_test_client_t;
 
@@ -42,7 +42,7 @@ typedef struct {
 
 
 typedef struct {
-    ngx_array_t                  clients;       /* ..._client_t */
+    ngx_array_t                  clients;       /* test clients */
 } ngx_http_k8s_sa_net_test_main_conf_t;
 
 
@@ -55,8 +55,8 @@ typedef struct {
 
 
 /*
- * The linker's --wrap option leads the calls of ngx_k8s_sa_exchange.c through
- * here, so that they can be counted.
+ * With the linker's option --wrap, ngx_k8s_sa_exchange.c calls these counting
+ * functions instead of those of ngx_k8s_sa_conn.c.
  */
 
 ngx_int_t __real_ngx_k8s_sa_conn_open(ngx_k8s_sa_pool_t *pool,
@@ -399,7 +399,7 @@ ngx_http_k8s_sa_net_test_handler(ngx_http_request_t *r)
 }
 
 
-/* What ngx_k8s_sa_url_parse() makes of a text, or with base=, _join(). */
+/* Prints the result of ngx_k8s_sa_url_parse(), or with base=, of _join(). */
 
 static ngx_int_t
 ngx_http_k8s_sa_net_test_parse(ngx_http_request_t *r, ngx_str_t *value)
@@ -716,7 +716,7 @@ ngx_http_k8s_sa_net_test(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* Here, because the resolver directive may come after ours. */
+/* The client is created here: "resolver" may come after k8s_sa_net_test. */
 
 static char *
 ngx_http_k8s_sa_net_test_merge(ngx_conf_t *cf, void *parent, void *child)
@@ -751,7 +751,7 @@ ngx_http_k8s_sa_net_test_merge(ngx_conf_t *cf, void *parent, void *child)
 
         ngx_memzero(system, sizeof(ngx_k8s_sa_system_t));
 
-        /* what follows a parameter in the configuration's memory is a NUL */
+        /* nginx terminates the parameters of a directive with a NUL */
 
         system->resolv_file.path = tlcf->resolv_conf;
         system->hosts_file.path = tlcf->hosts;

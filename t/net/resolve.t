@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 
-# From names to addresses, and what happens when some of them are dead.
+# Resolving names, and trying several addresses, some of which are dead.
 
 use strict;
 use warnings;
@@ -17,7 +17,7 @@ use Time::HiRes qw(sleep);
 my $dir = dir();
 my $log = "$dir/dns.log";
 
-# who listens where on one port: .1 answers, .2 refuses, .3 swallows
+# one port on three addresses: .1 answers, .2 refuses, .3 drops packets
 
 sub web {
     my ($c) = @_;
@@ -242,14 +242,15 @@ is("$r->{error} $r->{reason}",
 is(fetch($c{late})->{error}, 'timeout', 'an answer after the timeout');
 sleep 0.8;
 write_file('in-time', '');
-is(fetch($c{late})->{error}, 'ok', 'has been for nobody, and does no harm');
+is(fetch($c{late})->{error}, 'ok',
+   'comes when nothing waits for it, and does no harm');
 
 is(fetch($c{zoneid})->{error}, 'ok', 'a name server that is not supported');
 is(fetch($c{nofile})->{error}, 'ok', 'no resolv.conf: a local name server');
 is(fetch($c{noservers})->{error}, 'ok', 'no name servers: the same');
 is(fetch($c{deadns})->{error}, 'ok', 'a dead name server and a good one');
 
-# one waiter goes, the other stays
+# of two waiters, one leaves
 
 unlink "$dir/in-time";
 
@@ -298,7 +299,8 @@ is($r->{error}, 'connect', 'all refuse');
 is($r->{connections}, 2, 'each has been tried once');
 
 $r = fetch($c{many});
-is("$r->{error} $r->{connections}", 'connect 16', 'many, not all are tried');
+is("$r->{error} $r->{connections}", 'connect 16',
+   'of many addresses not all are tried');
 
 # /etc/hosts
 
@@ -310,7 +312,7 @@ for my $name (qw(hosts alias hosts_two)) {
 }
 
 is(fetch($c{hosts_dead})->{error}, 'connect', 'a dead address in hosts');
-is(asked(), '', 'no name server is asked for these');
+is(asked(), '', 'name servers are not asked for names in hosts');
 
 is(fetch($c{hosts_broken})->{error}, 'resolve', 'a broken line');
 asked();
@@ -320,7 +322,7 @@ for my $name (qw(localhost localhost_res)) {
     is("$r->{error} $r->{address}", "ok 127.0.0.1:$port", $name);
 }
 
-is(asked(), '', 'localhost is never asked for');
+is(asked(), '', 'name servers are not asked for localhost');
 
 # the http block's resolver
 

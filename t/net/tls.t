@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 
-# TLS: the peer's certificate, name and CA.
+# TLS: certificates, names, client certificates, CAs that change.
 
 use strict;
 use warnings;
@@ -24,7 +24,7 @@ make_cert('name', 'ca', 'DNS:localhost');
 make_cert('other', 'ca', 'DNS:other.test,IP:10.0.0.1', cn => 'localhost');
 make_cert('cnonly', 'ca', '', cn => 'localhost');
 make_cert('wild', 'ca', 'DNS:*.b.test');
-# no negative number of days: OpenSSL 3.5 refuses it
+# OpenSSL 3.5 refuses a negative number of days
 make_cert('expired', 'ca', 'DNS:localhost,IP:127.0.0.1', days => 0);
 make_cert('foreign', 'ca2', 'DNS:localhost,IP:127.0.0.1');
 make_cert('clientonly', 'ca', 'DNS:localhost,IP:127.0.0.1',
@@ -72,7 +72,7 @@ my ($asks) = server('good', tls => {
     SSL_verify_mode => SSL_VERIFY_PEER, SSL_ca_file => "$dir/clientca.crt" });
 my ($six) = eval { server('good', host => '::1') };
 
-# answers before, instead of and after the handshake
+# an answer before, instead of and after the handshake
 
 my ($before) = tcp_server(code => sub {
     my ($c) = @_;
@@ -102,7 +102,7 @@ my ($truncates) = server('good', code => sub {
     syswrite $c, "HTTP/1.1 200 OK\r\n\r\ncut";
     sleep 0.1;
 
-    # the end of TCP without the end of TLS
+    # closes TCP without close_notify
 
     shutdown $c, 2;
     POSIX::_exit(0);
@@ -254,8 +254,9 @@ $r = fetch($c{mtls_none});
 like($r->{error}, qr/^(?:tls|closed)$/, 'no client certificate');
 
 $r = fetch($c{silent});
-is($r->{error}, 'timeout', 'a server that is silent');
-like($r->{reason}, qr/^timed out while TLS handshaking with/, 'and the reason');
+is($r->{error}, 'timeout', 'a silent server');
+like($r->{reason}, qr/^timed out while TLS handshaking with/,
+     'and the reason');
 
 $r = fetch($c{truncates});
 is("$r->{error} $r->{length}", 'closed 0', 'a body cut off is not its end');
@@ -317,7 +318,7 @@ ok(nginx_stop(), 'a clean log');
 # mistakes in the configuration
 
 for my $t (
-    ["ssl_trusted=$dir/none.crt", qr/cannot load trusted certificates.*No such/],
+    ["ssl_trusted=$dir/none.crt", qr/cannot load trusted cert.*No such/],
     ["ssl_trusted=$dir/empty.crt", qr/cannot load trusted.*no start line/],
     ["ssl_trusted=$dir/broken.crt", qr/cannot load trusted certificates/],
     ["ssl_trusted=$dir", qr/cannot load trusted certificates.*not a regular/],

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 
-# What is a URL, and what is not.
+# Which URLs are accepted and which are refused.
 
 use strict;
 use warnings;

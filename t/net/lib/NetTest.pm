@@ -3,8 +3,8 @@
 package NetTest;
 
 # nginx with the test module, mock servers and certificates for t/net/*.t.
-# Everything lives on loopback and in one temporary directory, and is gone
-# when the test ends, however it ends.
+# Everything is on loopback and in one temporary directory, and is removed when
+# the test ends, for whatever reason.
 
 use strict;
 use warnings;
@@ -63,7 +63,7 @@ sub stop_process {
 
     return if !delete $children{$pid};
 
-    # a server forks for each connection: its whole group goes
+    # a server forks for each connection, so kill its process group
 
     kill 'KILL', -$pid;
     kill 'KILL', $pid;
@@ -102,7 +102,7 @@ sub free_port {
 }
 
 
-# --- servers: each connection is handled by a process of its own
+# --- servers, with a process for each connection
 
 sub tcp_server {
     my (%o) = @_;
@@ -148,8 +148,8 @@ sub tcp_server {
     return ($server_port, $pid);
 }
 
-# A name server; answer->(name, type) gives [rcode, addresses...] or undef for
-# no answer.  A log has one line for each question.
+# A name server.  answer->(name, type) returns [rcode, addresses...], or undef
+# for no answer.  The log has one line per question.
 
 sub dns_server {
     my (%o) = @_;
@@ -209,7 +209,7 @@ sub dns_server {
     return ($dns_port, $pid);
 }
 
-# A whole request, as { method, path, headers (lower case), body, head }.
+# Reads a request: { method, path, headers (names in lower case), body, head }.
 
 sub read_request {
     my ($c) = @_;
@@ -284,7 +284,7 @@ sub write_file {
     return $name;
 }
 
-# $locations: the server block's content; %o: main, events, http, test.
+# $locations is the content of the server block; %o: main, events, http, test.
 
 sub nginx_start {
     my ($locations, %o) = @_;
@@ -400,7 +400,7 @@ sub nginx_workers {
     return @pids;
 }
 
-# Waits for the end of nginx; 1 if it came in time.
+# Waits for nginx to exit; returns 1 if it does in time.
 
 sub nginx_wait_exit {
     my ($seconds) = @_;
@@ -411,7 +411,7 @@ sub nginx_wait_exit {
     return $gone;
 }
 
-# Stops nginx, and complains about what must not be in its logs.
+# Stops nginx, and returns 0 if a line must not be in its logs.
 
 sub nginx_stop {
     my (%o) = @_;
@@ -455,13 +455,13 @@ sub log_text { _slurp("$dir/error.log") }
 
 sub log_like { log_text() =~ $_[0] }
 
-# A connection to nginx.
+# Connects to nginx.
 
 sub connection {
     return IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port");
 }
 
-# GET from nginx; the answer's lines as a hash, and its body.
+# Sends a GET to nginx; returns the answer's lines as a hash, and its body.
 
 sub fetch {
     my ($uri, %o) = @_;
@@ -520,7 +520,7 @@ sub make_ca {
     return "$dir/$name.crt";
 }
 
-# $san as openssl has it ("DNS:localhost,IP:127.0.0.1"); %o: days, cn, usage
+# $san as for OpenSSL ("DNS:localhost,IP:127.0.0.1"); %o: days, cn, usage
 
 sub make_cert {
     my ($name, $ca, $san, %o) = @_;
