@@ -174,15 +174,16 @@ sub issuers {
     my @tls = (
         [ 'is down', undef ],
         [ "'s certificate has expired", { tls => 'expired' } ],
-        [ "'s certificate is of another name", { tls => 'name' } ],
-        [ "'s certificate is of another CA", { tls => 'foreign' } ],
+        [ "'s certificate is for another name", { tls => 'name' } ],
+        [ "'s certificate was signed by another CA", { tls => 'foreign' } ],
     );
 
     my @dns = (
         [ "'s name does not exist", 'nx' ],
         [ "'s name server fails", 'fail' ],
         [ "'s name server is silent", 'silence' ],
-        [ "'s name has another address, where nobody is", [ '127.0.0.3' ] ],
+        [ "'s name has another address, where nothing listens",
+          [ '127.0.0.3' ] ],
     );
 
     my $mock = K8sSa::MockIssuer->new;
@@ -322,8 +323,8 @@ sub rotation {
                      retired => $kinds{retired});
     sleep 2;
 
-    row('keys rotate: a new one, then the old one goes', qr/^r /, @results,
-        load_end($load));
+    row('keys rotate: a new one is added, then the old one removed', qr/^r /,
+        @results, load_end($load));
     $nginx->stop;
 }
 
@@ -563,7 +564,7 @@ sub clock {
     delete $kinds{expired};
     $jump->('-3600', 'valid_young', 'young_now');
 
-    row('the clock jumps by an hour, ahead and back', qr/^c /, @results,
+    row('the clock jumps an hour ahead and back', qr/^c /, @results,
         load_end($load));
     $nginx->stop;
 }
