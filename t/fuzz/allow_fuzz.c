@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * k8s_sa_allow: patterns, each on a line; behind 0xff user name, namespace,
- * name and groups of an identity, 0xff between.  Which patterns there are, and
- * whom they allow, is said here once more, without a table.
+ * k8s_sa_allow: one pattern per line; after 0xff the user name, namespace, name
+ * and groups of an identity, separated by 0xff.  Valid patterns, and what they
+ * match, are implemented here once more, without a table.
  */
 
 #include "k8s_sa_fuzz.h"

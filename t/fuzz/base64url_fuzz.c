@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * base64url: what the decoder takes is what a decoder of one bit at a time
- * takes, and has one spelling only.
+ * base64url: the decoder must accept exactly what a decoder of single bits
+ * accepts, and only one spelling of it.
  */
 
 #include "k8s_sa_fuzz.h"
@@ -10,7 +10,7 @@
 #include "token/k8s_sa_base64url.h"
 
 
-/* Bit by bit; -1 if it is not strict base64url. */
+/* Decodes bit by bit; -1 if the text is not strict base64url. */
 
 static long
 fuzz_decode(unsigned char *dst, const uint8_t *src, size_t len)
@@ -45,7 +45,7 @@ fuzz_decode(unsigned char *dst, const uint8_t *src, size_t len)
         }
     }
 
-    /* the bits that make no whole byte */
+    /* the bits after the last whole byte */
 
     if (nbits % 8 && dst[nbits / 8] != 0) {
         return -1;

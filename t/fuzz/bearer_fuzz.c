@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * The Authorization header: what is cut off is the scheme and spaces.
+ * The Authorization header: only the scheme and spaces must be removed.
  */
 
 #include "k8s_sa_fuzz.h"

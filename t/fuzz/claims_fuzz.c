@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Header and claims: two bytes of policy, the header up to a line feed, the
- * claims.  The token is made of them here, so that the fuzzer sees JSON and
- * not base64url.
+ * Header and claims: two bytes of policy, the header up to a line feed, then
+ * the claims.  The token is made from them here, so that the fuzzer works on
+ * JSON instead of base64url.
  */
 
 #include "k8s_sa_fuzz_token.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * HTTP responses: two bytes choose the largest body and how the rest is cut
- * into pieces.  The answer does not depend on the pieces.
+ * HTTP responses: two bytes choose the largest body and how the rest is split
+ * into pieces.  The result must not depend on the pieces.
  */
 
 #include "k8s_sa_fuzz.h"
@@ -15,9 +15,9 @@
 
 typedef struct {
     ngx_k8s_sa_http_parse_t  p;
-    int                      rc;        /* the last one */
-    int                      eof;       /* that of _eof() */
-    unsigned                 head;      /* has been seen */
+    int                      rc;        /* the last return code */
+    int                      eof;       /* return code of _eof() */
+    unsigned                 head;      /* 1: seen */
     size_t                   used;
     size_t                   body_len;
     unsigned char            body[FUZZ_BODY_MAX];
@@ -58,7 +58,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_check(fuzz_whole.eof == fuzz_pieces.eof);
     fuzz_check(fuzz_whole.head == fuzz_pieces.head);
 
-    /* what may have come before a refusal depends on the pieces */
+    /* what was parsed before a refusal may depend on the pieces */
 
     if (fuzz_whole.rc == NGX_K8S_SA_HTTP_DONE
         || fuzz_whole.rc == NGX_K8S_SA_HTTP_MORE)
@@ -102,7 +102,7 @@ fuzz_run(fuzz_answer_t *a, const uint8_t *data, size_t size,
     a->used = 0;
     a->body_len = 0;
 
-    /* each step uses up a byte, but _HEAD and the last one of a piece */
+    /* each step but _HEAD and the last one of a piece consumes a byte */
 
     steps = size * 2 + 3;
 
@@ -165,7 +165,7 @@ fuzz_run(fuzz_answer_t *a, const uint8_t *data, size_t size,
         fuzz_check(a->eof == NGX_K8S_SA_HTTP_DONE
                    || a->eof == NGX_K8S_SA_HTTP_TRUNCATED);
 
-        /* an end that only the connection shows cannot be of known length */
+        /* a body that ends with the connection must have no known length */
 
         if (a->eof == NGX_K8S_SA_HTTP_DONE) {
             fuzz_check(a->head && !a->p.has_length && !a->p.keep_alive);

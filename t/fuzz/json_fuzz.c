@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * The JSON reader beside jansson: whatever it takes, jansson takes with
- * JSON_REJECT_DUPLICATES, and both read the same values; what jansson alone
- * takes is beyond our bounds on depth and number of values.
+ * The JSON parser compared with jansson: jansson must accept whatever it
+ * accepts (with JSON_REJECT_DUPLICATES), with the same values; what only
+ * jansson accepts must exceed our limits of depth and number of values.
  */
 
 #include "k8s_sa_fuzz.h"
@@ -42,7 +42,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         if (json == NULL) {
 
-            /* numbers are not evaluated, so ours cannot overflow */
+            /* we do not convert numbers, so they cannot overflow */
 
             fuzz_check(json_error_code(&error)
                        == json_error_numeric_overflow);
@@ -55,7 +55,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         depth = 0;
         nodes = fuzz_count(json, 1, &depth);
 
-        /* jansson 2.14 overlooks a NUL behind a number */
+        /* jansson 2.14 overlooks a NUL after a number */
 
         fuzz_check(nodes > K8S_SA_JSON_NODES || depth > K8S_SA_JSON_DEPTH
                    || memchr(data, '\0', size) != NULL);
@@ -68,7 +68,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 
-/* Neither reader goes deeper than jansson's own bound of 2048. */
+/* jansson's own limit of depth is 2048. */
 
 static void
 fuzz_compare(const k8s_sa_json_node_t *node, json_t *json)

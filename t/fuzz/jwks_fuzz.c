@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * JWK sets, as an issuer or a file brings them.
+ * JWK sets, from an issuer or a file.
  */
 
 #include "k8s_sa_fuzz_keys.h"

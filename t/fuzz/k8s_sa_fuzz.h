@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * What the fuzzers share: a check that ends the run, numbers out of the input,
- * and what must be true of every identity.
+ * Helpers of the fuzzers: a check that ends the run, numbers taken from the
+ * input, and what must be true of every identity.
  *
- * A fuzzer takes the inputs of util/fuzz.sh from the top of the tree: some
- * read keys and tokens of t/fixtures/ when they start.
+ * The fuzzers run from the top of the tree: some read keys and tokens from
+ * t/fixtures/ when they start.
  */
 
 #ifndef K8S_SA_FUZZ_H
@@ -25,7 +25,7 @@
 
 #define fuzz_lit(text)  { sizeof(text) - 1, (unsigned char *) text }
 
-/* libFuzzer keeps the input of whatever aborts. */
+/* libFuzzer saves the input that aborts. */
 
 #define fuzz_check(condition)                                                 \
     do {                                                                      \
@@ -47,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 
-/* A copy of exactly len bytes, so that ASan sees the first one behind. */
+/* Copies exactly len bytes, so that ASan reports reads past the end. */
 
 static inline unsigned char *
 fuzz_copy(const void *data, size_t len)
@@ -65,7 +65,7 @@ fuzz_copy(const void *data, size_t len)
 }
 
 
-/* The next byte of the input, 0 at its end. */
+/* Takes the next byte of the input, or 0 at its end. */
 
 static inline unsigned
 fuzz_byte(const uint8_t **data, size_t *size)
@@ -80,16 +80,16 @@ fuzz_byte(const uint8_t **data, size_t *size)
 }
 
 
-/* What must stand in no header and no log line. */
+/* Returns 1 if there are no control characters but those in allowed. */
 
 static inline int
-fuzz_is_clean(const unsigned char *p, size_t len, const char *but)
+fuzz_is_clean(const unsigned char *p, size_t len, const char *allowed)
 {
     size_t  i;
 
     for (i = 0; i < len; i++) {
         if ((p[i] < 0x20 || p[i] == 0x7f)
-            && (p[i] == '\0' || strchr(but, p[i]) == NULL))
+            && (p[i] == '\0' || strchr(allowed, p[i]) == NULL))
         {
             return 0;
         }
@@ -108,7 +108,7 @@ fuzz_same(const k8s_sa_str_t *a, const k8s_sa_str_t *b)
 }
 
 
-/* An error's text: ended, printable, on one line. */
+/* An error message must be NUL-terminated, printable and on one line. */
 
 static inline void
 fuzz_check_error(const k8s_sa_error_t *err)
@@ -145,7 +145,7 @@ fuzz_check_field(k8s_sa_str_t *field, void *data)
 }
 
 
-/* Also touches every byte of it, for ASan. */
+/* Reads every byte, too, for ASan. */
 
 static inline void
 fuzz_check_identity(k8s_sa_identity_t *id)
@@ -154,7 +154,7 @@ fuzz_check_identity(k8s_sa_identity_t *id)
 }
 
 
-/* Two identities, field by field. */
+/* Compares two identities, field by field. */
 
 static inline void
 fuzz_collect(k8s_sa_str_t *field, void *data)

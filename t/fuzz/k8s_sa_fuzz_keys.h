@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * What must be true of every set of keys.
+ * What must be true of every key set.
  */
 
 #ifndef K8S_SA_FUZZ_KEYS_H
@@ -16,12 +16,15 @@
 #include <openssl/err.h>
 
 
-/* Large keys are slow under ASan. */
+/* bits; larger keys are slow under ASan */
 
 #define FUZZ_VERIFY_BITS  4096
 
 
-/* An empty set; fetching OpenSSL's algorithms costs more than reading keys. */
+/*
+ * Empties a set, which is created once: fetching OpenSSL's algorithms takes
+ * longer than reading keys.
+ */
 
 static inline void
 fuzz_empty(k8s_sa_keyset_t **set)
@@ -110,7 +113,7 @@ fuzz_check_key(const k8s_sa_keyset_t *set, k8s_sa_key_t *key, size_t *verified)
 
         (*verified)++;
 
-        /* of the right length, and never right */
+        /* of the right length, but invalid */
 
         rc = k8s_sa_key_verify(key, &algs[i], (unsigned char *) "x", 1, sig,
                                algs[i].kty == K8S_SA_KTY_RSA
@@ -141,7 +144,7 @@ fuzz_check_keys(const k8s_sa_keyset_t *set)
 }
 
 
-/* What adding keys to an empty set returned, and left in the set and err. */
+/* Checks the result of adding keys to an empty set. */
 
 static inline void
 fuzz_check_added(const k8s_sa_keyset_t *set, int rc, const k8s_sa_error_t *err)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * What must be true of a token that the check accepts, whatever it is: looked
- * up anew with jansson, by the words of SPEC section 3.
+ * What must be true of every token that the check accepts: its claims are read
+ * again with jansson, and judged by rules that are implemented here once more.
  */
 
 #ifndef K8S_SA_FUZZ_TOKEN_H
@@ -22,7 +22,7 @@
 
 #define FUZZ_FLAT  "kubernetes.io/serviceaccount/"
 
-/* Two bytes of the input choose policy and time. */
+/* Takes policy and time from two bytes of the input. */
 
 #define FUZZ_POLICY_LEN  2
 
@@ -39,7 +39,7 @@ static const k8s_sa_str_t  fuzz_audiences[] = {
     fuzz_lit("service2")
 };
 
-/* The recorded tokens are of 2026, most for an hour, some for 100 years. */
+/* The recorded tokens date from 2026; most last an hour, some 100 years. */
 
 static const int64_t  fuzz_times[] = {
     1795439950, 1795443600, 3000000000, 0, -1, INT64_MAX, INT64_MIN, 59
@@ -80,7 +80,7 @@ fuzz_policy(k8s_sa_policy_t *policy, int64_t *now, const uint8_t **data,
 }
 
 
-/* A part of a token that has been taken, as JSON; to be given to free(). */
+/* Decodes a part of an accepted token; to be freed with free(). */
 
 static inline unsigned char *
 fuzz_part(const unsigned char *p, size_t len, size_t *n)
@@ -97,7 +97,7 @@ fuzz_part(const unsigned char *p, size_t len, size_t *n)
 }
 
 
-/* NULL: a number that our own reader does not evaluate is too large. */
+/* Returns NULL if a number is too large for jansson. */
 
 static inline json_t *
 fuzz_json(const unsigned char *p, size_t len)
@@ -124,7 +124,7 @@ fuzz_is(const k8s_sa_str_t *s, const json_t *json)
 }
 
 
-/* RFC 7515 section 5.2, as far as no key is needed. */
+/* RFC 7515 section 5.2: the steps that need no key. */
 
 static inline void
 fuzz_check_parsed(const k8s_sa_token_t *t)
@@ -174,7 +174,7 @@ fuzz_check_parsed(const k8s_sa_token_t *t)
 }
 
 
-/* Who an accepted token of Kubernetes speaks for; 1 if it is a legacy one. */
+/* The identity of a Kubernetes token; returns 1 for a legacy token. */
 
 static inline int
 fuzz_check_account(const json_t *root, const k8s_sa_policy_t *policy,
@@ -342,7 +342,7 @@ fuzz_check_accepted(const unsigned char *payload, size_t len,
 }
 
 
-/* What the shared cache makes of it. */
+/* Packs and unpacks the identity, as the shared cache does. */
 
 static inline void
 fuzz_check_packed(k8s_sa_identity_t *id)
@@ -382,7 +382,7 @@ fuzz_check_packed(k8s_sa_identity_t *id)
 }
 
 
-/* The variables that show claims. */
+/* The texts of variables that show claims. */
 
 static inline void
 fuzz_check_texts(const unsigned char *text, size_t len,
@@ -417,7 +417,7 @@ fuzz_check_texts(const unsigned char *text, size_t len,
 }
 
 
-/* All that follows a parse that said yes. */
+/* Everything that follows a successful parse. */
 
 static inline void
 fuzz_check_token(k8s_sa_token_t *t, const k8s_sa_policy_t *policy,

@@ -3,7 +3,7 @@
 #
 # Shows that the fuzzers can fail: removes one check at a time, in a copy of the
 # tree, and gives the fuzzer a minute to notice.  The exit status is not 0 if it
-# does not, or if a mutation no longer applies because the code has changed.
+# does not, or if a line below no longer applies to the code.
 #
 #     t/fuzz/mutate.sh [PATTERN]    only the mutations whose name matches
 
@@ -31,7 +31,7 @@ row() {
     esac
 }
 
-# mutate FUZZER NAME FILE PERL: PERL has s/// for the whole file
+# mutate FUZZER NAME FILE PERL: applies PERL, an s///, once to the whole file
 
 mutate() {
     local fuzzer=$1 name=$2 file=src/$3 perl=$4 rc=0 dict=json

@@ -19,7 +19,7 @@ typedef struct {
 
 static void fuzz_unpack(const uint8_t *data, size_t size);
 static void fuzz_pack(const uint8_t *data, size_t size);
-static void fuzz_same(const unsigned char *packed, size_t len,
+static void fuzz_unpack_same(const unsigned char *packed, size_t len,
     k8s_sa_identity_t *id);
 static void fuzz_head(const uint8_t *data, size_t size,
     const k8s_sa_identity_t *id);
@@ -74,7 +74,7 @@ fuzz_unpack(const uint8_t *data, size_t size)
     len = k8s_sa_identity_pack(packed, sizeof(packed), &id);
 
     if (len != 0) {
-        fuzz_same(packed, len, &id);
+        fuzz_unpack_same(packed, len, &id);
     }
 
     free(text);
@@ -113,7 +113,7 @@ fuzz_pack(const uint8_t *data, size_t size)
     fuzz_check(len <= room && len <= K8S_SA_PACKED_MAX);
 
     if (len != 0) {
-        fuzz_same(packed, len, &id);
+        fuzz_unpack_same(packed, len, &id);
         fuzz_head(packed, len, &id);
     }
 
@@ -124,7 +124,7 @@ fuzz_pack(const uint8_t *data, size_t size)
 /* Unpacking must return the identity that was packed. */
 
 static void
-fuzz_same(const unsigned char *packed, size_t len, k8s_sa_identity_t *id)
+fuzz_unpack_same(const unsigned char *packed, size_t len, k8s_sa_identity_t *id)
 {
     size_t              n;
     unsigned char      *text;

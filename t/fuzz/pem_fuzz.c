@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * PEM files: the first byte chooses between a file as it is and a block of the
- * rest as DER, so that the fuzzer sees that and not base64.
+ * PEM files: the first byte chooses between a file as it is, and a block made
+ * from DER, so that the fuzzer works on DER instead of base64.
  */
 
 #include "k8s_sa_fuzz_keys.h"

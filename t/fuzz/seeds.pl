@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# seeds.pl DIR: what the fuzzers begin with, DIR/NAME/ for each, out of
-# t/fixtures/.  Of PEM there is little; openssl(1) makes more, new keys each
-# time, so that no private key is in the tree.
+# seeds.pl DIR: makes the fuzzers' first inputs, in DIR/NAME/ for each, from
+# t/fixtures/.  There is little PEM; openssl(1) makes more, with new keys each
+# time, so that there is no private key in the tree.
 
 use strict;
 use warnings;
@@ -47,7 +47,7 @@ sub body {
 }
 
 
-# tokens; the two bytes before them are policy and time of k8s_sa_fuzz_token.h
+# tokens, after two bytes of policy and time: k8s_sa_fuzz_token.h
 
 for my $file (glob 't/fixtures/*/tokens/*.jwt') {
     my $token = slurp($file) =~ s/\s+\z//r;
@@ -69,7 +69,7 @@ seed('claims', chr 5, "\0", qq({"alg":"PS512","kid":"a"}\n$claims));
 seed('token', chr 1, "\0", join '.', map({ encode_base64url($_) }
      '{"alg":"RS256"}', $claims), 'AAAA');
 
-# at the limits, which the fuzzers would seldom come to
+# at the limits, which the fuzzers would seldom reach
 
 my $long = ('x' x 3000);
 my ($first) = glob 't/fixtures/1.36.2/tokens/long-aud-service2-pod.claims.json';
@@ -122,7 +122,7 @@ seed('allow', "$_\xff$who") for
 seed('allow', "alice\nb\@x\xffalice");
 
 
-# what API servers answered
+# answers of API servers
 
 for my $file (glob 't/fixtures/*/{openid,tokenreview,tokenrequest,misc}/*.http')
 {
@@ -190,7 +190,7 @@ sub pem {
 
 pem(slurp($_)) for glob 't/fixtures/*/keys/*';
 
-# a good block, and one that is cut
+# a good block, and a truncated one
 my $sa = slurp('t/fixtures/1.36.2/keys/sa-ec.pub');
 seed('pem', 'x', $sa, $sa =~ s/\n.*?\n/\n/r);
 

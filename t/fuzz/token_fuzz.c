@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Whole tokens: two bytes of policy, then what a request brings.  Nobody has
- * the private keys of the recorded tokens, so what verifies must be one of
- * them, byte for byte (of ECDSA only what is signed: -S is right, too).
+ * Whole tokens: two bytes of policy, then the token.  The fuzzer does not have
+ * the private keys of the recorded tokens, so a token that verifies must be one
+ * of them, byte for byte (with ECDSA up to the signature: -S is valid, too).
  */
 
 #include "k8s_sa_fuzz_token.h"
@@ -62,7 +62,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 }
 
 
-/* Without the white space at its end. */
+/* Reads a file, without trailing white space. */
 
 static k8s_sa_str_t
 fuzz_read(const char *path)
@@ -149,5 +149,5 @@ fuzz_check_verified(void)
         }
     }
 
-    fuzz_check(!"a signature that nobody made");
+    fuzz_check(!"a forged signature");
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * TokenReview: one byte chooses the audiences; then the answer.  The same
- * bytes as a token of the question, which nobody has looked at before.
+ * TokenReview: one byte chooses the audiences, the rest is the answer.  The
+ * same bytes are used as the token of a request, which is not checked before.
  */
 
 #include "k8s_sa_fuzz.h"
@@ -27,10 +27,10 @@ static void fuzz_check_request(const uint8_t *data, size_t size, size_t n);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    size_t            n;
-    k8s_sa_error_t    err;
-    k8s_sa_token_review_t   review;
-    k8s_sa_verdict_e  verdict;
+    size_t                 n;
+    k8s_sa_error_t         err;
+    k8s_sa_token_review_t  review;
+    k8s_sa_verdict_e       verdict;
 
     n = fuzz_byte(&data, &size) & 3;
 
@@ -38,7 +38,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(&err, 0xa5, sizeof(err));
 
     verdict = k8s_sa_token_review_parse(&review, data, size, fuzz_audiences, n,
-                                  &err);
+                                        &err);
 
     fuzz_check_identity(&review.identity);
 
@@ -75,7 +75,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 
-/* The API server said yes, and to what was asked. */
+/* The API server authenticated the token, for the requested audience. */
 
 static void
 fuzz_check_audience(const uint8_t *data, size_t size,

@@ -11,11 +11,11 @@
 
 typedef struct {
     const char  *patterns[4];
-    const char  *accounts;     /* who of the accounts below is allowed */
+    const char  *accounts;     /* the accounts below that match */
 } allow_t;
 
 
-/* Letter, namespace and name; or letter and user name. */
+/* A letter, then namespace and name, or a user name */
 
 static const char  *const accounts[][3] = {
     { "1", "mytest", "service1" },
@@ -115,7 +115,7 @@ allow_identity(k8s_sa_identity_t *id, const char *const *account)
 
 
 static void
-who_is_allowed(void **state)
+matching_accounts(void **state)
 {
     int                 rc;
     size_t              i, n;
@@ -147,7 +147,7 @@ who_is_allowed(void **state)
 
 
 static void
-no_pattern(void **state)
+invalid_patterns(void **state)
 {
     size_t          i;
     char           *ns, *name;
@@ -166,7 +166,7 @@ no_pattern(void **state)
 
     for (i = 0; i < test_nelts(wrong); i++) {
         if (allow_add(&allow, wrong[i]) != K8S_SA_ALLOW_INVALID) {
-            fail_msg("\"%s\" is a pattern", wrong[i]);
+            fail_msg("\"%s\" is accepted", wrong[i]);
         }
     }
 
@@ -185,7 +185,7 @@ no_pattern(void **state)
 }
 
 
-/* An identity whose names come from a review may be of any length. */
+/* Names in an identity from a review can have any length. */
 
 static void
 long_names(void **state)
@@ -205,7 +205,7 @@ long_names(void **state)
 
     assert_int_equal(k8s_sa_allow_matches(&allow, &id), 0);
 
-    /* a list that does not end as it should */
+    /* the last group is not followed by a line feed */
 
     id.groups = test_str("b");
     assert_int_equal(allow_add(&allow, "group:b"), K8S_SA_OK);
@@ -234,7 +234,7 @@ many_patterns(void **state)
     assert_int_equal(allow_add(&allow, "ns-9999/*"), K8S_SA_ALLOW_DUPLICATE);
     assert_int_equal(allow.used, 10000);
 
-    /* the same text as another kind is none */
+    /* not duplicates: the same text, but another kind of pattern */
 
     assert_int_equal(allow_add(&allow, "*/ns-0"), K8S_SA_OK);
     assert_int_equal(allow_add(&allow, "group:ns-0"), K8S_SA_OK);
@@ -277,8 +277,8 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test_teardown(who_is_allowed, test_release),
-        cmocka_unit_test_teardown(no_pattern, test_release),
+        cmocka_unit_test_teardown(matching_accounts, test_release),
+        cmocka_unit_test_teardown(invalid_patterns, test_release),
         cmocka_unit_test_teardown(long_names, test_release),
         cmocka_unit_test_teardown(many_patterns, test_release),
         cmocka_unit_test_teardown(out_of_memory, test_release)

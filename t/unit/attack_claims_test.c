@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Attacks in the claims: each token is signed by the right key, and right but
- * for one thing.  The first rows show that it is that thing which matters.
+ * Attacks in the claims: each token is signed with the right key and has one
+ * fault.  The first rows have none, which shows that the fault is what matters.
  */
 
 #include "k8s_sa_test.h"
@@ -12,26 +12,26 @@ static EVP_PKEY         *rsa;
 static k8s_sa_keyset_t  *keys;
 
 
-/* How a row's token is made and checked. */
+/* How the token of a row is made and checked */
 
 #define ANY_AUDIENCE  0x01
 #define ANY_ISSUER    0x02
 #define LEGACY_ON     0x04
-#define FOREIGN       0x08      /* kubernetes off */
-#define FLAT          0x10      /* a legacy token's claims */
+#define FOREIGN       0x08      /* with "kubernetes off" */
+#define FLAT          0x10      /* claims of a legacy token */
 
 
 typedef struct {
     const char  *name;
-    const char  *value;          /* JSON; NULL: without this member */
+    const char  *value;          /* JSON; NULL: no such member */
 } member_t;
 
 
 typedef struct {
-    const char  *name;           /* of the test */
-    unsigned     expected;       /* set of verdicts */
+    const char  *name;           /* name of the test */
+    unsigned     expected;       /* set of verdicts: V() */
     unsigned     flags;
-    member_t     edits[4];       /* replace members, or come behind them */
+    member_t     edits[4];       /* replace members or are appended */
 } row_t;
 
 
@@ -47,7 +47,7 @@ typedef struct {
 #define SA    "kubernetes.io/serviceaccount/"
 #define USER  "system:serviceaccount:"
 
-/* "kubernetes.io", with JSON for the names, or with one more member */
+/* "kubernetes.io" with the names as JSON, or with one more member */
 
 #define K(ns, name)                                                           \
     "{\"namespace\":" ns ",\"serviceaccount\":{\"name\":" name                \
@@ -57,7 +57,7 @@ typedef struct {
     "{\"namespace\":\"mytest\",\"serviceaccount\":{\"name\":\"service1\","    \
     "\"uid\":\"uid-1\"}," more "}"
 
-/* namespace and name, and the "sub" that agrees with them */
+/* namespace and name, and the matching "sub" */
 
 #define NAMES(ns, name)                                                       \
     { KIO, K("\"" ns "\"", "\"" name "\"") },                                 \
@@ -152,7 +152,7 @@ static const row_t  rows[] = {
     { "exp missing", BC, 0, { { "exp", NULL } } },
     { "exp missing, legacy tokens on", BC, LEGACY_ON, { { "exp", NULL } } },
     { "exp at the leeway's end", V_OK, 0, { { "exp", "1999999940" } } },
-    { "exp behind the leeway", EX, 0, { { "exp", "1999999939" } } },
+    { "exp past the leeway", EX, 0, { { "exp", "1999999939" } } },
     { "exp zero", EX|BC, 0, { { "exp", "0" } } },
     { "exp -1", EX|BC, 0, { { "exp", "-1" } } },
     { "exp -2^63", EX|BC, 0, { { "exp", "-9223372036854775808" } } },
@@ -181,7 +181,7 @@ static const row_t  rows[] = {
 
     { "nbf missing", V_OK, 0, { { "nbf", NULL } } },
     { "nbf at the leeway's end", V_OK, 0, { { "nbf", "2000000060" } } },
-    { "nbf before the leeway", NYV, 0, { { "nbf", "2000000061" } } },
+    { "nbf beyond the leeway", NYV, 0, { { "nbf", "2000000061" } } },
     { "nbf 2^63 - 1", NYV, 0, { { "nbf", "9223372036854775807" } } },
     { "nbf 2^63", BC, 0, { { "nbf", "9223372036854775808" } } },
     { "nbf -2^63", BC|V_OK, 0, { { "nbf", "-9223372036854775808" } } },
@@ -214,8 +214,10 @@ static const row_t  rows[] = {
     { "iss empty, any issuer", BC, ANY_ISSUER, { { "iss", "\"\"" } } },
     { "iss another", WI, 0, { { "iss", "\"https://other.example\"" } } },
     { "iss another, any issuer", V_OK, ANY_ISSUER, { { "iss", "\"x\"" } } },
-    { "iss with a slash behind", WI, 0, { { "iss", "\"" TEST_ISSUER "/\"" } } },
-    { "iss cut", WI, 0, { { "iss", "\"https://kubernetes.default.sv\"" } } },
+    { "iss with a trailing slash", WI, 0,
+      { { "iss", "\"" TEST_ISSUER "/\"" } } },
+    { "iss truncated", WI, 0,
+      { { "iss", "\"https://kubernetes.default.sv\"" } } },
     { "iss in upper case", WI, 0,
       { { "iss", "\"HTTPS://kubernetes.default.svc\"" } } },
     { "iss with a NUL", BAD, 0, { { "iss", "\"" TEST_ISSUER "\\u0000\"" } } },
@@ -236,7 +238,7 @@ static const row_t  rows[] = {
     { "sub another separator", BC, 0,
       { { "sub", "\"" USER "mytest/service1\"" } } },
     { "sub longer", BC, 0, { { "sub", "\"" TEST_USER "1\"" } } },
-    { "sub cut", BC, 0, { { "sub", "\"" USER "mytest:service\"" } } },
+    { "sub truncated", BC, 0, { { "sub", "\"" USER "mytest:service\"" } } },
     { "sub in upper case", BC, 0,
       { { "sub", "\"SYSTEM:SERVICEACCOUNT:MYTEST:SERVICE1\"" } } },
     { "sub without the prefix", BC, 0, { { "sub", "\"mytest:service1\"" } } },
@@ -264,7 +266,7 @@ static const row_t  rows[] = {
       { { KIO, K("[\"mytest\"]", "\"service1\"") } } },
     { "namespace empty", BC, 0, { NAMES("", "service1") } },
     { "namespace with ':'", BC, 0, { NAMES("my:test", "service1") } },
-    { "namespace takes from the name", BC, 0,
+    { "namespace ends inside the name", BC, 0,
       { { KIO, K("\"mytest:service1\"", "\"x\"") },
         { "sub", "\"" USER "mytest:service1:x\"" } } },
     { "namespace with '/'", BC, 0, { NAMES("my/test", "service1") } },
@@ -331,7 +333,7 @@ static const row_t  rows[] = {
     { "warnafter 2^63", BC, 0,
       { { KIO, KM("\"warnafter\":9223372036854775808") } } },
 
-    /* what becomes the identity breaks out of no header and no line */
+    /* strings of the identity cannot break out of a header or log line */
 
     { "jti missing", V_OK, 0, { { "jti", NULL } } },
     { "jti a number", BC, 0, { { "jti", "1" } } },
@@ -348,10 +350,10 @@ static const row_t  rows[] = {
     { "sub with a DEL", BC, FOREIGN, { { "sub", "\"a\\u007fb\"" } } },
     { "sub with a NUL", BAD, FOREIGN, { { "sub", "\"a\\u0000b\"" } } },
 
-    /* kubernetes off */
+    /* "kubernetes off" */
 
     { "foreign, valid", V_OK, FOREIGN, { { "sub", "\"alice\"" } } },
-    { "foreign, kubernetes.io not looked at", V_OK, FOREIGN,
+    { "foreign, kubernetes.io ignored", V_OK, FOREIGN,
       { { "sub", "\"alice\"" }, { KIO, "5" } } },
     { "foreign, sub missing", BC, FOREIGN, { { "sub", NULL } } },
     { "foreign, sub empty", BC, FOREIGN, { { "sub", "\"\"" } } },
@@ -374,16 +376,16 @@ static const row_t  rows[] = {
     { "legacy, on", V_OK, FLAT|LEGACY_ON, {} },
     { "legacy, off, any issuer and audience", LT,
       FLAT|ANY_ISSUER|ANY_AUDIENCE, {} },
-    { "legacy, on, exp behind", EX, FLAT|LEGACY_ON,
+    { "legacy, on, exp past the leeway", EX, FLAT|LEGACY_ON,
       { { "exp", "1999999939" } } },
     { "legacy, on, exp a string", BC, FLAT|LEGACY_ON,
       { { "exp", "\"9999999999\"" } } },
     { "legacy, on, exp null", BC, FLAT|LEGACY_ON, { { "exp", "null" } } },
-    { "legacy, on, nbf ahead", NYV, FLAT|LEGACY_ON,
+    { "legacy, on, nbf beyond the leeway", NYV, FLAT|LEGACY_ON,
       { { "nbf", "2000000061" } } },
     { "legacy, on, aud another", WA, FLAT|LEGACY_ON,
       { { "aud", "[\"service3\"]" } } },
-    { "legacy, on, aud ours", V_OK, FLAT|LEGACY_ON,
+    { "legacy, on, aud the right one", V_OK, FLAT|LEGACY_ON,
       { { "aud", "[\"service2\"]" } } },
     { "legacy, on, aud a number", BC, FLAT|LEGACY_ON, { { "aud", "1" } } },
     { "legacy, on, namespace missing", BC, FLAT|LEGACY_ON,
@@ -436,26 +438,26 @@ static const row_t  rows[] = {
       { { KIO, K("\"mytest\"", "\"service1\"") } } },
     { "one flat claim among nested ones", BC, 0,
       { { SA "namespace", "\"mytest\"" } } },
-    { "flat claims with nothing in them", BC, LEGACY_ON,
+    { "an unknown flat claim only", BC, LEGACY_ON,
       { { KIO, NULL }, { SA "x", "1" } } },
 
-    /* several faults: the first in the contract's order */
+    /* several faults: the first one in the documented order counts */
 
-    { "all but bad claims", WI, 0,
+    { "all faults but bad claims", WI, 0,
       { { "iss", "\"x\"" }, { "exp", "1" }, { "nbf", "3000000000" },
         { "aud", "\"x\"" } } },
     { "expired, not yet valid, wrong audience", EX, 0,
       { { "exp", "1" }, { "nbf", "3000000000" }, { "aud", "\"x\"" } } },
     { "not yet valid, wrong audience", NYV, 0,
       { { "nbf", "3000000000" }, { "aud", "\"x\"" } } },
-    { "bad claims first", BC, 0,
+    { "all faults", BC, 0,
       { { "iss", "\"x\"" }, { "exp", "1" }, { "aud", "\"x\"" },
         { "jti", "1" } } },
     { "legacy and expired", LT, FLAT, { { "exp", "1" } } }
 };
 
 
-/* The base's members with the row's edits, as JSON. */
+/* The base members with the edits of a row, as JSON. */
 
 static char *
 claims(const row_t *row)
@@ -541,7 +543,7 @@ row_test(void **state)
         assert_string_equal(test_text(&id.uid), "uid-1");
     }
 
-    /* a refusal names at most the user, for the log */
+    /* a refusal has nothing but the user name, for the log */
 
     if (rc != K8S_SA_VERDICT_OK) {
         assert_null(id.namespace.data);
@@ -552,7 +554,7 @@ row_test(void **state)
 }
 
 
-/* What chooses a token's issuer before anything is verified. */
+/* How a token's issuer is chosen before the token is verified. */
 
 static void
 issuer_matches(void **state)
@@ -563,7 +565,7 @@ issuer_matches(void **state)
     k8s_sa_token_t   *t;
     k8s_sa_policy_t   policy;
 
-    /* with two issuers, any, the legacy one, the legacy one of no Kubernetes */
+    /* two issuers; any; with legacy tokens; and with "kubernetes off" */
 
     static const struct {
         const char  *iss;
@@ -617,7 +619,7 @@ issuer_matches(void **state)
 }
 
 
-/* One that is configured by mistake lets nobody in. */
+/* An audience that is empty by mistake must not let any token in. */
 
 static void
 empty_audience_matches_nothing(void **state)
@@ -646,7 +648,7 @@ empty_audience_matches_nothing(void **state)
         test_verdict(test_check(token, keys, &policy), WRONG_AUDIENCE);
     }
 
-    /* neither does none at all */
+    /* nor must an empty list of audiences */
 
     policy.n_audiences = 0;
     token = test_token(rsa, "RS256", test_header(rsa, "RS256"), TEST_CLAIMS);
@@ -655,8 +657,8 @@ empty_audience_matches_nothing(void **state)
 
 
 /*
- * Any clock against any time: no overflow (UBSan looks, too).  An "exp" of 0
- * must never be taken for the identity's 0, which means "never".
+ * No combination of clock and times overflows (UBSan checks, too).  An "exp" of
+ * 0 must not become an identity's 0, which means "never".
  */
 
 static void

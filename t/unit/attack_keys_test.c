@@ -2,7 +2,7 @@
 
 /*
  * Attacks with the wrong algorithm, the wrong key or the wrong size, and with
- * bytes that are no text.
+ * bytes that are not text.
  */
 
 #include "k8s_sa_attack.h"
@@ -26,7 +26,7 @@ claims_refused(const char *what, const void *claims, size_t len,
 }
 
 
-/* A member of these bytes, as a name, as a value, and in the user's name. */
+/* Puts the bytes into a member's name, a value, and the user name. */
 
 static void
 bytes_refused(const char *what, const char *bytes, size_t len,
@@ -54,7 +54,7 @@ bytes_refused(const char *what, const char *bytes, size_t len,
         claims_refused(what, text, p - text, expected);
     }
 
-    /* the last character of "sub" and of the service account's name */
+    /* in place of the last character of "sub" and of the account's name */
 
     n = strlen(TEST_CLAIMS);
     text = test_keep(malloc(4096));
@@ -72,7 +72,7 @@ bytes_refused(const char *what, const char *bytes, size_t len,
 }
 
 
-/* What pkey signs as alg says, under another header. */
+/* A token with another header than the algorithm that signs it. */
 
 static char *
 signed_by(EVP_PKEY *pkey, const char *alg, const char *header)
@@ -84,7 +84,7 @@ signed_by(EVP_PKEY *pkey, const char *alg, const char *header)
 static void
 alg_does_not_fit_the_key(void **state)
 {
-    /* the kid is of a key of another type: none fits */
+    /* the kid belongs to a key of another type: no key fits */
 
     (void) state;
 
@@ -107,7 +107,7 @@ alg_does_not_fit_the_key(void **state)
             signed_by(ed, "EdDSA", test_header(ed, "RS256")),
             V(UNKNOWN_KEY));
 
-    /* without a kid the keys of the right type are tried */
+    /* without a kid, all keys of the right type are tried */
 
     refused("RS256, signed by an EC key",
             signed_by(p256, "ES256", "{\"alg\":\"RS256\"}"),
@@ -149,7 +149,7 @@ wrong_curve(void **state)
             signed_by(p521, "ES512", test_header(p256, "ES256")),
             V(BAD_SIGNATURE));
 
-    /* the right curve, another digest */
+    /* the right curve with another digest */
 
     refused("ES256, SHA-512",
             signed_by(p256, "ES512", test_header(p256, "ES256")),
@@ -161,7 +161,7 @@ wrong_curve(void **state)
 
 
 static void
-rsa_algorithms_are_not_each_other(void **state)
+rsa_algorithms_are_not_interchangeable(void **state)
 {
     size_t  i, j;
 
@@ -223,7 +223,7 @@ alg_not_in_the_policy(void **state)
 }
 
 
-/* A JWK's own "alg" is not overruled by the token's. */
+/* The token's "alg" does not override the JWK's own. */
 
 static void
 alg_of_the_jwk(void **state)
@@ -252,7 +252,7 @@ alg_of_the_jwk(void **state)
 }
 
 
-/* The right key is the last that is tried, and the one behind it. */
+/* Once the right key is the last that is tried, once the next one. */
 
 static void
 keys_tried_without_kid(void **state)
@@ -275,7 +275,7 @@ keys_tried_without_kid(void **state)
         EVP_PKEY_free(pkey);
     }
 
-    /* those of other types do not count */
+    /* keys of other types do not count */
 
     jwk = test_jwk(p384, "");
     assert_int_equal(k8s_sa_keyset_add_jwks(set, jwk, strlen(jwk), NULL,
@@ -303,10 +303,10 @@ keys_tried_without_kid(void **state)
 }
 
 
-/* However many keys share a kid, a forged token does not cost more. */
+/* The number of keys that share a kid does not raise a forgery's cost. */
 
 static void
-keys_tried_of_one_kid(void **state)
+keys_tried_with_a_shared_kid(void **state)
 {
     char             *jwk, *header;
     size_t            i;
@@ -360,7 +360,7 @@ no_keys_at_all(void **state)
 }
 
 
-/* Every character of header and payload is under the signature. */
+/* The signature covers every character of header and payload. */
 
 static void
 one_character_changed(void **state)
@@ -460,7 +460,7 @@ too_many_values(void **state)
 
     (void) state;
 
-    /* TEST_CLAIMS has 14 values, and "x" is one */
+    /* TEST_CLAIMS has 14 values, and "x" is another */
 
     for (n = 1023; n <= 1025; n++) {
         text = p = test_keep(malloc(8192));
@@ -487,7 +487,7 @@ sized(size_t size)
     char    *text, *token;
     size_t   h, p, len;
 
-    /* base64url has no length of 4n + 1, so both parts have to be tried */
+    /* base64url has no length of 4n + 1, so both parts must vary */
 
     for (h = 0; h < 3; h++) {
         len = strlen(TEST_CLAIMS);
@@ -527,11 +527,11 @@ size(void **state)
     (void) state;
 
     refused("one byte less", sized(16383), V_OK);
-    refused("as large as can be", sized(16384), V_OK);
+    refused("the largest size", sized(16384), V_OK);
     refused("one byte more", sized(16385), V(TOO_LARGE));
     refused("much more", sized(50000), V(TOO_LARGE));
 
-    /* of a large one not even the shape is looked at */
+    /* a large one is refused without looking at its shape */
 
     big = test_keep(malloc(1024 * 1024));
     memset(big, '.', 1024 * 1024);
@@ -540,7 +540,7 @@ size(void **state)
     test_verdict(test_check_bytes(big, K8S_SA_TOKEN_MAX, keys, &all, TEST_NOW,
                                   NULL), MALFORMED);
 
-    /* a signature as large as the whole token, a header, a payload */
+    /* a signature or header that takes nearly the whole token */
 
     token = test_format("eyJhbGciOiJSUzI1NiJ9.e30.%s",
                         test_b64(big, (K8S_SA_TOKEN_MAX - 26) / 4 * 3));
@@ -553,7 +553,7 @@ size(void **state)
 
 
 static void
-bytes_that_are_no_text(void **state)
+bytes_that_are_not_text(void **state)
 {
     size_t  i;
 
@@ -613,10 +613,10 @@ bytes_that_are_no_text(void **state)
 }
 
 
-/* One working space for token after token, as the module has it. */
+/* One working space is used for token after token, as in the module. */
 
 static void
-working_space_used_again(void **state)
+working_space_is_reused(void **state)
 {
     char               *tokens[10], *other, *large;
     size_t              i, j;
@@ -640,7 +640,7 @@ working_space_used_again(void **state)
     tokens[4] = test_token(rsa, "RS256", "{\"alg\":\"RS256\"}", "{}");
     tokens[5] = signed_by(p256, "ES256", "{\"alg\":\"ES256\"}");
 
-    /* headers as long as the first one's, and one that is too long to keep */
+    /* headers as long as the first one, and one that is too long to keep */
 
     other = test_format("%s", test_header(rsa, "RS256"));
     other[strlen(other) - 3] ^= 1;
@@ -656,7 +656,7 @@ working_space_used_again(void **state)
 
     t = test_space();
 
-    /* each one behind each other one */
+    /* every token after every other one */
 
     for (i = 0; i < 200; i++) {
         j = (i % 2) ? i / 2 % 10 : i / 20;
@@ -667,7 +667,7 @@ working_space_used_again(void **state)
         if (rc == K8S_SA_VERDICT_OK) {
             rc = k8s_sa_token_verify(t, keys, &all);
 
-            /* the key is that of this token, not of the last one */
+            /* the key is this token's, not the previous one's */
 
             assert_true((t->key != NULL) == (rc == K8S_SA_VERDICT_OK));
         }
@@ -701,20 +701,20 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test_teardown(alg_does_not_fit_the_key, test_release),
         cmocka_unit_test_teardown(wrong_curve, test_release),
-        cmocka_unit_test_teardown(rsa_algorithms_are_not_each_other,
+        cmocka_unit_test_teardown(rsa_algorithms_are_not_interchangeable,
                                   test_release),
         cmocka_unit_test_teardown(alg_not_in_the_policy, test_release),
         cmocka_unit_test_teardown(alg_of_the_jwk, test_release),
         cmocka_unit_test_teardown(keys_tried_without_kid, test_release),
-        cmocka_unit_test_teardown(keys_tried_of_one_kid, test_release),
+        cmocka_unit_test_teardown(keys_tried_with_a_shared_kid, test_release),
         cmocka_unit_test_teardown(no_keys_at_all, test_release),
         cmocka_unit_test_teardown(one_character_changed, test_release),
         cmocka_unit_test_teardown(signature_of_another_token, test_release),
         cmocka_unit_test_teardown(depth, test_release),
         cmocka_unit_test_teardown(too_many_values, test_release),
         cmocka_unit_test_teardown(size, test_release),
-        cmocka_unit_test_teardown(bytes_that_are_no_text, test_release),
-        cmocka_unit_test_teardown(working_space_used_again, test_release)
+        cmocka_unit_test_teardown(bytes_that_are_not_text, test_release),
+        cmocka_unit_test_teardown(working_space_is_reused, test_release)
     };
 
     return cmocka_run_group_tests_name("attack_keys", tests, setup,

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Forged and misshapen signatures.  RSA paddings are made by hand and signed
- * with the raw private key: what a verifier lets through here, an attacker
- * without the key can make for small exponents (Bleichenbacher 2006).
+ * Forged and malformed signatures.  RSA paddings are made by hand and signed
+ * with the raw private key: with small exponents, an attacker without the key
+ * could forge whatever the verifier accepts here (Bleichenbacher 2006).
  */
 
 #include "k8s_sa_attack.h"
 
 
-#define EM  256       /* bytes of an encoded message, RSA 2048 */
+#define EM  256       /* bytes of an encoded message, RSA-2048 */
 
 
 static char           *part;            /* header.payload for RS256 */
@@ -86,8 +86,8 @@ forged(const char *what, const unsigned char *em, unsigned expected)
 
 
 /*
- * 00 01 ff ... ff 00 prefix hash, with so many ff; what is left at the end
- * stays 0xaa.  ff 0: as many as there is room for.
+ * Encodes 00 01 ff ... ff 00 prefix hash, with ff bytes of 0xff, or if ff is 0
+ * as many as fit; the rest is filled with 0xaa.
  */
 
 static void
@@ -194,7 +194,7 @@ pkcs1_digest_info(void **state)
     SHA384((unsigned char *) part, strlen(part), hash);
     bad("SHA-384 under RS256", sha384_info, hash, 48);
 
-    /* all of the padding moved into the parameters, none left before it */
+    /* all padding moved into the parameters, none before them */
 
     memset(info, 0xbb, sizeof(info));
     memcpy(info, "\x30\x81\xf5\x30\x81\xd0\x06\x09\x60\x86\x48\x01\x65\x03"
@@ -218,7 +218,7 @@ pkcs1_padding(void **state)
     memcpy(info + n, digest, 32);
     n += 32;
 
-    /* short padding, the rest behind it */
+    /* short padding, and garbage at the end */
 
     encode("no ff, garbage behind", 1, info, n, "", 0, V(BAD_SIGNATURE));
     encode("8 ff, garbage behind", 8, info, n, "", 0, V(BAD_SIGNATURE));
@@ -233,7 +233,7 @@ pkcs1_padding(void **state)
     memcpy(good + EM - n, info, n);
     forged("as it should be", good, V_OK);
 
-    /* each byte of the padding changed */
+    /* each byte of the padding, changed */
 
     for (i = 0; i < EM - n; i++) {
         memcpy(em, good, EM);
@@ -251,7 +251,7 @@ pkcs1_padding(void **state)
     em[1] = 2;
     forged("block type 2", em, V(BAD_SIGNATURE));
 
-    /* a separator too early: what is behind it is no DigestInfo */
+    /* an early separator, followed by something other than DigestInfo */
 
     memcpy(em, good, EM);
     em[12] = 0;
@@ -290,7 +290,7 @@ rsa_numbers(void **state)
     sum[EM - 1] -= 1;
     test_verdict(check(part, sum, EM), BAD_SIGNATURE);
 
-    /* s + n is the same modulo n: one signature, one spelling */
+    /* s + n equals s modulo n, but a signature has only one spelling */
 
     for (i = 0; /* void */ ; i++) {
         assert_true(i < 4000);
@@ -331,7 +331,7 @@ rsa_lengths(void **state)
     test_verdict(check(part, sig + 2, EM - 1), BAD_SIGNATURE);
     test_verdict(check(part, sig + 1, 1), BAD_SIGNATURE);
 
-    /* a signature that begins with zero, without that one */
+    /* a signature with a leading zero, which is removed */
 
     for (i = 0; /* void */ ; i++) {
         assert_true(i < 20000);
@@ -415,7 +415,7 @@ pss_other_mask(void **state)
 }
 
 
-/* header.payload that differs with n. */
+/* A header.payload that is different for each n. */
 
 static char *
 part_for(EVP_PKEY *pkey, const char *alg, unsigned n)
@@ -442,7 +442,7 @@ number(EVP_PKEY *pkey, const char *param, unsigned char *out, size_t len)
 }
 
 
-/* a += b, big-endian; the carry. */
+/* Adds b to a, big-endian, and returns the carry. */
 
 static int
 add(unsigned char *a, const unsigned char *b, size_t len)
@@ -515,7 +515,7 @@ ecdsa_numbers(void **state)
         test_verdict(check(p, sig, 2 * half), BAD_SIGNATURE);
     }
 
-    /* P-521 has seven bits to spare: r + n, s + n, and higher bits */
+    /* P-521 has seven spare bits: r + n, s + n, and higher bits */
 
     memcpy(sig, good, 132);
     assert_int_equal(add(sig, n, 66), 0);
@@ -562,7 +562,7 @@ ecdsa_der(void **state)
         assert_int_equal(der[0], 0x30);
         test_verdict(check(p, der, n), BAD_SIGNATURE);
 
-        /* padded, or cut, to the length that is wanted */
+        /* padded or truncated to the expected length */
 
         memset(der + n, 0, sizeof(der) - n);
         n = EVP_PKEY_get_bits(ecdsa_keys[i]);
@@ -593,7 +593,7 @@ ecdsa_lengths(void **state)
         test_verdict(check(p, sig, n / 2), BAD_SIGNATURE);
         test_verdict(check(p, sig, 1), BAD_SIGNATURE);
 
-        /* both numbers one byte wider, with a zero in front */
+        /* both numbers one byte wider, with a leading zero */
 
         wide[0] = wide[n / 2 + 1] = 0;
         memcpy(wide + 1, sig, n / 2);
@@ -630,7 +630,7 @@ eddsa(void **state)
     test_verdict(check(p, sig, 65), BAD_SIGNATURE);
     test_verdict(check(p, sig, 32), BAD_SIGNATURE);
 
-    /* S + L would verify, too: it must be below L */
+    /* S + L would verify, too, and so S must be below L */
 
     memcpy(bad, sig, 64);
     carry = 0;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Attacks on a token's shape, its header and the choice of its key.  Tokens
- * are signed by the right key and right but for one thing, wherever the
- * attack leaves room for that.
+ * Attacks on a token's shape, its header and the choice of its key.  Where the
+ * attack permits, tokens are signed with the right key and have one fault.
  */
 
 #include "k8s_sa_attack.h"
@@ -18,7 +17,7 @@ static char *resign(const char *signed_part);
 static void header_refused(const char *header, unsigned expected);
 
 
-/* A token of any text as its signed part, signed with the RSA key. */
+/* Signs any text with the RSA key. */
 
 static char *
 resign(const char *signed_part)
@@ -32,7 +31,7 @@ resign(const char *signed_part)
 }
 
 
-/* The header is the only thing wrong. */
+/* The header is the only fault. */
 
 static void
 header_refused(const char *header, unsigned expected)
@@ -42,7 +41,7 @@ header_refused(const char *header, unsigned expected)
 
 
 static void
-nothing_wrong(void **state)
+valid_tokens(void **state)
 {
     size_t       i, j;
     const char  *alg;
@@ -87,7 +86,7 @@ alg_none_in_any_spelling(void **state)
 
     for (i = 0; i < test_nelts(names); i++) {
 
-        /* a right signature, a wrong one, and none at all */
+        /* a valid signature, an invalid one, and none */
 
         header = test_format("{\"alg\":\"%s\",\"kid\":\"%s\"}", names[i],
                              test_kid(rsa));
@@ -128,7 +127,7 @@ alg_is_compared_exactly(void **state)
 
 
 static void
-alg_missing_or_no_string(void **state)
+alg_missing_or_not_a_string(void **state)
 {
     header_refused("{}", V(MALFORMED));
     header_refused("{\"typ\":\"JWT\"}", V(MALFORMED));
@@ -144,7 +143,7 @@ alg_missing_or_no_string(void **state)
 }
 
 
-/* The oldest confusion: the public key, which everyone has, as a secret. */
+/* The public key, which everyone has, used as an HMAC secret. */
 
 static void
 hmac_with_the_public_key(void **state)
@@ -204,7 +203,7 @@ hmac_with_the_public_key(void **state)
             refused(header, test_format("%s.%s", part, test_b64(mac, len)),
                     V(BAD_ALGORITHM));
 
-            /* the same under a header that we know */
+            /* the same with a supported "alg" */
 
             header = test_header(rsa, "RS256");
             part = test_signed_part(header, strlen(header), TEST_CLAIMS,
@@ -246,7 +245,7 @@ foreign_kid(void **state)
     header_refused(test_format("{\"alg\":\"RS256\",\"kid\":\"%01024d\"}", 0),
                    V(UNKNOWN_KEY));
 
-    /* too long, of a wrong type, with what must not reach a log */
+    /* too long, of the wrong type, unfit for a log line */
 
     header_refused(test_format("{\"alg\":\"RS256\",\"kid\":\"%01025d\"}", 0),
                    V(MALFORMED)|V(UNKNOWN_KEY));
@@ -283,7 +282,7 @@ key_of_the_attacker(void **state)
     for (i = 0; i < test_nelts(members); i++) {
         header = test_format("{\"alg\":\"RS256\",%s", members[i]);
 
-        /* under our kid, under its own, without any */
+        /* with our kid, with its own, and without */
 
         refused(members[i],
                 test_token(attacker, "RS256",
@@ -299,7 +298,7 @@ key_of_the_attacker(void **state)
                 test_token(attacker, "RS256", test_format("%s}", header),
                            TEST_CLAIMS), V(BAD_SIGNATURE));
 
-        /* they are not even looked at: signed by us it does not matter */
+        /* they are ignored: signed with our key, the token is valid */
 
         header_refused(test_format("%s}", header), V_OK);
     }
@@ -344,7 +343,7 @@ duplicate_members(void **state)
         "{\"alg\":\"RS256\",\"x\":[{\"y\":1,\"\\u0079\":2}]}"
     };
 
-    /* behind the valid claims, which end in "}" */
+    /* after the valid claims, which end in "}" */
 
     static const char  *claims[] = {
         "\"aud\":\"service2\"", "\"\\u0061ud\":[\"service2\"]",
@@ -377,10 +376,10 @@ duplicate_members(void **state)
 }
 
 
-/* Signed over the changed text: it is the spelling alone that is refused. */
+/* The signature covers the changed text: only the spelling is wrong. */
 
 static void
-characters_that_do_not_belong(void **state)
+characters_outside_the_alphabet(void **state)
 {
     char    *good, *part, *text, *dot;
     size_t   i, at, n;
@@ -416,7 +415,7 @@ characters_that_do_not_belong(void **state)
                                               pieces[i], dot + 1)),
                 V(MALFORMED));
 
-        /* in the signature, before and behind it */
+        /* within, before and after the signature */
 
         text = strrchr(good, '.') + 1;
         refused(pieces[i], test_format("%s.%s%s", part, pieces[i], text),
@@ -437,13 +436,13 @@ characters_that_do_not_belong(void **state)
 
 
 static void
-the_other_alphabet(void **state)
+standard_base64_alphabet(void **state)
 {
     char  *claims, *token, *p;
 
     (void) state;
 
-    /* "~~~" and "???" stand at a multiple of three bytes in one of these */
+    /* in one of these "~~~" and "???" are at a multiple of three bytes */
 
     claims = test_format("%.*s,\"x\":\"~~~~~~~~ ????????\"}",
                          (int) strlen(TEST_CLAIMS) - 1, TEST_CLAIMS);
@@ -477,8 +476,8 @@ the_other_alphabet(void **state)
 
 
 /*
- * All spellings of the last character that decode to the same bytes where
- * the unused bits are not looked at: signed over the changed text.
+ * All last characters that decode to the same bytes if the unused bits are
+ * ignored.  The signature covers the changed text.
  */
 
 static void
@@ -494,7 +493,7 @@ stray_bits(void **state)
 
     for (i = 0; i < 9; i++) {
 
-        /* header and claims of all lengths modulo three */
+        /* header and claims with all lengths modulo three */
 
         header = test_format("{\"alg\":\"RS256\"%.*s}", (int) i % 3, "  ");
         claims = test_format("%s%.*s", TEST_CLAIMS, (int) i / 3, "  ");
@@ -533,7 +532,7 @@ stray_bits(void **state)
         }
     }
 
-    /* each length modulo three came three times: (0 + 3 + 15) * 3 */
+    /* three texts of each length modulo three: (0 + 3 + 15) * 3 */
 
     assert_int_equal(tried[0], 54);
     assert_int_equal(tried[1], 54);
@@ -593,7 +592,7 @@ other_numbers_of_parts(void **state)
 
 
 static void
-header_is_no_object(void **state)
+header_is_not_an_object(void **state)
 {
     header_refused("[]", V(MALFORMED));
     header_refused("[\"alg\",\"RS256\"]", V(MALFORMED));
@@ -638,21 +637,21 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test_teardown(nothing_wrong, test_release),
+        cmocka_unit_test_teardown(valid_tokens, test_release),
         cmocka_unit_test_teardown(alg_none_in_any_spelling, test_release),
         cmocka_unit_test_teardown(alg_is_compared_exactly, test_release),
-        cmocka_unit_test_teardown(alg_missing_or_no_string, test_release),
+        cmocka_unit_test_teardown(alg_missing_or_not_a_string, test_release),
         cmocka_unit_test_teardown(hmac_with_the_public_key, test_release),
         cmocka_unit_test_teardown(foreign_kid, test_release),
         cmocka_unit_test_teardown(key_of_the_attacker, test_release),
         cmocka_unit_test_teardown(crit_and_b64, test_release),
         cmocka_unit_test_teardown(duplicate_members, test_release),
-        cmocka_unit_test_teardown(characters_that_do_not_belong,
+        cmocka_unit_test_teardown(characters_outside_the_alphabet,
                                   test_release),
-        cmocka_unit_test_teardown(the_other_alphabet, test_release),
+        cmocka_unit_test_teardown(standard_base64_alphabet, test_release),
         cmocka_unit_test_teardown(stray_bits, test_release),
         cmocka_unit_test_teardown(other_numbers_of_parts, test_release),
-        cmocka_unit_test_teardown(header_is_no_object, test_release)
+        cmocka_unit_test_teardown(header_is_not_an_object, test_release)
     };
 
     return cmocka_run_group_tests_name("attack", tests, setup, teardown);

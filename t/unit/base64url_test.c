@@ -10,7 +10,7 @@
 static int decode(const char *text, size_t len, unsigned char *out);
 
 
-/* Decodes from and to memory that ends where it should. */
+/* Decodes from and into buffers of exactly the right size. */
 
 static int
 decode(const char *text, size_t len, unsigned char *out)
@@ -117,7 +117,7 @@ every_character_at_every_place(void **state)
 
     (void) state;
 
-    /* "A" is six zero bits, so that each place can be looked at alone */
+    /* "A" is six zero bits, so that each place can be tested alone */
 
     for (len = 2; len <= 8; len++) {
 
@@ -168,7 +168,7 @@ one_spelling_only(void **state)
 
     (void) state;
 
-    /* as many texts as there are values of one and of two bytes, no more */
+    /* exactly one text for each value of one and of two bytes */
 
     seen = test_keep(calloc(1, 65536));
     n = 0;
@@ -231,7 +231,7 @@ refused(void **state)
         { " Zm9v", 5 }, { "Zm9v ", 5 }, { "Zm 9v", 5 },    /* white space */
         { "Zm9v\n", 5 }, { "Zm9v\r\n", 6 }, { "Zm\n9vYg", 7 },
         { "Zm9vYg\n", 7 }, { "\tZm9vYg", 7 },
-        { "-_+/", 4 }, { "+A", 2 }, { "/A", 2 },           /* the other one */
+        { "-_+/", 4 }, { "+A", 2 }, { "/A", 2 },      /* standard alphabet */
         { "Zm9v\0", 5 }, { "Zm\0v", 4 }, { "\0\0\0\0", 4 },
         { "Zm9v.", 5 }, { "Zm.v", 4 }, { "Zm9v,A", 6 },
         { "Zh", 2 }, { "Zm9", 3 }, { "Zm9vYh", 6 },        /* stray bits */
@@ -250,14 +250,14 @@ refused(void **state)
 
 
 static void
-no_byte_too_many(void **state)
+nothing_past_the_end(void **state)
 {
     size_t          len, n;
     unsigned char   dst[64];
 
     (void) state;
 
-    /* also where the text is bad in its last group */
+    /* even if the last group is malformed */
 
     for (len = 0; len <= 40; len++) {
         n = k8s_sa_base64url_decoded_len(len);
@@ -286,7 +286,7 @@ main(void)
                                   test_release),
         cmocka_unit_test_teardown(one_spelling_only, test_release),
         cmocka_unit_test_teardown(refused, test_release),
-        cmocka_unit_test_teardown(no_byte_too_many, test_release)
+        cmocka_unit_test_teardown(nothing_past_the_end, test_release)
     };
 
     return cmocka_run_group_tests_name("base64url", tests, NULL, NULL);

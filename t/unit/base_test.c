@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Strings that are the same; where they end.
+ * Strings: whether they are equal, and where they end.
  */
 
 #include "k8s_sa_test.h"
@@ -10,10 +10,10 @@
 #define LEN  40
 
 
-/* No byte is left out, at whatever distance from an end. */
+/* Every byte is compared, at any distance from both ends. */
 
 static void
-each_byte_counts(void **state)
+each_byte_matters(void **state)
 {
     size_t         len, i;
     unsigned       bit;
@@ -45,7 +45,7 @@ each_byte_counts(void **state)
 
 
 static void
-lengths_count(void **state)
+lengths_matter(void **state)
 {
     k8s_sa_str_t   a, b;
     unsigned char  bytes[LEN];
@@ -64,7 +64,7 @@ lengths_count(void **state)
 }
 
 
-/* Nothing is compared with the NULL of a string that is absent. */
+/* An absent string's NULL is not dereferenced. */
 
 static void
 absent(void **state)
@@ -105,8 +105,8 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test_teardown(each_byte_counts, test_release),
-        cmocka_unit_test(lengths_count),
+        cmocka_unit_test_teardown(each_byte_matters, test_release),
+        cmocka_unit_test(lengths_matter),
         cmocka_unit_test(absent),
         cmocka_unit_test(ends)
     };

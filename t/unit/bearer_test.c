@@ -85,7 +85,7 @@ bearer_values(void **state)
 }
 
 
-/* Where the scheme is not asked for, there may be no value at all. */
+/* The value may be absent. */
 
 static void
 bearer_absent(void **state)
@@ -102,7 +102,7 @@ bearer_absent(void **state)
 }
 
 
-/* A NUL ends nothing. */
+/* A NUL does not end the value. */
 
 static void
 bearer_nul(void **state)

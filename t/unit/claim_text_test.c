@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Claims as text, for $k8s_sa_claim_NAME and $k8s_sa_claims: what a header or
- * a log line may take, and nothing that breaks out of it.
+ * Claims as text, for $k8s_sa_claim_NAME and $k8s_sa_claims: it must not break
+ * out of a header or a log line.
  */
 
 #include "k8s_sa_test.h"
@@ -14,7 +14,7 @@ static char *token_of(const char *claims);
 static char *claim(const char *token, const char *name);
 
 
-/* Unsigned: this is asked only of tokens that are verified already. */
+/* Not signed: the token has been verified before claims are read. */
 
 static char *
 token_of(const char *claims)
@@ -23,7 +23,7 @@ token_of(const char *claims)
 }
 
 
-/* The claim's text, or NULL if there is none. */
+/* Returns the text of a claim, or NULL. */
 
 static char *
 claim(const char *token, const char *name)
@@ -76,7 +76,7 @@ one_claim(void **state)
         { "{\"a\":\"\\\"\\\\\\n\\u0001\"}",
           "{\"a\":\"\\\"\\\\\\n\\u0001\"}"                     },
 
-        /* control characters that would stand there as they are */
+        /* control characters that would be copied as they are */
 
         { "\"a\\nb\"",                NULL                     },
         { "\"a\\r\\nb\"",             NULL                     },
@@ -89,7 +89,7 @@ one_claim(void **state)
         { "[\"a\",\"b\\nc\"]",        NULL                     },
         { "{\"a\":\"\x7f\"}",         NULL                     },
 
-        /* a list whose parts could not be told apart */
+        /* a list whose elements could not be told apart */
 
         { "[\"a,b\"]",                NULL                     },
         { "[\"a\",\",\"]",            NULL                     }
@@ -150,7 +150,7 @@ no_such_token(void **state)
 }
 
 
-/* All claims: on one line, and the same JSON. */
+/* All claims on one line are the same JSON as the token's. */
 
 static void
 all_claims_of_fixtures(void **state)
@@ -190,7 +190,7 @@ all_claims_of_fixtures(void **state)
 }
 
 
-/* What has to be escaped is never longer than it was (ASan looks, too). */
+/* Escaped text is not longer than in the token (ASan checks, too). */
 
 static void
 never_longer_than_the_token(void **state)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Discovery documents and key sets: what real API servers serve, and what
- * must not be believed.
+ * Discovery documents and key sets: those that real API servers publish, and
+ * those that must be refused.
  */
 
 #include "k8s_sa_recorded.h"
@@ -78,7 +78,7 @@ discovery_recorded_document(recorded_t *rec, void *data)
 
     k8s_sa_discovery_free(&doc);
 
-    /* to be called again must do no harm */
+    /* a second call must be harmless */
 
     k8s_sa_discovery_free(&doc);
 
@@ -156,7 +156,7 @@ recorded_answers(void **state)
 
 
 static void
-cut_documents(void **state)
+truncated_documents(void **state)
 {
     char                *data;
     size_t               len, n;
@@ -183,7 +183,7 @@ cut_documents(void **state)
 
 
 static void
-sound_documents(void **state)
+valid_documents(void **state)
 {
     size_t               i;
     k8s_sa_discovery_t   doc;
@@ -211,7 +211,7 @@ sound_documents(void **state)
 
 
 static void
-unsound_documents(void **state)
+invalid_documents(void **state)
 {
     size_t               i;
     k8s_sa_discovery_t   doc;
@@ -235,7 +235,7 @@ unsound_documents(void **state)
         "{\"issuer\":\"i\",\"jwks_uri\":{}}",
         "{\"issuer\":\"i\",\"jwks_uri\":[\"" URI "\"]}",
 
-        /* each name once, nothing behind, UTF-8 only */
+        /* duplicate names, trailing text, not UTF-8 */
         "{\"issuer\":\"i\",\"issuer\":\"i\",\"jwks_uri\":\"" URI "\"}",
         "{\"issuer\":\"i\",\"jwks_uri\":\"" URI "\",\"jwks_uri\":\"x\"}",
         "{\"issuer\":\"i\",\"jwks_uri\":\"" URI "\",\"a\":{\"b\":1,\"b\":1}}",
@@ -245,7 +245,7 @@ unsound_documents(void **state)
         "{\"issuer\":\"\xff\",\"jwks_uri\":\"" URI "\"}",
         "\xef\xbb\xbf{\"issuer\":\"i\",\"jwks_uri\":\"" URI "\"}",
 
-        /* what could break out of a log line or a request */
+        /* strings that could break out of a log line or a request */
         "{\"issuer\":\"i\\n\",\"jwks_uri\":\"" URI "\"}",
         "{\"issuer\":\"i\\u007f\",\"jwks_uri\":\"" URI "\"}",
         "{\"issuer\":\"i\\u0000\",\"jwks_uri\":\"" URI "\"}",
@@ -254,7 +254,7 @@ unsound_documents(void **state)
         "{\"issuer\":\"i\",\"jwks_uri\":\"" URI " HTTP/1.1\"}",
         "{\"issuer\":\"i\",\"jwks_uri\":\"" URI "\\u00e4\"}",
 
-        /* no absolute http or https URL */
+        /* not an absolute http or https URL */
         "{\"issuer\":\"i\",\"jwks_uri\":\"/openid/v1/jwks\"}",
         "{\"issuer\":\"i\",\"jwks_uri\":\"//example.com/jwks\"}",
         "{\"issuer\":\"i\",\"jwks_uri\":\"example.com\"}",
@@ -303,7 +303,7 @@ size_is_bounded(void **state)
     text = test_format("%s ", text);
     assert_int_equal(discovery_parse(&doc, text), K8S_SA_ERROR);
 
-    /* depth: neither a crash nor a stack eaten up */
+    /* deep nesting must not exhaust the stack */
 
     text = test_format("{\"a\":%*s", 200000, "");
     memset(text + 5, '[', 200000);
@@ -316,9 +316,9 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test_teardown(recorded_answers, test_release),
-        cmocka_unit_test_teardown(cut_documents, test_release),
-        cmocka_unit_test_teardown(sound_documents, test_release),
-        cmocka_unit_test_teardown(unsound_documents, test_release),
+        cmocka_unit_test_teardown(truncated_documents, test_release),
+        cmocka_unit_test_teardown(valid_documents, test_release),
+        cmocka_unit_test_teardown(invalid_documents, test_release),
         cmocka_unit_test_teardown(size_is_bounded, test_release)
     };
 

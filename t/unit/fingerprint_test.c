@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * What caches know a token by, against the same sums made with OpenSSL's big
- * numbers, and for the two ways in which a product of two words is made.
+ * Fingerprints of tokens, compared with sums computed with OpenSSL's big
+ * numbers, for both ways to multiply two words.
  */
 
 #include "k8s_sa_test.h"
 
 #include "token/k8s_sa_fingerprint.h"
 
-/* once more, as for a compiler that has no integers of 128 bits */
+/* once more, as with a compiler without 128-bit integers */
 
 #undef __SIZEOF_INT128__
 #define k8s_sa_fingerprint       without_int128
@@ -54,7 +54,7 @@ number(uint64_t n)
 }
 
 
-/* sum += a * b, modulo 2^128 */
+/* Adds a * b to sum, modulo 2^128. */
 
 static void
 add_product(BIGNUM *sum, const BIGNUM *a, const BIGNUM *b, BN_CTX *ctx)
@@ -163,7 +163,7 @@ known_sums(void **state)
 
 
 static void
-without_wide_integers(void **state)
+without_128_bit_integers(void **state)
 {
     size_t                    len;
     k8s_sa_str_t              token;
@@ -186,7 +186,7 @@ without_wide_integers(void **state)
 }
 
 
-/* carries: everything is one */
+/* all bits set: the most carries */
 
 static void
 largest_numbers(void **state)
@@ -222,10 +222,13 @@ largest_numbers(void **state)
 }
 
 
-/* Each bit of it, the length, the context and the secret, for both halves. */
+/*
+ * Every bit of the token, its length, the context and the secret change both
+ * halves.
+ */
 
 static void
-everything_counts(void **state)
+everything_matters(void **state)
 {
     size_t                    i, len;
     k8s_sa_str_t              token;
@@ -246,7 +249,7 @@ everything_counts(void **state)
         assert_memory_not_equal(a + 8, b + 8, 8);
     }
 
-    /* zeroes at the end are not what it is filled up with */
+    /* zeros at the end differ from padding */
 
     memset(bytes, 0, sizeof(bytes));
 
@@ -289,7 +292,7 @@ everything_counts(void **state)
 }
 
 
-/* No word of the key is used for two parts of a message, or left at zero. */
+/* No word of the key is used for two parts of a message, or is zero. */
 
 static void
 key_is_random(void **state)
@@ -333,9 +336,9 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test_teardown(known_sums, test_release),
-        cmocka_unit_test_teardown(without_wide_integers, test_release),
+        cmocka_unit_test_teardown(without_128_bit_integers, test_release),
         cmocka_unit_test_teardown(largest_numbers, test_release),
-        cmocka_unit_test_teardown(everything_counts, test_release),
+        cmocka_unit_test_teardown(everything_matters, test_release),
         cmocka_unit_test_teardown(key_is_random, test_release),
     };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * The strict JSON reader beside jansson, which reads everything else: both
- * must see the same in the tables' texts and in mutations of real claims.
+ * The strict JSON parser compared with jansson, which parses everything else:
+ * both must agree about the texts of the tables and mutations of real claims.
  */
 
 #include "json_texts.h"
@@ -10,7 +10,7 @@
 #include <glob.h>
 
 
-#define MUTATIONS  400       /* of each fixture token's claims */
+#define MUTATIONS  400       /* per token of the fixtures */
 
 
 static void same(const k8s_sa_json_t *doc, const k8s_sa_json_node_t *node,
@@ -71,7 +71,7 @@ same(const k8s_sa_json_t *doc, const k8s_sa_json_node_t *node, json_t *value,
 
     case JSON_INTEGER:
 
-        /* jansson takes -0 for an integer, we do not */
+        /* jansson reads -0 as an integer, we do not */
 
         if (k8s_sa_json_integer(node, &integer) == K8S_SA_OK) {
             assert_true(integer == json_integer_value(value));
@@ -112,7 +112,7 @@ same_member(const k8s_sa_json_t *doc, const k8s_sa_json_node_t *node,
 }
 
 
-/* What we refuse and jansson does not: depth and number of values. */
+/* Depth and number of values, which jansson does not limit. */
 
 static void
 measure(json_t *value, unsigned depth, unsigned *deepest, unsigned *nodes)
@@ -143,7 +143,7 @@ measure(json_t *value, unsigned depth, unsigned *deepest, unsigned *nodes)
 }
 
 
-/* Fails where we and jansson disagree; otherwise 1: accepted, 0: refused. */
+/* Fails if we and jansson disagree.  Returns 1 if accepted, 0 if refused. */
 
 static int
 compare(const char *text, size_t len)
@@ -161,7 +161,7 @@ compare(const char *text, size_t len)
 
     } else if (doc) {
 
-        /* numbers are not evaluated, so they cannot overflow */
+        /* we do not convert numbers, so they cannot overflow */
 
         if (json_error_code(&err) != json_error_numeric_overflow) {
             fail_msg("jansson refuses (%s): %s", err.text, text);
@@ -191,7 +191,7 @@ next(uint32_t *seed)
 }
 
 
-/* One small change, mostly of the kind that matters to JSON. */
+/* Makes one small change, mostly to characters that matter in JSON. */
 
 static size_t
 mutate(char *text, size_t len, size_t size, uint32_t *seed)
@@ -244,7 +244,7 @@ mutate(char *text, size_t len, size_t size, uint32_t *seed)
 
 
 static void
-the_tables(void **state)
+texts_of_the_tables(void **state)
 {
     size_t  i;
 
@@ -314,7 +314,7 @@ mutated_claims(void **state)
 
     globfree(&files);
 
-    /* both sides were met often enough to mean something */
+    /* the test compared enough texts of both kinds */
 
     assert_true(accepted > 1000);
     assert_true(refused > 1000);
@@ -325,7 +325,7 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test_teardown(the_tables, test_release),
+        cmocka_unit_test_teardown(texts_of_the_tables, test_release),
         cmocka_unit_test_teardown(mutated_claims, test_release)
     };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * The strict JSON reader: what is and what is not JSON for us, values, bounds.
+ * The strict JSON parser: which texts it accepts, values, limits.
  */
 
 #include "json_texts.h"
@@ -47,7 +47,7 @@ every_prefix_is_refused(void **state)
 
     (void) state;
 
-    /* under ASan also: nothing is read behind the end */
+    /* with ASan this shows that nothing is read past the end */
 
     for (i = 0; i < test_nelts(good); i++) {
         for (n = 0; n < good[i].len; n++) {
@@ -64,7 +64,7 @@ every_prefix_is_refused(void **state)
 }
 
 
-/* A string is read eight bytes at a time: each byte, and each place in one. */
+/* Strings are read eight bytes at a time: try each byte in each place. */
 
 static void
 every_byte_at_every_place(void **state)
@@ -113,7 +113,7 @@ every_byte_at_every_place(void **state)
 }
 
 
-/* Plain ones have nothing that an identity must not hold. */
+/* Plain strings have no characters that an identity must not have. */
 
 static void
 plain_strings(void **state)
@@ -174,7 +174,7 @@ values(void **state)
     assert_null(root->value.data);
     assert_int_equal(doc->n, 16);
 
-    /* members in their order, and each by its name */
+    /* members in order, and each by its name */
 
     n = k8s_sa_json_first(doc, root);
 
@@ -254,7 +254,7 @@ no_such_member(void **state)
                                    "a"));
     assert_null(k8s_sa_json_first(doc, k8s_sa_json_member(doc, root, "ab")));
 
-    /* no objects */
+    /* not objects */
 
     assert_null(k8s_sa_json_member(doc, k8s_sa_json_member(doc, root, "b"),
                                    "a"));
@@ -330,7 +330,7 @@ integers(void **state)
 }
 
 
-/* An object that holds depth - 1 containers inside each other. */
+/* An object with depth - 1 nested containers. */
 
 static char *
 nested(unsigned depth, char open)
@@ -377,14 +377,14 @@ depth_is_bounded(void **state)
                     == (depth <= K8S_SA_JSON_DEPTH));
     }
 
-    /* opening brackets only, as many as a token holds */
+    /* nothing but opening brackets, as many as fit into a token */
 
     text = test_keep(malloc(K8S_SA_TOKEN_MAX));
     memset(text, '[', K8S_SA_TOKEN_MAX);
     memcpy(text, "{\"a\":", 5);
     assert_null(parse(text, K8S_SA_TOKEN_MAX));
 
-    /* what is closed again does not count */
+    /* closed containers do not count */
 
     text = test_format("{\"a\":[[[]],[[]],[[]],[[]],[[]],[[]],[[]],[[]]],"
                        "\"b\":{\"c\":{}},\"d\":%s}",
@@ -434,7 +434,7 @@ duplicates_among_many(void **state)
 
     (void) state;
 
-    /* wherever the second one is, and however many there are */
+    /* wherever the duplicate is, whatever the number of members */
 
     for (dup = 0; dup < 300; dup += 7) {
         text = p = test_keep(malloc(300 * 16 + 32));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * What is JSON for a token, and what is not: for json_test.c and
- * json_jansson_test.c.
+ * Texts that are acceptable JSON in a token, and texts that are not: for
+ * json_test.c and json_jansson_test.c.
  */
 
 #ifndef K8S_SA_JSON_TEXTS_H
@@ -44,7 +44,7 @@ static const text_t  good[] = {
 
 static const text_t  bad[] = {
 
-    /* the root is an object, and nothing is behind it */
+    /* the root must be an object, with nothing after it */
 
     S(""), S(" "), S("[]"), S("1"), S("\"a\""), S("null"), S("true"),
     S("{}{}"), S("{},"), S("{}x"), S("{}\0"), S("\0{}"), S("{}]"), S("}"),
@@ -63,7 +63,7 @@ static const text_t  bad[] = {
     S("{\"a\":[\"b\":1]}"), S("{\"a\":{\"b\"}}"), S("{\"a\":{1}}"),
     S("{\"a\":1}}"), S("{\"a\":[]]}"), S("{\"a\":(1)}"), S("{[]:1}"),
 
-    /* white space is space, tab, CR and LF */
+    /* only space, tab, CR and LF are white space */
 
     S("\v{}"), S("{\f}"), S("{\"a\":\xc2\xa0" "1}"), S("{\0}"),
     S("{}\xe2\x80\xa8"), S("{\x08}"),
@@ -114,7 +114,7 @@ static const text_t  bad[] = {
     S("{\"a\nb\":1}"), S("{\"a\0b\":1}"),
     S("{\"a\":\"0123456789abcdef0123456789abcde\n0123\"}"),
 
-    /* UTF-8: overlong, surrogates, over U+10FFFF, cut, stray */
+    /* UTF-8: overlong, surrogates, over U+10FFFF, truncated, stray */
 
     S("{\"a\":\"\xc0\x80\"}"), S("{\"a\":\"\xc0\xaf\"}"),
     S("{\"a\":\"\xc1\xbf\"}"), S("{\"a\":\"\xe0\x80\xaf\"}"),
@@ -131,7 +131,7 @@ static const text_t  bad[] = {
     S("{\"a\":\"\xc3"), S("{\"a\":\"\xe2\x82"), S("{\"a\":\"\xf0\x9f\x98"),
     S("{\"\xff\":1}"), S("{\"\xed\xa0\x80\":1}"), S("{\"\xc0\x80\":1}"),
 
-    /* each name once, escapes resolved */
+    /* duplicate names, compared with escapes resolved */
 
     S("{\"a\":1,\"a\":1}"), S("{\"a\":1,\"b\":2,\"a\":3}"),
     S("{\"a\":1,\"\\u0061\":2}"), S("{\"\\u0061\":1,\"a\":2}"),
@@ -145,7 +145,7 @@ static const text_t  bad[] = {
 };
 
 
-/* The document, or NULL if it is refused. */
+/* Returns the document, or NULL if it is refused. */
 
 static inline k8s_sa_json_t *
 parse(const char *text, size_t len)

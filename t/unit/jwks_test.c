@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * JWK sets (RFC 7517): which keys are taken, which are passed over, and how a
- * token's key is found among them.
+ * JWK sets (RFC 7517): which keys are accepted, which are skipped, and how the
+ * key of a token is found.
  */
 
 #include "k8s_sa_test_keys.h"
@@ -58,8 +58,8 @@ load(const char *jwks)
 
 
 /*
- * Alone it is an error and the set stays as it was, beside a good key only
- * the good one is taken; noted: with a reason.
+ * Alone, the key is an error and the set remains unchanged; with a good key,
+ * only the good one is added.  noted: there is a reason.
  */
 
 static void
@@ -78,7 +78,7 @@ passed_over(const char *what, const char *jwk, int noted)
                                strlen(jwks), NULL, &err)
         != K8S_SA_ERROR)
     {
-        fail_msg("%s: taken", what);
+        fail_msg("%s: accepted", what);
     }
 
     assert_true(err.text[0] != '\0');
@@ -90,7 +90,7 @@ passed_over(const char *what, const char *jwk, int noted)
                                strlen(jwks), &note, &err)
         != K8S_SA_OK)
     {
-        fail_msg("%s spoils the set: %s", what, err.text);
+        fail_msg("%s makes the set unusable: %s", what, err.text);
     }
 
     assert_int_equal(k8s_sa_keyset_count(set), 2);
@@ -143,7 +143,7 @@ rsa_jwk(const char *n, const char *e)
 }
 
 
-/* An odd number with its highest bit set. */
+/* Returns an odd number with its highest bit set. */
 
 static char *
 modulus(size_t bytes)
@@ -196,7 +196,7 @@ every_kind_of_key(void **state)
             assert_null(find(set, NULL, algs[j], key));
             assert_int_equal(verifies(key, test_keys[i], algs[j]), 1);
 
-            /* again: contexts that were used once */
+            /* once more, with contexts that have been used */
 
             assert_int_equal(verifies(key, test_keys[i], algs[j]), 1);
         }
@@ -234,7 +234,7 @@ fixtures(void **state)
         set = load(jwks);
         assert_int_equal(k8s_sa_keyset_count(set), i + 1);
 
-        /* the same key from PEM is no other one */
+        /* the same key from PEM is not another one */
 
         pem = test_read(test_format("t/fixtures/%s/sa.pub", versions[i]),
                         NULL);
@@ -295,7 +295,7 @@ alg_of_another_type(void **state)
 
     (void) state;
 
-    /* ours, but not for this key: whether noted or not, it is never found */
+    /* supported, but not for this type of key: the key is never found */
 
     set = load(test_jwk(p521, ""));
 
@@ -351,7 +351,7 @@ malformed_keys(void **state)
     passed_over("over the field", ec_jwk("P-256",
                 "__________________________________________8", y), 1);
 
-    /* RFC 7518 section 6.2.1.2: the full size of a coordinate */
+    /* RFC 7518 section 6.2.1.2: coordinates have their full size */
 
     passed_over("x with a leading zero", ec_jwk("P-256",
                 test_jwk_number(p256, OSSL_PKEY_PARAM_EC_PUB_X, 33), y), 1);
@@ -406,7 +406,7 @@ weak_rsa(void **state)
 
     n = test_jwk_number(rsa, OSSL_PKEY_PARAM_RSA_N, 0);
 
-    /* with an exponent of one a signature is its own padding */
+    /* with an exponent of 1, the padded message is its own signature */
 
     passed_over("e 1", rsa_jwk(n, "AQ"), 1);
     passed_over("e 0", rsa_jwk(n, "AA"), 1);
@@ -416,7 +416,7 @@ weak_rsa(void **state)
     small = test_rsa(1024);
     passed_over("1024 bits", test_jwk(small, ""), 1);
 
-    /* zeros in front make no long key */
+    /* leading zeros do not make a key longer */
 
     big = test_jwk_number(small, OSSL_PKEY_PARAM_RSA_N, 0);
     raw = test_unb64(big, strlen(big), &len);
@@ -484,7 +484,7 @@ not_a_set(void **state)
                                    strlen(texts[i]), NULL, &err)
             != K8S_SA_ERROR)
         {
-            fail_msg("taken: %s", texts[i]);
+            fail_msg("accepted: %s", texts[i]);
         }
 
         assert_true(err.text[0] != '\0');
@@ -514,7 +514,7 @@ alg_binds_the_key(void **state)
 }
 
 
-/* An external signer may name its keys so: externaljwt/apis/v1, api.proto */
+/* The limit for external signers: externaljwt/apis/v1, api.proto */
 
 static void
 kid_of_1024_characters(void **state)
@@ -554,7 +554,7 @@ kid_shared_by_keys(void **state)
     set = load(jwks);
     assert_int_equal(k8s_sa_keyset_count(set), 4);
 
-    /* in their order, and only those that fit */
+    /* in order, and only those that fit */
 
     first = find(set, "same", "ES256", NULL);
     assert_ptr_equal(first, k8s_sa_keyset_key(set, 1));
@@ -614,7 +614,7 @@ many_keys(void **state)
         assert_ptr_equal(k8s_sa_keyset_by_id(set, k8s_sa_key_id(key)), key);
     }
 
-    /* without a kid: the first sixteen, in their order */
+    /* without a kid: the first sixteen, in order */
 
     key = NULL;
 
@@ -642,7 +642,7 @@ too_many_keys(void **state)
     pkey = test_ec("P-256");
     p += sprintf(p, "{\"keys\":[");
 
-    /* one key under many names, so that this takes no minute */
+    /* one key with many kids, for speed */
 
     for (i = 0; i < K8S_SA_KEYS_MAX + 1; i++) {
         p += sprintf(p, "%s%s", i ? "," : "",
@@ -666,7 +666,7 @@ too_many_keys(void **state)
 
 
 static void
-signatures_of_other_lengths(void **state)
+signatures_of_wrong_length(void **state)
 {
     size_t             i, n;
     unsigned char      sig[TEST_SIG_MAX], more[TEST_SIG_MAX + 1];
@@ -754,7 +754,7 @@ main(void)
         cmocka_unit_test_teardown(kid_shared_by_keys, test_release),
         cmocka_unit_test_teardown(many_keys, test_release),
         cmocka_unit_test_teardown(too_many_keys, test_release),
-        cmocka_unit_test_teardown(signatures_of_other_lengths, test_release)
+        cmocka_unit_test_teardown(signatures_of_wrong_length, test_release)
     };
 
     return cmocka_run_group_tests_name("jwks", tests, setup, teardown);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * The JWS examples of RFC 7515, RFC 7520 and RFC 8037.  Each is verified over
- * its signed part, and as a whole where its payload is JSON.  Those with an
- * HMAC are refused although they are right.
+ * The JWS examples of RFC 7515, RFC 7520 and RFC 8037.  The signature of each
+ * is verified, and the whole token if its payload is JSON.  Examples with an
+ * HMAC are refused, although valid.
  */
 
 #include "k8s_sa_test.h"
@@ -46,7 +46,7 @@ typedef struct {
     const char  *header;
     const char  *payload;
     const char  *signature;
-    unsigned     json;         /* the payload is */
+    unsigned     json;         /* 1: the payload is JSON */
 } vector_t;
 
 
@@ -167,7 +167,7 @@ verify_signed_part(const vector_t *v)
     assert_int_equal(k8s_sa_key_verify(key, alg, (unsigned char *) part, len,
                                        sig, n), 1);
 
-    /* every byte of the signature counts, and of the signed part */
+    /* every byte of the signature and of the signed part matters */
 
     for (i = 0; i < n; i++) {
         sig[i] ^= 1;
@@ -222,7 +222,7 @@ check_whole(const vector_t *v)
     test_verdict(k8s_sa_token_verify(t, set, &policy), VERDICT_OK);
     assert_ptr_equal(t->key, k8s_sa_keyset_key(set, 0));
 
-    /* verified, but no token of a service account, and without a "sub" */
+    /* verified, but not a service account's token: no "sub" */
 
     test_verdict(k8s_sa_token_claims(t, &policy, 1300819380, &id, NULL),
                  BAD_CLAIMS);
@@ -277,7 +277,7 @@ hmac_is_refused(void **state)
 }
 
 
-/* The keys of the HMAC examples are no keys for us. */
+/* The keys of the HMAC examples are refused. */
 
 static void
 hmac_keys_are_refused(void **state)

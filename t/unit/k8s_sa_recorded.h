@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * The recorded answers of real API servers under t/fixtures/: status line,
- * headers and the undecoded body of each, and what INDEX.txt says of it.
+ * The recorded answers of real API servers in t/fixtures/: status line, headers
+ * and the body as sent, and the line about it in INDEX.txt.
  */
 
 #ifndef K8S_SA_RECORDED_H
@@ -16,11 +16,11 @@
 
 
 typedef struct {
-    const char     *name;        /* "valid-projected" */
-    const char     *path;        /* without ".http" */
-    const char     *index;       /* the line of INDEX.txt */
-    unsigned        status;      /* 0: none */
-    unsigned char  *body;        /* decoded; ASan sees what is behind it */
+    const char     *name;        /* such as "valid-projected" */
+    const char     *path;        /* path without ".http" */
+    const char     *index;       /* line in INDEX.txt */
+    unsigned        status;      /* 0 if there is none */
+    unsigned char  *body;        /* decoded, of exact size for ASan */
     size_t          len;
 } recorded_t;
 
@@ -52,7 +52,7 @@ recorded_unchunk(unsigned char *dst, const char *p, const char *end)
 }
 
 
-/* The last answer in the file: "100 Continue" may come before it. */
+/* Reads the last answer of a file, which "100 Continue" may precede. */
 
 static inline void
 recorded_answer(recorded_t *rec)
@@ -160,7 +160,7 @@ recorded_each(const char *version, const char *pattern,
 }
 
 
-/* Fails unless id is the user of a TokenReview's status. */
+/* Fails unless the identity is the user in a TokenReview's status. */
 
 static inline void
 recorded_user(const char *path, const k8s_sa_identity_t *id, json_t *status)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * What the unit tests share: files, base64url, keys that are made anew in each
- * run (nothing secret is in the tree), tokens signed with them, and the whole
- * check as the module does it.
+ * Helpers of the unit tests: files, base64url, keys that are generated in each
+ * run (the tree has no secrets), tokens signed with them, and the whole check
+ * as the module does it.
  *
- * base64url and kid are made here without src/token/, so that a fault there
- * cannot hide itself.  What test_keep() was given lives until test_release(),
- * the teardown of every test; a group's keys and sets are freed at its end.
+ * base64url and kid are computed here without src/token/, so that a fault there
+ * cannot hide itself.  Memory given to test_keep() is freed by test_release(),
+ * the teardown of every test; keys and sets of a group are freed at its end.
  */
 
 #ifndef K8S_SA_TEST_H
@@ -49,9 +49,9 @@
 
 
 #define TEST_KEPT      65536
-#define TEST_SIG_MAX   2048        /* RSA of 16384 bits */
+#define TEST_SIG_MAX   2048        /* bytes: RSA of 16384 bits */
 
-/* The time at which the tests' own tokens are looked at. */
+/* The time at which the tests' own tokens are checked */
 
 #define TEST_NOW       2000000000
 
@@ -61,7 +61,7 @@
 
 #define test_nelts(a)  (sizeof(a) / sizeof((a)[0]))
 
-/* Sets of verdicts, for tests where more than one is right. */
+/* Sets of verdicts, for tests that accept more than one */
 
 #define V(verdict)     (1u << K8S_SA_##verdict)
 #define V_OK           V(VERDICT_OK)
@@ -71,7 +71,7 @@ static void    *test_kept[TEST_KEPT];
 static size_t   test_nkept;
 
 
-/* Memory that lives until the end of the test. */
+/* Keeps memory until the end of the test. */
 
 static inline void *
 test_keep(void *p)
@@ -98,7 +98,7 @@ test_release(void **state)
 }
 
 
-/* A copy of exactly len bytes, so that ASan sees the first one read behind. */
+/* Copies exactly len bytes, so that ASan reports reads past the end. */
 
 static inline unsigned char *
 test_copy(const void *data, size_t len)
@@ -147,7 +147,7 @@ test_str(const char *text)
 }
 
 
-/* A counted string as a C string; absent: "(absent)". */
+/* Returns a C string; "(absent)" for an absent one. */
 
 static inline const char *
 test_text(const k8s_sa_str_t *s)
@@ -220,7 +220,7 @@ test_b64(const void *data, size_t len)
 }
 
 
-/* For input that is known to be good. */
+/* Decodes input that is known to be valid. */
 
 static inline unsigned char *
 test_unb64(const char *text, size_t len, size_t *n)
@@ -289,7 +289,7 @@ test_ed25519(void)
 }
 
 
-/* A PKIX public key, or PEM of any other kind that the caller wrote to bio. */
+/* Returns what was written to bio, and frees it. */
 
 static inline char *
 test_bio_text(BIO *bio)
@@ -321,7 +321,7 @@ test_pem(EVP_PKEY *pkey)
 }
 
 
-/* The kid that Kubernetes gives a key. */
+/* Returns the kid that Kubernetes gives a key. */
 
 static inline char *
 test_kid(EVP_PKEY *pkey)
@@ -340,7 +340,7 @@ test_kid(EVP_PKEY *pkey)
 }
 
 
-/* One number of a key as a JWK has it, of size bytes (0: as few as possible) */
+/* A number of a key, as in a JWK, of size bytes (0: as few as possible). */
 
 static inline char *
 test_jwk_number(EVP_PKEY *pkey, const char *param, int size)
@@ -362,7 +362,7 @@ test_jwk_number(EVP_PKEY *pkey, const char *param, int size)
 }
 
 
-/* A public JWK; more is put before the closing brace: ",\"use\":\"sig\"". */
+/* A public JWK; more, e.g. ",\"use\":\"sig\"", precedes the closing brace. */
 
 static inline char *
 test_jwk(EVP_PKEY *pkey, const char *more)
@@ -400,7 +400,7 @@ test_jwk(EVP_PKEY *pkey, const char *more)
 }
 
 
-/* A set of one key, with Kubernetes' kid. */
+/* A set with one key, which has the kid that Kubernetes gives it. */
 
 static inline k8s_sa_keyset_t *
 test_keyset(EVP_PKEY *pkey)
@@ -441,7 +441,7 @@ test_md(const char *alg)
 }
 
 
-/* DER to R || S: size bytes each. */
+/* Converts DER to R || S of size bytes each. */
 
 static inline void
 test_ecdsa_raw(unsigned char *out, const unsigned char *der, size_t len,
@@ -459,9 +459,9 @@ test_ecdsa_raw(unsigned char *out, const unsigned char *der, size_t len,
 
 
 /*
- * Signs as alg says ("RS256", ..., "EdDSA"), whatever the key.  With PSS salt
- * is the salt's length, RSA_PSS_SALTLEN_DIGEST where it is to be right.
- * Returns the signature's length.
+ * Signs with the algorithm alg ("RS256", ..., "EdDSA") and any key.  For PSS,
+ * salt is the length of the salt: RSA_PSS_SALTLEN_DIGEST in valid signatures.
+ * Returns the length of the signature.
  */
 
 static inline size_t
@@ -511,7 +511,7 @@ test_sign(EVP_PKEY *pkey, const char *alg, const void *data, size_t len,
 }
 
 
-/* header.payload of bytes that need not be JSON. */
+/* Returns header.payload of any bytes, which need not be JSON. */
 
 static inline char *
 test_signed_part(const void *header, size_t hlen, const void *payload,
@@ -522,7 +522,7 @@ test_signed_part(const void *header, size_t hlen, const void *payload,
 }
 
 
-/* A token of any bytes, signed as alg says. */
+/* Returns a token of any bytes, signed with the algorithm alg. */
 
 static inline char *
 test_token_bytes(EVP_PKEY *pkey, const char *alg, const void *header,
@@ -548,7 +548,7 @@ test_token(EVP_PKEY *pkey, const char *alg, const char *header,
 }
 
 
-/* The header that Kubernetes writes. */
+/* A header as written by Kubernetes. */
 
 static inline char *
 test_header(EVP_PKEY *pkey, const char *alg)
@@ -558,7 +558,7 @@ test_header(EVP_PKEY *pkey, const char *alg)
 }
 
 
-/* The claims that Kubernetes writes, valid at TEST_NOW. */
+/* Claims as written by Kubernetes, valid at TEST_NOW */
 
 #define TEST_CLAIMS                                                           \
     "{\"aud\":[\"service2\"],\"exp\":2000000600,\"iat\":1999999000,"          \
@@ -571,7 +571,7 @@ test_header(EVP_PKEY *pkey, const char *alg)
 /* The check. */
 
 
-/* 1 if there is no control character but those in allowed. */
+/* Returns 1 if there are no control characters but those in allowed. */
 
 static inline int
 test_is_clean(const void *data, size_t len, const char *allowed)
@@ -607,7 +607,7 @@ test_field_is_clean(k8s_sa_str_t *field, void *data)
 }
 
 
-/* What identity.h promises about every identity. */
+/* Checks what k8s_sa_identity.h promises about every identity. */
 
 static inline void
 test_identity_is_clean(k8s_sa_identity_t *id)
@@ -641,7 +641,7 @@ test_policy(void)
 }
 
 
-/* Where tokens are taken apart; what one leaves behind must not matter. */
+/* A working space for tokens, filled with garbage. */
 
 static inline k8s_sa_token_t *
 test_space(void)
@@ -657,9 +657,9 @@ test_space(void)
 
 
 /*
- * The whole check of len bytes, step by step as token.h demands it.  id (may
- * be NULL) is filled as the check leaves it; its strings live until the end
- * of the test.
+ * The whole check of len bytes, with the steps that k8s_sa_token.h documents.
+ * id (may be NULL) is filled as by the check; its strings live until the end of
+ * the test.
  */
 
 static inline k8s_sa_verdict_e
@@ -697,7 +697,7 @@ test_check_bytes(const void *text, size_t len, const k8s_sa_keyset_t *keys,
     assert_int_equal(ERR_peek_error(), 0);
     test_identity_is_clean(id);
 
-    /* a reason for the log that cannot break out of its line */
+    /* the reason must not break out of a log line */
 
     if (rc != K8S_SA_VERDICT_OK) {
         assert_true(err.text[0] != '\0');
@@ -718,7 +718,7 @@ test_check(const char *token, const k8s_sa_keyset_t *keys,
 }
 
 
-/* Fails unless the verdict is one of the expected set. */
+/* Fails unless the verdict is in the expected set. */
 
 #define test_verdict_in(rc, expected)                                         \
     do {                                                                      \

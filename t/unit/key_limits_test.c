@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * What keys may be: limits and reasons of PEM and JWK, what a failed addition
- * leaves behind, and what others' errors must not change.
+ * Limits of keys from PEM and JWK, with the reasons for refusals; what a failed
+ * addition leaves in the set; and errors in OpenSSL's queue from other code.
  */
 
 #include "k8s_sa_test.h"
@@ -19,7 +19,7 @@ static int setup(void **state);
 static int teardown(void **state);
 
 
-/* One JWK to a set of its own.  1: usable; 0: passed over with that reason. */
+/* Adds a JWK to a new set.  1: usable; 0: skipped with this reason. */
 
 static int
 jwk_usable(const char *jwk, const char *reason)
@@ -59,7 +59,7 @@ jwk_usable(const char *jwk, const char *reason)
 }
 
 
-/* The DER that a key is named by is ours; OpenSSL's has to be the same. */
+/* Key ids are made from DER of our own, which must equal OpenSSL's. */
 
 static void
 same_id(k8s_sa_key_t *key)
@@ -74,7 +74,7 @@ same_id(k8s_sa_key_t *key)
 }
 
 
-/* size octets, the first and the last one given, as RSA numbers. */
+/* An RSA number of size octets, with the given first and last one. */
 
 static const char *
 number(size_t size, unsigned char first, unsigned char last)
@@ -166,7 +166,7 @@ ec_limits(void **state)
     assert_false(ec("P-256", number(67, 1, 1), y, "too long"));
     assert_false(ec("P-256", number(32, 0xff, 1), y, "not on the curve"));
 
-    /* not for us: no reason is given */
+    /* not for us: skipped without a reason */
 
     assert_false(ec("secp256k1", x, y, ""));
     assert_false(ec("P-256K", x, y, ""));
@@ -277,8 +277,8 @@ numbers_are_strict_base64url(void **state)
 
 
 /*
- * With a public key of small order R = identity and S = 0 is a signature of
- * many texts, and OpenSSL does not mind.
+ * With a public key of small order, R = identity and S = 0 is a signature of
+ * many texts, and OpenSSL accepts it.
  */
 
 static void
@@ -303,7 +303,7 @@ ed25519_of_small_order(void **state)
         memcpy(x, test_unb64(weak[i], 43, &j), sizeof(x));
         assert_int_equal(j, sizeof(x));
 
-        /* either sign of x */
+        /* both signs of x */
 
         for (j = 0; j < 2; j++) {
             assert_false(jwk_usable(test_format("{\"kty\":\"OKP\",\"crv\":"
@@ -317,7 +317,7 @@ ed25519_of_small_order(void **state)
 
 
 static void
-first_note_stays(void **state)
+first_note_is_kept(void **state)
 {
     char             *text;
     k8s_sa_error_t    err, note;
@@ -338,7 +338,7 @@ first_note_stays(void **state)
 }
 
 
-/* One key: the same numbers, kid and algorithms, from whatever source. */
+/* Keys with the same numbers, kid and algorithms are one, from any source. */
 
 static void
 same_key_again(void **state)
@@ -399,7 +399,7 @@ failed_addition_leaves_nothing(void **state)
     set = test_keyset(rsa);
     alg = k8s_sa_alg_find((unsigned char *) "EdDSA", 5);
 
-    /* the last one of these is one too many */
+    /* the last of these is one too many */
 
     p = text = test_keep(malloc(K8S_SA_KEYS_MAX * 128));
     p += sprintf(p, "{\"keys\":[");
@@ -455,7 +455,7 @@ pem_refused(const char *pem, const char *reason)
 }
 
 
-/* The same block under another name. */
+/* Renames a block. */
 
 static char *
 renamed(const char *pem, const char *from, const char *to)
@@ -529,7 +529,7 @@ pem_ed25519(void **state)
 }
 
 
-/* RFC 5480 section 2.1.1: the curve by its name only */
+/* RFC 5480 section 2.1.1: named curves only */
 
 static void
 pem_explicit_curve(void **state)
@@ -568,10 +568,10 @@ certificate(EVP_PKEY *pkey)
 }
 
 
-/* A certificate's validity is not looked at, but its DER must be all. */
+/* A certificate's validity is ignored, but nothing may follow its DER. */
 
 static void
-pem_der_goes_on(void **state)
+pem_with_trailing_bytes(void **state)
 {
     int               len, rc;
     BIO              *bio;
@@ -640,7 +640,7 @@ algorithms_that_do_not_fit(void **state)
 
     for (i = 0; i < count; i++) {
 
-        /* sound signatures, of the key's own length */
+        /* valid signatures, with the right length for the key */
 
         n = test_sign(rsa, alg[i].kty == K8S_SA_KTY_RSA ? alg[i].name
                                                         : "RS256",
@@ -656,10 +656,10 @@ algorithms_that_do_not_fit(void **state)
 }
 
 
-/* OpenSSL's error queue belongs to all modules of the process. */
+/* OpenSSL's error queue is shared with other code in the process. */
 
 static void
-errors_of_others(void **state)
+errors_of_other_code(void **state)
 {
     size_t               i, n;
     EVP_PKEY            *pkey[3];
@@ -737,16 +737,16 @@ main(void)
         cmocka_unit_test_teardown(ed25519_by_its_newer_name, test_release),
         cmocka_unit_test_teardown(numbers_are_strict_base64url, test_release),
         cmocka_unit_test_teardown(ed25519_of_small_order, test_release),
-        cmocka_unit_test_teardown(first_note_stays, test_release),
+        cmocka_unit_test_teardown(first_note_is_kept, test_release),
         cmocka_unit_test_teardown(same_key_again, test_release),
         cmocka_unit_test_teardown(failed_addition_leaves_nothing,
                                   test_release),
         cmocka_unit_test_teardown(pem_reasons, test_release),
         cmocka_unit_test_teardown(pem_ed25519, test_release),
         cmocka_unit_test_teardown(pem_explicit_curve, test_release),
-        cmocka_unit_test_teardown(pem_der_goes_on, test_release),
+        cmocka_unit_test_teardown(pem_with_trailing_bytes, test_release),
         cmocka_unit_test_teardown(algorithms_that_do_not_fit, test_release),
-        cmocka_unit_test_teardown(errors_of_others, test_release)
+        cmocka_unit_test_teardown(errors_of_other_code, test_release)
     };
 
     return cmocka_run_group_tests_name("key limits", tests, setup, teardown);

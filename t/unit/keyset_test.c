@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Reading keys: PEM as kube-apiserver takes it, what is refused, and
- * Kubernetes' own kid.  JWK sets are in jwks_test.c.
+ * Reading PEM as kube-apiserver does, what is refused, and the kid that
+ * Kubernetes gives a key.  JWK sets are in jwks_test.c.
  */
 
 #include "k8s_sa_test.h"
@@ -142,7 +142,7 @@ pem_set(const char *pem, int private)
 }
 
 
-/* Refused with a reason, also behind a good key, and nothing is kept. */
+/* Refused with a reason, also after a good key; the set is unchanged. */
 
 static void
 pem_refused(const char *what, const char *pem)
@@ -170,7 +170,7 @@ pem_refused(const char *what, const char *pem)
     assert_int_equal(k8s_sa_keyset_count(set), 1);
     assert_int_equal(ERR_peek_error(), 0);
 
-    /* a whole block that is no good spoils the good one before it */
+    /* a bad block makes the file unusable, even after a good one */
 
     if (strstr(pem, "-----END")) {
         both = test_format("%s%s", test_pem(p384), pem);
@@ -179,7 +179,7 @@ pem_refused(const char *what, const char *pem)
         if (k8s_sa_keyset_add_pem(set, test_copy(both, n), n, NULL, NULL)
             != K8S_SA_ERROR)
         {
-            fail_msg("%s: not refused behind a good key", what);
+            fail_msg("%s: not refused after a good key", what);
         }
 
         assert_int_equal(k8s_sa_keyset_count(set), 1);
@@ -189,7 +189,7 @@ pem_refused(const char *what, const char *pem)
 }
 
 
-/* The key verifies what was signed with pkey. */
+/* Checks that the key verifies what pkey has signed. */
 
 static void
 works(k8s_sa_key_t *key, EVP_PKEY *pkey, const char *alg)
@@ -285,7 +285,7 @@ every_kind_of_block(void **state)
     one_key("RSA PKCS#8", pem_pkcs8(rsa, 0), 1, rsa, K8S_SA_KTY_RSA);
     one_key("EC PKCS#8", pem_pkcs8(p256, 0), 1, p256, K8S_SA_KTY_P256);
 
-    /* as "openssl ecparam -genkey" writes it */
+    /* as written by "openssl ecparam -genkey" */
 
     params = pem_block("EC PARAMETERS", oid, sizeof(oid));
     one_key("EC PARAMETERS",
@@ -341,7 +341,7 @@ several_blocks(void **state)
     keys[2] = p256;
     keys[3] = rsa2;
 
-    /* in their order; the same key three times is one */
+    /* in order; the same key three times is one */
 
     pem = test_format("%s\n%stext\n%s%s%s%s", pem_pkcs1_public(rsa),
                       pem_certificate(p521), test_pem(rsa), test_pem(p256),
@@ -356,7 +356,7 @@ several_blocks(void **state)
             test_kid(keys[i]));
     }
 
-    /* a second file, with one more key that is there already */
+    /* a second file, which repeats a key */
 
     pem = test_format("%s%s", pem_pkcs8(p384, 0), test_pem(p256));
     assert_int_equal(k8s_sa_keyset_add_pem(set, pem, strlen(pem), NULL,
@@ -425,7 +425,7 @@ encrypted(void **state)
 
     (void) state;
 
-    /* refused, and nobody is asked for a password */
+    /* refused without asking for a password */
 
     pem = pem_pkcs8(rsa, 1);
     assert_non_null(strstr(pem, "ENCRYPTED PRIVATE KEY"));
@@ -478,7 +478,7 @@ malformed(void **state)
     pem_refused("garbage in a certificate", "-----BEGIN CERTIFICATE-----\n"
                 "AAAA\n-----END CERTIFICATE-----\n");
 
-    /* one kind under the other's name; DER that is too short or too long */
+    /* one type with the label of another; DER too short or too long */
 
     der = NULL;
     len = i2d_PUBKEY(rsa, &der);
@@ -518,7 +518,7 @@ compressed_point(void **state)
     size_t             i;
     k8s_sa_keyset_t   *set;
 
-    /* SubjectPublicKeyInfo, P-256, 33 bytes of point: 02 or 03, then x */
+    /* SubjectPublicKeyInfo of P-256 with a point of 33 bytes: 02 or 03, x */
 
     unsigned char  der[59] = {
         0x30, 0x39, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d,
@@ -529,8 +529,8 @@ compressed_point(void **state)
     (void) state;
 
     /*
-     * Go, and so Kubernetes, does not read these.  If we do, the kid must be
-     * that of the usual form.
+     * Go, and thus Kubernetes, does not read compressed points.  If we do, the
+     * kid must be that of the uncompressed form.
      */
 
     i = 0;
@@ -562,10 +562,10 @@ compressed_point(void **state)
 }
 
 
-/* The kid of a fixture's PEM is what Kubernetes wrote into its tokens. */
+/* Our kid of a fixture's PEM is the one in the tokens of Kubernetes. */
 
 static void
-kid_is_kubernetes_own(void **state)
+kid_as_in_kubernetes(void **state)
 {
     char             *pem;
     size_t            i, len;
@@ -618,7 +618,7 @@ kid_is_kubernetes_own(void **state)
 }
 
 
-/* The public parts in the fixtures' certificates. */
+/* The public keys in the fixtures' certificates. */
 
 static void
 fixture_certificates(void **state)
@@ -707,7 +707,7 @@ main(void)
         cmocka_unit_test_teardown(encrypted, test_release),
         cmocka_unit_test_teardown(malformed, test_release),
         cmocka_unit_test_teardown(compressed_point, test_release),
-        cmocka_unit_test_teardown(kid_is_kubernetes_own, test_release),
+        cmocka_unit_test_teardown(kid_as_in_kubernetes, test_release),
         cmocka_unit_test_teardown(fixture_certificates, test_release),
         cmocka_unit_test_teardown(an_empty_set, test_release)
     };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * TokenReview: what is asked, and what is made of the answers, recorded ones
- * of real API servers and others that must not be believed.
+ * TokenReview: the requests, and how answers are parsed, recorded ones of real
+ * API servers and others that must be refused.
  */
 
 #include "k8s_sa_recorded.h"
@@ -15,7 +15,7 @@
 
 #define EXTRA          "authentication.kubernetes.io/"
 
-/* An answer: what is in status, or in status.user beside the user's name. */
+/* An answer with this status, or with these members of status.user */
 
 #define ANSWER(status)                                                        \
     "{\"kind\":\"TokenReview\",\"apiVersion\":\"authentication.k8s.io/v1\","  \
@@ -46,13 +46,13 @@ review_parse(k8s_sa_token_review_t *r, const char *text, size_t len)
     err.text[0] = '\0';
 
     rc = k8s_sa_token_review_parse(r, test_copy(text, len), len, &audience, 1,
-                             &err);
+                                   &err);
 
     if (rc == K8S_SA_REVIEW_FAILED) {
         assert_true(err.text[0] != '\0');
     }
 
-    /* no half identity with a refusal */
+    /* a refusal has no partial identity */
 
     if (rc != K8S_SA_VERDICT_OK) {
         assert_null(r->identity.uid.data);
@@ -65,7 +65,7 @@ review_parse(k8s_sa_token_review_t *r, const char *text, size_t len)
 }
 
 
-/* The audiences that a recorded request, or its echo in the answer, has. */
+/* The audiences of a recorded request, or of its echo in the answer. */
 
 static size_t
 review_audiences(recorded_t *rec, k8s_sa_str_t *audiences)
@@ -123,20 +123,20 @@ review_compare(const char *path, const k8s_sa_identity_t *id, json_t *status)
 }
 
 
-/* INDEX.txt says what the status was, wherever that is of interest. */
+/* INDEX.txt has the status where it matters. */
 
 static void
 review_recorded(recorded_t *rec, void *data)
 {
-    size_t              n;
-    json_t             *status;
-    const char         *p;
-    json_error_t        error;
-    k8s_sa_str_t        audiences[AUDIENCES_MAX];
-    k8s_sa_error_t      err;
-    k8s_sa_token_review_t     r;
-    review_seen_t      *seen;
-    k8s_sa_verdict_e    rc;
+    size_t                 n;
+    json_t                *status;
+    const char            *p;
+    json_error_t           error;
+    k8s_sa_str_t           audiences[AUDIENCES_MAX];
+    k8s_sa_error_t         err;
+    k8s_sa_token_review_t  r;
+    review_seen_t         *seen;
+    k8s_sa_verdict_e       rc;
 
     seen = data;
     err.text[0] = '\0';
@@ -221,16 +221,17 @@ recorded_answers(void **state)
 static void
 review_pod(recorded_t *rec, void *data)
 {
-    k8s_sa_str_t         audience;
-    k8s_sa_token_review_t      r;
-    k8s_sa_identity_t   *id;
+    k8s_sa_str_t           audience;
+    k8s_sa_token_review_t  r;
+    k8s_sa_identity_t     *id;
 
     (void) data;
 
     audience = test_str(TEST_AUDIENCE);
 
-    assert_int_equal(k8s_sa_token_review_parse(&r, rec->body, rec->len, &audience,
-                                         1, NULL), K8S_SA_VERDICT_OK);
+    assert_int_equal(k8s_sa_token_review_parse(&r, rec->body, rec->len,
+                                               &audience, 1, NULL),
+                     K8S_SA_VERDICT_OK);
 
     id = &r.identity;
 
@@ -259,12 +260,12 @@ pod_and_node(void **state)
 }
 
 
-/* Whatever is cut off, it is an error of the API server and not a "no". */
+/* A truncated answer is an error of the API server, not a refusal. */
 
 static void
 review_cut(recorded_t *rec, void *data)
 {
-    size_t           n;
+    size_t                 n;
     k8s_sa_token_review_t  r;
 
     (void) data;
@@ -282,7 +283,7 @@ review_cut(recorded_t *rec, void *data)
 
 
 static void
-cut_answers(void **state)
+truncated_answers(void **state)
 {
     (void) state;
 
@@ -295,9 +296,9 @@ cut_answers(void **state)
 static void
 verdicts(void **state)
 {
-    size_t            i;
-    unsigned          rc;
-    k8s_sa_token_review_t   r;
+    size_t                 i;
+    unsigned               rc;
+    k8s_sa_token_review_t  r;
 
     static const struct {
         unsigned     verdict;
@@ -311,7 +312,7 @@ verdicts(void **state)
                            "\"user\":{\"username\":\"u\"},"
                            "\"audiences\":[\"x\",\"service2\"]}") },
 
-        /* true is the boolean, and nothing else */
+        /* only the boolean true counts */
         { V_NO,     ANSWER("{}") },
         { V_NO,     ANSWER("{\"authenticated\":false,\"user\":{\"username\":"
                            "\"u\"},\"audiences\":[\"service2\"]}") },
@@ -329,7 +330,7 @@ verdicts(void **state)
                            "\"user\":{\"username\":\"u\"},"
                            "\"audiences\":[\"service2\"]}") },
 
-        /* no TokenReview */
+        /* not a TokenReview */
         { V_FAILED, "" },
         { V_FAILED, "null" },
         { V_FAILED, "true" },
@@ -351,13 +352,13 @@ verdicts(void **state)
         { V_FAILED, ANSWER("[]") },
         { V_FAILED, ANSWER("{}") "x" },
 
-        /* spec is the caller's own, and no answer */
+        /* spec echoes the request and is not an answer */
         { V_NO,     "{\"kind\":\"TokenReview\",\"apiVersion\":"
                     "\"authentication.k8s.io/v1\",\"spec\":{"
                     "\"authenticated\":true,\"audiences\":[\"service2\"]},"
                     "\"authenticated\":true,\"status\":{}}" },
 
-        /* no user, or no sound one */
+        /* no valid user */
         { V_FAILED, ANSWER("{\"authenticated\":true,"
                            "\"audiences\":[\"service2\"]}") },
         { V_FAILED, ANSWER("{\"authenticated\":true,\"user\":null,"
@@ -386,7 +387,7 @@ verdicts(void **state)
         { V_FAILED, USER(",\"extra\":{\"a\":{}}") },
         { V_FAILED, USER(",\"extra\":{\"a\":[],\"a\":[]}") },
 
-        /* what must not stand in a header or a log line */
+        /* strings that could break out of a header or a log line */
         { V(BAD_CLAIMS), ANSWER("{\"authenticated\":true,"
                                 "\"user\":{\"username\":\"u\\n\"},"
                                 "\"audiences\":[\"service2\"]}") },
@@ -402,7 +403,7 @@ verdicts(void **state)
         { V(BAD_CLAIMS), USER(",\"extra\":{\"a\\tb\":[\"c\"]}") },
         { V(BAD_CLAIMS), USER(",\"extra\":{\"a\\n\":[]}") },
 
-        /* audiences that are not ours */
+        /* other audiences */
         { V(WRONG_AUDIENCE), ANSWER("{\"authenticated\":true,"
                                     "\"user\":{\"username\":\"u\"}}") },
         { V(WRONG_AUDIENCE), ANSWER("{\"authenticated\":true,"
@@ -452,8 +453,8 @@ verdicts(void **state)
 static void
 audiences_in_our_order(void **state)
 {
-    k8s_sa_str_t      asked[3];
-    k8s_sa_token_review_t   r;
+    k8s_sa_str_t           asked[3];
+    k8s_sa_token_review_t  r;
 
     static const char  text[] = ANSWER("{\"authenticated\":true,"
                                        "\"user\":{\"username\":\"u\"},"
@@ -465,15 +466,17 @@ audiences_in_our_order(void **state)
     asked[1] = test_str("b");
     asked[2] = test_str("c");
 
-    assert_int_equal(k8s_sa_token_review_parse(&r, text, sizeof(text) - 1, asked, 3,
-                                         NULL), K8S_SA_VERDICT_OK);
+    assert_int_equal(k8s_sa_token_review_parse(&r, text, sizeof(text) - 1,
+                                               asked, 3, NULL),
+                     K8S_SA_VERDICT_OK);
     assert_string_equal(test_text(&r.identity.audience), "b");
     k8s_sa_token_review_free(&r);
 
-    /* none asked: the API's own, whichever they are */
+    /* none requested: the API server's own, whatever they are */
 
-    assert_int_equal(k8s_sa_token_review_parse(&r, text, sizeof(text) - 1, NULL, 0,
-                                         NULL), K8S_SA_VERDICT_OK);
+    assert_int_equal(k8s_sa_token_review_parse(&r, text, sizeof(text) - 1,
+                                               NULL, 0, NULL),
+                     K8S_SA_VERDICT_OK);
     assert_string_equal(test_text(&r.identity.audience), "c");
     k8s_sa_token_review_free(&r);
 }
@@ -499,13 +502,13 @@ reasons_are_cleaned(void **state)
 static void
 service_accounts(void **state)
 {
-    char             *text, *label, *subdomain;
-    size_t            i;
-    k8s_sa_token_review_t   r;
+    char                  *text, *label, *subdomain;
+    size_t                 i;
+    k8s_sa_token_review_t  r;
 
     static const struct {
         const char  *rest;
-        const char  *namespace;      /* NULL: just a user name */
+        const char  *namespace;      /* NULL: not a service account */
         const char  *name;
     } users[] = {
         { "ns:name",        "ns",    "name" },
@@ -550,7 +553,7 @@ service_accounts(void **state)
         k8s_sa_token_review_free(&r);
     }
 
-    /* 63 and 253 characters are the most */
+    /* at most 63 and 253 characters */
 
     for (i = 0; i < 3; i++) {
         label = test_format("%0*d", i == 1 ? 64 : 63, 0);
@@ -593,7 +596,7 @@ lists(void **state)
                         EXTRA "node-uid\tn\n"
                         EXTRA "credential-id\tX509SHA256=1\n");
 
-    /* two pods are none, and another kind of credential is no jti */
+    /* two pods are not one pod, and other credentials are not a jti */
 
     assert_null(r.identity.pod.data);
     assert_null(r.identity.node.data);
@@ -614,9 +617,9 @@ lists(void **state)
 static void
 size_is_bounded(void **state)
 {
-    char             *text, *p;
-    size_t            i, n;
-    k8s_sa_token_review_t   r;
+    char                  *text, *p;
+    size_t                 i, n;
+    k8s_sa_token_review_t  r;
 
     (void) state;
 
@@ -625,7 +628,7 @@ size_is_bounded(void **state)
                      K8S_SA_REVIEW_FAILED);
     k8s_sa_token_review_free(&r);
 
-    /* 300,000 characters before each of 100,000 values: 30 GB */
+    /* 300,000 characters in front of each of 100,000 values make 30 GB */
 
     n = 100000;
     text = test_format(USER(",\"extra\":{\"%0300000d\":[\"\"%*s]}"), 0,
@@ -672,7 +675,7 @@ requests(void **state)
     json_decref(ours);
     free(text);
 
-    /* two audiences, in our order, whatever they hold */
+    /* two audiences, in order, with any content */
 
     text = k8s_sa_token_review_request(&token, audiences, 2, &len);
     assert_non_null(text);
@@ -684,7 +687,7 @@ requests(void **state)
     json_decref(ours);
     free(text);
 
-    /* none: the API's own, so the member is not there */
+    /* none, which means the API server's own: the member is missing */
 
     text = k8s_sa_token_review_request(&token, NULL, 0, &len);
     assert_non_null(text);
@@ -726,7 +729,7 @@ requests_of_bytes(void **state)
         audience = test_str("service2");
     }
 
-    /* nothing in a token can become JSON of its own */
+    /* no token can inject JSON */
 
     token.data = (unsigned char *) "a\0\",\"audiences\":[],\"b\":\"\\";
     token.len = 26;
@@ -748,7 +751,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test_teardown(recorded_answers, test_release),
         cmocka_unit_test_teardown(pod_and_node, test_release),
-        cmocka_unit_test_teardown(cut_answers, test_release),
+        cmocka_unit_test_teardown(truncated_answers, test_release),
         cmocka_unit_test_teardown(verdicts, test_release),
         cmocka_unit_test_teardown(audiences_in_our_order, test_release),
         cmocka_unit_test_teardown(reasons_are_cleaned, test_release),

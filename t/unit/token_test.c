@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Every token that real API servers gave out, checked at the time it was
- * reviewed, and our verdicts and identities beside theirs.
+ * All tokens that real API servers issued, checked at the time of their review:
+ * our verdicts and identities are compared with theirs.
  */
 
 #include "k8s_sa_recorded.h"
@@ -15,13 +15,13 @@
 #define NEW_ISSUER     "https://new.example"
 
 
-static k8s_sa_keyset_t  *old_keys, *new_keys;       /* of 1.20.2, of 1.36.2 */
+static k8s_sa_keyset_t  *old_keys, *new_keys;       /* of 1.20.2 and 1.36.2 */
 
 
 /*
- * The clock is a claim of the token plus some seconds; INDEX.txt says when
- * the API server was asked.  Deleted and terminating objects are accepted
- * here: only a review knows about them.
+ * The clock is a claim of the token plus some seconds; INDEX.txt has the time
+ * of the review.  Tokens of deleted and terminating objects are accepted here:
+ * only the API server knows about these.
  */
 
 typedef struct {
@@ -29,9 +29,9 @@ typedef struct {
     const char        *audience;
     const char        *claim;
     int                seconds;
-    unsigned           legacy;         /* legacy_tokens */
+    unsigned           legacy;         /* with "legacy_tokens on" */
     k8s_sa_verdict_e   verdict;
-    const char        *user;           /* behind system:serviceaccount: */
+    const char        *user;           /* after system:serviceaccount: */
     unsigned           met;
 } fixture_t;
 
@@ -128,7 +128,7 @@ static fixture_t  fixtures[] = {
     { "forged-other-key", "service2", "iat", 20, 0, K8S_SA_BAD_SIGNATURE,
       NULL, 0 },
 
-    /* FACTS.md: here we want more than (one of) the API servers do */
+    /* accepted by an API server, see t/fixtures/FACTS.md, but not by us */
 
     { "forged-no-exp", "service2", "iat", 20, 0, K8S_SA_BAD_CLAIMS,
       "mytest:service1", 0 },
@@ -171,16 +171,16 @@ static fixture_t  fixtures[] = {
 };
 
 
-/* Reviews whose verdict cannot or must not be ours. */
+/* Reviews whose verdict we cannot know, or must not share */
 
 static struct {
     const char        *review;
-    const char        *version;     /* NULL: both */
+    const char        *version;     /* NULL: both versions */
     k8s_sa_verdict_e   ours;
     unsigned           met;
 } differences[] = {
 
-    /* what only the API server knows */
+    /* only the API server knows about deleted objects */
 
     { "deleted-legacy-secret", NULL, K8S_SA_VERDICT_OK, 0 },
     { "deleted-pod",           NULL, K8S_SA_VERDICT_OK, 0 },
@@ -190,11 +190,11 @@ static struct {
     { "reborn-sa",             NULL, K8S_SA_VERDICT_OK, 0 },
     { "terminating-pod-110s",  NULL, K8S_SA_VERDICT_OK, 0 },
 
-    /* it takes a legacy token for one of its own audience */
+    /* it treats a legacy token as one for its own audience */
 
     { "legacy-aud-service2",   NULL, K8S_SA_VERDICT_OK, 0 },
 
-    /* it takes these, we do not: FACTS.md, and SPEC section 3 */
+    /* it accepts these, see t/fixtures/FACTS.md, but we do not */
 
     { "forged-no-sub",         NULL, K8S_SA_BAD_CLAIMS, 0 },
     { "forged-other-sub",      NULL, K8S_SA_BAD_CLAIMS, 0 },
@@ -284,7 +284,7 @@ string(json_t *object, const char *kind, const char *member)
 }
 
 
-/* What the identity takes over from the claims as it is. */
+/* Checks the fields that are copied from the claims. */
 
 static void
 check_identity(const fixture_t *f, json_t *claims, k8s_sa_identity_t *id,
@@ -420,7 +420,7 @@ every_fixture(void **state)
 }
 
 
-/* The JWKS that the API servers publish does as well as the PEM. */
+/* The JWK sets that the API servers publish are as good as the PEM. */
 
 static void
 with_published_keys(void **state)
@@ -499,7 +499,7 @@ keys_of_the_other_cluster(void **state)
 /* Reviews. */
 
 
-/* The answer's JSON, and its Date; NULL if it is not "201 Created". */
+/* The JSON of an answer and its Date, or NULL if it is not 201. */
 
 static json_t *
 load_review(const char *path, int64_t *date)
@@ -540,7 +540,7 @@ load_review(const char *path, int64_t *date)
 }
 
 
-/* 1: both accept; 0: both refuse; -1: a known difference. */
+/* Returns 1 if both accept, 0 if both refuse, -1 for a known difference. */
 
 static int
 compare_review(const char *path, json_t *spec, json_t *review, int64_t now)
@@ -599,7 +599,7 @@ compare_review(const char *path, json_t *spec, json_t *review, int64_t now)
             }
 
             if (theirs == (rc == K8S_SA_VERDICT_OK)) {
-                fail_msg("%s is no difference any more", path);
+                fail_msg("%s is no longer a difference", path);
             }
 
             differences[i].met++;
@@ -631,7 +631,7 @@ compare_review(const char *path, json_t *spec, json_t *review, int64_t now)
 
 
 static void
-as_the_api_server(void **state)
+same_verdicts_as_the_api_server(void **state)
 {
     char        *file;
     glob_t       files;
@@ -672,7 +672,7 @@ as_the_api_server(void **state)
         }
     }
 
-    /* this compared something: known differences, both refuse, both accept */
+    /* enough was compared: differences, both refuse, both accept */
 
     assert_true(counts[0] >= 20);
     assert_true(counts[1] >= 25);
@@ -712,7 +712,7 @@ main(void)
         cmocka_unit_test_teardown(every_fixture, test_release),
         cmocka_unit_test_teardown(with_published_keys, test_release),
         cmocka_unit_test_teardown(keys_of_the_other_cluster, test_release),
-        cmocka_unit_test_teardown(as_the_api_server, test_release)
+        cmocka_unit_test_teardown(same_verdicts_as_the_api_server, test_release)
     };
 
     return cmocka_run_group_tests_name("token", tests, setup, teardown);

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * The table behind the verdicts: what callers, logs and counters see.
+ * The table of verdicts: what clients, logs and counters see.
  */
 
 #include "k8s_sa_test.h"
 
 
 /*
- * The words are a contract with people's log formats and dashboards
- * (docs/variables.md), the statuses with the callers (SPEC section 2).
+ * Log formats and dashboards depend on the words (docs/variables.md), and
+ * clients on the statuses.
  */
 
 static const struct {
     k8s_sa_verdict_e   verdict;
     const char        *word;
     unsigned           status;
-    unsigned           told;      /* the caller gets an error_description */
+    unsigned           told;      /* 1: the client gets an error_description */
 } expected[] = {
     { K8S_SA_VERDICT_OK,        "ok",                200, 0 },
     { K8S_SA_NO_TOKEN,          "no_token",          401, 0 },
@@ -101,7 +101,7 @@ descriptions_only_after_a_signature(void **state)
         if (!expected[i].told) {
 
             if (text != NULL) {
-                fail_msg("the caller is told \"%s\" about \"%s\"", text,
+                fail_msg("the client is told \"%s\" about \"%s\"", text,
                          expected[i].word);
             }
 
