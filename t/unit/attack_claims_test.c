@@ -348,6 +348,10 @@ static const row_t  rows[] = {
     { "sub with LF", BC, FOREIGN, { { "sub", "\"a\\nb\"" } } },
     { "sub with a tab", BC, FOREIGN, { { "sub", "\"a\\tb\"" } } },
     { "sub with a DEL", BC, FOREIGN, { { "sub", "\"a\\u007fb\"" } } },
+    { "sub with U+0085", BC, FOREIGN, { { "sub", "\"a\\u0085b\"" } } },
+    { "sub with U+009B, raw", BC, FOREIGN,
+      { { "sub", "\"a\xc2\x9b" "b\"" } } },
+    { "sub with U+2028", BC, FOREIGN, { { "sub", "\"a\\u2028b\"" } } },
     { "sub with a NUL", BAD, FOREIGN, { { "sub", "\"a\\u0000b\"" } } },
 
     /* "kubernetes off" */
