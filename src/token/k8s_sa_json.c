@@ -7,6 +7,11 @@
 #include <string.h>
 
 
+/* More than the digits of any number in a token */
+
+#define K8S_SA_JSON_EXPONENT_MAX  1000000
+
+
 /* An open container */
 
 typedef struct {
@@ -51,6 +56,10 @@ static int k8s_sa_json_digits(k8s_sa_json_parser_t *ps);
 static int k8s_sa_json_literal(k8s_sa_json_parser_t *ps, const char *text,
     size_t len);
 static int k8s_sa_json_peek(k8s_sa_json_parser_t *ps);
+static const k8s_sa_json_node_t *k8s_sa_json_find(const k8s_sa_json_t *doc,
+    const k8s_sa_json_node_t *object, const char *name);
+static int64_t k8s_sa_json_point(const unsigned char *p,
+    const unsigned char *end);
 
 
 /* Bytes that need no decoding in a string, except DEL and UTF-8 */
@@ -665,6 +674,26 @@ k8s_sa_json_member(const k8s_sa_json_t *doc, const k8s_sa_json_node_t *object,
 {
     const k8s_sa_json_node_t  *node;
 
+    node = k8s_sa_json_find(doc, object, name);
+
+    return node != NULL && node->type != K8S_SA_JSON_NULL ? node : NULL;
+}
+
+
+int
+k8s_sa_json_has(const k8s_sa_json_t *doc, const k8s_sa_json_node_t *object,
+    const char *name)
+{
+    return k8s_sa_json_find(doc, object, name) != NULL;
+}
+
+
+static const k8s_sa_json_node_t *
+k8s_sa_json_find(const k8s_sa_json_t *doc, const k8s_sa_json_node_t *object,
+    const char *name)
+{
+    const k8s_sa_json_node_t  *node;
+
     if (object == NULL || object->type != K8S_SA_JSON_OBJECT) {
         return NULL;
     }
@@ -700,43 +729,92 @@ k8s_sa_json_is(const k8s_sa_str_t *s, const char *name)
 
 
 int
-k8s_sa_json_integer(const k8s_sa_json_node_t *node, int64_t *value)
+k8s_sa_json_seconds(const k8s_sa_json_node_t *node, int64_t *value)
 {
-    size_t                i;
-    int64_t               n;
-    unsigned              negative;
-    const unsigned char  *p;
+    int64_t               n, point;
+    const unsigned char  *p, *end;
 
-    if (node->type != K8S_SA_JSON_NUMBER) {
+    if (node->type != K8S_SA_JSON_NUMBER || node->value.data[0] == '-') {
         return K8S_SA_ERROR;
     }
 
     p = node->value.data;
-    negative = (p[0] == '-');
+    end = p + node->value.len;
 
-    if (negative && p[1] == '0') {
-        return K8S_SA_ERROR;
-    }
-
+    point = k8s_sa_json_point(p, end);
     n = 0;
 
-    /* negative, since there is one more negative number */
+    for ( /* void */ ; point > 0 && p < end && (*p | 0x20) != 'e'; p++) {
 
-    for (i = negative; i < node->value.len; i++) {
+        if (*p == '.') {
+            continue;
+        }
 
-        if (p[i] < '0' || p[i] > '9'
-            || __builtin_mul_overflow(n, 10, &n)
-            || __builtin_sub_overflow(n, p[i] - '0', &n))
+        if (__builtin_mul_overflow(n, 10, &n)
+            || __builtin_add_overflow(n, *p - '0', &n))
         {
             return K8S_SA_ERROR;
         }
+
+        point--;
     }
 
-    if (!negative && __builtin_sub_overflow((int64_t) 0, n, &n)) {
-        return K8S_SA_ERROR;
+    /* an exponent may append zeros */
+
+    for ( /* void */ ; point > 0 && n != 0; point--) {
+        if (__builtin_mul_overflow(n, 10, &n)) {
+            return K8S_SA_ERROR;
+        }
     }
 
     *value = n;
 
     return K8S_SA_OK;
+}
+
+
+/*
+ * Returns the number of digits before the decimal point, once the exponent has
+ * moved it; not positive if the number is below 1.
+ */
+
+static int64_t
+k8s_sa_json_point(const unsigned char *p, const unsigned char *end)
+{
+    int64_t               point, exponent;
+    unsigned              negative;
+    const unsigned char  *start;
+
+    start = p;
+
+    while (p < end && *p >= '0' && *p <= '9') {
+        p++;
+    }
+
+    point = p - start;
+
+    while (p < end && (*p | 0x20) != 'e') {
+        p++;
+    }
+
+    if (p == end) {
+        return point;
+    }
+
+    p++;
+
+    negative = (*p == '-');
+    exponent = 0;
+
+    if (*p == '+' || *p == '-') {
+        p++;
+    }
+
+    /* a number this long does not fit, whatever follows */
+
+    for ( /* void */ ; p < end && exponent < K8S_SA_JSON_EXPONENT_MAX; p++) {
+        exponent = exponent * 10 + (*p - '0');
+    }
+
+    return negative ? point - exponent : point + exponent;
 }
