@@ -7,11 +7,6 @@
 #include <string.h>
 
 
-/* More than the digits of any number in a token */
-
-#define K8S_SA_JSON_EXPONENT_MAX  1000000
-
-
 /* An open container */
 
 typedef struct {
@@ -52,14 +47,11 @@ static unsigned char *k8s_sa_json_escape(k8s_sa_json_parser_t *ps,
     unsigned char *dst);
 static int32_t k8s_sa_json_hex(k8s_sa_json_parser_t *ps);
 static int k8s_sa_json_number(k8s_sa_json_parser_t *ps, k8s_sa_str_t *s);
-static int k8s_sa_json_digits(k8s_sa_json_parser_t *ps);
 static int k8s_sa_json_literal(k8s_sa_json_parser_t *ps, const char *text,
     size_t len);
 static int k8s_sa_json_peek(k8s_sa_json_parser_t *ps);
 static const k8s_sa_json_node_t *k8s_sa_json_find(const k8s_sa_json_t *doc,
     const k8s_sa_json_node_t *object, const char *name);
-static int64_t k8s_sa_json_point(const unsigned char *p,
-    const unsigned char *end);
 
 
 /* Bytes that need no decoding in a string, except DEL and UTF-8 */
@@ -567,64 +559,15 @@ k8s_sa_json_hex(k8s_sa_json_parser_t *ps)
 }
 
 
-/* RFC 8259 section 6. */
-
 static int
 k8s_sa_json_number(k8s_sa_json_parser_t *ps, k8s_sa_str_t *s)
 {
     s->data = ps->pos;
+    s->len = k8s_sa_json_number_len(ps->pos, ps->end);
 
-    if (ps->pos < ps->end && *ps->pos == '-') {
-        ps->pos++;
-    }
+    ps->pos += s->len;
 
-    if (ps->pos < ps->end && *ps->pos == '0') {
-        ps->pos++;
-
-    } else if (k8s_sa_json_digits(ps) != K8S_SA_OK) {
-        return K8S_SA_ERROR;
-    }
-
-    if (ps->pos < ps->end && *ps->pos == '.') {
-        ps->pos++;
-
-        if (k8s_sa_json_digits(ps) != K8S_SA_OK) {
-            return K8S_SA_ERROR;
-        }
-    }
-
-    if (ps->pos < ps->end && (*ps->pos == 'e' || *ps->pos == 'E')) {
-        ps->pos++;
-
-        if (ps->pos < ps->end && (*ps->pos == '+' || *ps->pos == '-')) {
-            ps->pos++;
-        }
-
-        if (k8s_sa_json_digits(ps) != K8S_SA_OK) {
-            return K8S_SA_ERROR;
-        }
-    }
-
-    s->len = ps->pos - s->data;
-
-    return K8S_SA_OK;
-}
-
-
-/* Skips one or more digits. */
-
-static int
-k8s_sa_json_digits(k8s_sa_json_parser_t *ps)
-{
-    unsigned char  *start;
-
-    start = ps->pos;
-
-    while (ps->pos < ps->end && *ps->pos >= '0' && *ps->pos <= '9') {
-        ps->pos++;
-    }
-
-    return ps->pos != start ? K8S_SA_OK : K8S_SA_ERROR;
+    return s->len ? K8S_SA_OK : K8S_SA_ERROR;
 }
 
 
@@ -725,96 +668,4 @@ k8s_sa_json_is(const k8s_sa_str_t *s, const char *name)
     }
 
     return name[i] == '\0';
-}
-
-
-int
-k8s_sa_json_seconds(const k8s_sa_json_node_t *node, int64_t *value)
-{
-    int64_t               n, point;
-    const unsigned char  *p, *end;
-
-    if (node->type != K8S_SA_JSON_NUMBER || node->value.data[0] == '-') {
-        return K8S_SA_ERROR;
-    }
-
-    p = node->value.data;
-    end = p + node->value.len;
-
-    point = k8s_sa_json_point(p, end);
-    n = 0;
-
-    for ( /* void */ ; point > 0 && p < end && (*p | 0x20) != 'e'; p++) {
-
-        if (*p == '.') {
-            continue;
-        }
-
-        if (__builtin_mul_overflow(n, 10, &n)
-            || __builtin_add_overflow(n, *p - '0', &n))
-        {
-            return K8S_SA_ERROR;
-        }
-
-        point--;
-    }
-
-    /* an exponent may append zeros */
-
-    for ( /* void */ ; point > 0 && n != 0; point--) {
-        if (__builtin_mul_overflow(n, 10, &n)) {
-            return K8S_SA_ERROR;
-        }
-    }
-
-    *value = n;
-
-    return K8S_SA_OK;
-}
-
-
-/*
- * Returns the number of digits before the decimal point, once the exponent has
- * moved it; not positive if the number is below 1.
- */
-
-static int64_t
-k8s_sa_json_point(const unsigned char *p, const unsigned char *end)
-{
-    int64_t               point, exponent;
-    unsigned              negative;
-    const unsigned char  *start;
-
-    start = p;
-
-    while (p < end && *p >= '0' && *p <= '9') {
-        p++;
-    }
-
-    point = p - start;
-
-    while (p < end && (*p | 0x20) != 'e') {
-        p++;
-    }
-
-    if (p == end) {
-        return point;
-    }
-
-    p++;
-
-    negative = (*p == '-');
-    exponent = 0;
-
-    if (*p == '+' || *p == '-') {
-        p++;
-    }
-
-    /* a number this long does not fit, whatever follows */
-
-    for ( /* void */ ; p < end && exponent < K8S_SA_JSON_EXPONENT_MAX; p++) {
-        exponent = exponent * 10 + (*p - '0');
-    }
-
-    return negative ? point - exponent : point + exponent;
 }

@@ -98,6 +98,14 @@ k8s_sa_json_next(const k8s_sa_json_t *doc, const k8s_sa_json_node_t *node)
 }
 
 /*
+ * Returns the length of the number (RFC 8259 section 6) at text, which may end
+ * before end; 0 if there is none.
+ */
+
+size_t k8s_sa_json_number_len(const unsigned char *text,
+    const unsigned char *end);
+
+/*
  * Converts a NumericDate (RFC 7519 section 2), which may have a fraction and an
  * exponent, to whole seconds: the fraction is cut off.  K8S_SA_OK, or
  * K8S_SA_ERROR for other types, numbers with a sign and what does not fit.

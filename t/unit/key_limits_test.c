@@ -189,9 +189,22 @@ members(void **state)
         { "\"key_ops\":[\"verify\",\"x\"]", NULL },
         { "\"kid\":\"\"",                   NULL },
         { "\"x5c\":1,\"x5u\":2,\"more\":3", NULL },
+        { "\"more\":1e999",                 NULL },
+        { "\"more\":[-1e999,1.5E+999]",     NULL },
+        { "\"more\":18446744073709551616",  NULL },
+        { "\"more\":\"\\\"1e999\"",        NULL },
+
+        /* null is absent */
+        { "\"alg\":null,\"use\":null",      NULL },
+        { "\"key_ops\":null",               NULL },
+        { "\"kid\":null",                   NULL },
+        { "\"d\":null,\"k\":null",          NULL },
+        { "\"oth\":null,\"p\":null",        NULL },
 
         { "\"alg\":\"RSA-OAEP\"",           "" },
         { "\"alg\":\"none\"",               "" },
+        { "\"alg\":\"\"",                   "" },
+        { "\"use\":\"\"",                   "" },
         { "\"alg\":\"HS256\"",              "" },
         { "\"use\":\"enc\"",                "" },
         { "\"key_ops\":[]",                 "" },
@@ -200,16 +213,13 @@ members(void **state)
         { "\"alg\":\"ES256\"",              "\"alg\"" },
         { "\"alg\":\"EdDSA\"",              "\"alg\"" },
         { "\"alg\":\"Ed25519\"",            "\"alg\"" },
-        { "\"alg\":null",                   "\"alg\"" },
         { "\"alg\":[\"RS256\"]",            "\"alg\"" },
         { "\"use\":1",                      "\"use\"" },
         { "\"key_ops\":\"verify\"",         "\"key_ops\"" },
         { "\"key_ops\":[\"verify\",1]",     "\"key_ops\"" },
-        { "\"key_ops\":null",               "\"key_ops\"" },
         { "\"kid\":1",                      "\"kid\"" },
         { "\"kid\":\"a\\u001b\"",           "\"kid\"" },
         { "\"d\":\"AQAB\"",                 "private" },
-        { "\"d\":null",                     "private" },
         { "\"oth\":[]",                     "private" },
         { "\"k\":\"AQAB\"",                 "private" }
     };
@@ -226,6 +236,95 @@ members(void **state)
     assert_false(jwk_usable("{\"kty\":\"oct\"}", "secret"));
     assert_false(jwk_usable("{\"kty\":\"new\"}", ""));
     assert_false(jwk_usable("{\"kty\":1}", "\"kty\""));
+}
+
+
+/* Numbers that jansson refuses are not read, but must be numbers. */
+
+static void
+numbers(void **state)
+{
+    size_t            i;
+    char             *text;
+    k8s_sa_error_t    err;
+    k8s_sa_keyset_t  *set;
+
+    static const char  *const wrong[] = {
+        "-", "01", "1.", ".5", "1e", "1e+", "1-2", "1.5.5", "1e5e5", "-01",
+        "+1", "0x1", "1 2", "1a", "NaN"
+    };
+
+    (void) state;
+
+    for (i = 0; i < test_nelts(wrong); i++) {
+        set = k8s_sa_keyset_create();
+        text = test_format("{\"keys\":[%s],\"x\":[%s]}", test_jwk(rsa, ""),
+                           wrong[i]);
+
+        if (k8s_sa_keyset_add_jwks(set, text, strlen(text), NULL, &err)
+            != K8S_SA_ERROR)
+        {
+            fail_msg("%s is accepted", wrong[i]);
+        }
+
+        assert_non_null(strstr(err.text, "JSON"));
+        k8s_sa_keyset_free(set);
+    }
+}
+
+
+static void
+reason_of_each_key(void **state)
+{
+    int               i;
+    char             *text;
+    size_t            j;
+    k8s_sa_error_t    err, note;
+    k8s_sa_keyset_t  *set;
+
+    static const char  *const reasons[] = {
+        "no usable key among 6", "key 1: \"kty\" is", "key 2: holds",
+        "key 3: \"use\" is", "key 4: \"alg\" is", "key 5: \"key_ops\"",
+        "key 6: \"crv\""
+    };
+
+    (void) state;
+
+    set = k8s_sa_keyset_create();
+
+    text = test_format("{\"keys\":[{\"kty\":\"new\"},{\"kty\":\"oct\"},"
+                       "{\"use\":\"enc\"},{\"alg\":\"\"},"
+                       "{\"key_ops\":[]},{\"kty\":\"EC\",\"crv\":\"x\"}]}");
+    assert_int_equal(k8s_sa_keyset_add_jwks(set, text, strlen(text), &note,
+                                            &err), K8S_SA_ERROR);
+
+    for (j = 0; j < test_nelts(reasons); j++) {
+        if (strstr(err.text, reasons[j]) == NULL) {
+            fail_msg("\"%s\" lacks \"%s\"", err.text, reasons[j]);
+        }
+    }
+
+    /* only the second one is worth a warning */
+
+    assert_non_null(strstr(note.text, "key 2:"));
+
+    /* more than there is room for */
+
+    text = "{\"kty\":\"new\"}";
+
+    for (i = 0; i < 20; i++) {
+        text = test_format("%s,{\"kty\":\"new\"}", text);
+    }
+
+    text = test_format("{\"keys\":[%s]}", text);
+
+    assert_int_equal(k8s_sa_keyset_add_jwks(set, text, strlen(text), &note,
+                                            &err), K8S_SA_ERROR);
+    assert_int_equal(strlen(err.text), sizeof(err.text) - 1);
+    assert_string_equal(err.text + strlen(err.text) - 3, "...");
+    assert_string_equal(note.text, "");
+
+    k8s_sa_keyset_free(set);
 }
 
 
@@ -734,6 +833,8 @@ main(void)
         cmocka_unit_test_teardown(rsa_limits, test_release),
         cmocka_unit_test_teardown(ec_limits, test_release),
         cmocka_unit_test_teardown(members, test_release),
+        cmocka_unit_test_teardown(numbers, test_release),
+        cmocka_unit_test_teardown(reason_of_each_key, test_release),
         cmocka_unit_test_teardown(ed25519_by_its_newer_name, test_release),
         cmocka_unit_test_teardown(numbers_are_strict_base64url, test_release),
         cmocka_unit_test_teardown(ed25519_of_small_order, test_release),
