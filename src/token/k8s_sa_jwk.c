@@ -9,6 +9,10 @@
 #include <string.h>
 
 
+/* Java's BigInteger.toByteArray() adds an octet for the sign. */
+
+#define K8S_SA_JWK_RSA_MAX  (K8S_SA_RSA_OCTETS_MAX + 1)
+
 /* Like K8S_SA_REFUSED, of a key that is merely not for us */
 
 #define K8S_SA_JWK_UNUSED  2
@@ -257,7 +261,7 @@ k8s_sa_jwk_rsa(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
     const json_t *jwk, k8s_sa_error_t *err)
 {
     size_t         n_len, e_len;
-    unsigned char  n[K8S_SA_RSA_OCTETS_MAX], e[K8S_SA_RSA_OCTETS_MAX];
+    unsigned char  n[K8S_SA_JWK_RSA_MAX], e[K8S_SA_JWK_RSA_MAX];
 
     if (k8s_sa_jwk_number(jwk, "n", n, sizeof(n), &n_len, err) != K8S_SA_OK
         || k8s_sa_jwk_number(jwk, "e", e, sizeof(e), &e_len, err)

@@ -137,9 +137,20 @@ k8s_sa_key_rsa(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
     EVP_PKEY       *pkey;
     unsigned char  *p, spki[K8S_SA_SPKI_MAX];
 
-    if (n_len == 0 || n[0] == 0 || e_len == 0 || e[0] == 0) {
-        k8s_sa_error_set(err, "RSA modulus or exponent is empty or begins "
-                         "with a zero octet");
+    /* RFC 7518 section 6.3.1.1 forbids leading zeros, but issuers write them */
+
+    while (n_len && n[0] == 0) {
+        n++;
+        n_len--;
+    }
+
+    while (e_len && e[0] == 0) {
+        e++;
+        e_len--;
+    }
+
+    if (n_len == 0 || e_len == 0) {
+        k8s_sa_error_set(err, "RSA modulus or exponent is empty or zero");
         return K8S_SA_REFUSED;
     }
 

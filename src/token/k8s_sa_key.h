@@ -86,7 +86,7 @@ const k8s_sa_curve_t *k8s_sa_curve_by_crv(const char *crv);
 const k8s_sa_curve_t *k8s_sa_curve_by_group(const char *group);
 
 /*
- * Create a key from big-endian numbers: n and e in their shortest form, x and y
+ * Create a key from big-endian numbers: n and e with any leading zeros, x and y
  * with exactly the curve's length, Ed25519's x as in RFC 8032.  The key can be
  * used with all algorithms of its type, and has the kid that Kubernetes would
  * give it.  K8S_SA_OK and *key, K8S_SA_REFUSED or K8S_SA_ERROR.

@@ -83,7 +83,7 @@ number(size_t size, unsigned char first, unsigned char last)
 
     p = test_keep(malloc(size));
 
-    memset(p, 0x5a, size);
+    memset(p, 0xda, size);
     p[size - 1] = last;
     p[0] = first;
 
@@ -96,6 +96,31 @@ rsa_usable(const char *n, const char *e, const char *reason)
 {
     return jwk_usable(test_format("{\"kty\":\"RSA\",\"n\":\"%s\",\"e\":"
                                   "\"%s\"}", n, e), reason);
+}
+
+
+/* A key with leading zeros is one that the set already has. */
+
+static void
+same_number(void)
+{
+    int               len;
+    char             *jwk;
+    k8s_sa_keyset_t  *set;
+
+    len = EVP_PKEY_get_bits(rsa) / 8 + 3;
+
+    set = test_keyset(rsa);
+
+    jwk = test_format("{\"kty\":\"RSA\",\"n\":\"%s\",\"e\":\"%s\"}",
+                      test_jwk_number(rsa, OSSL_PKEY_PARAM_RSA_N, len),
+                      test_jwk_number(rsa, OSSL_PKEY_PARAM_RSA_E, 5));
+
+    assert_int_equal(k8s_sa_keyset_add_jwks(set, jwk, strlen(jwk), NULL, NULL),
+                     K8S_SA_OK);
+    assert_int_equal(k8s_sa_keyset_count(set), 1);
+
+    k8s_sa_keyset_free(set);
 }
 
 
@@ -116,20 +141,28 @@ rsa_limits(void **state)
     assert_true(rsa_usable(number(257, 0x01, 0x01), e, ""));
 
     assert_true(rsa_usable(number(2048, 0xff, 0x01), e, ""));
-    assert_false(rsa_usable(number(2049, 0x01, 0x01), e, "too long"));
+    assert_false(rsa_usable(number(2049, 0x01, 0x01), e, "16385 bits"));
+    assert_false(rsa_usable(number(2050, 0x01, 0x01), e, "too long"));
 
     assert_false(rsa_usable(number(256, 0x80, 0x02), e, "even"));
 
-    /* RFC 7518 section 6.3.1.1: as few octets as possible */
+    /* leading zeros are the same number */
 
-    assert_false(rsa_usable(number(257, 0x00, 0x01), e, "zero octet"));
-    assert_false(rsa_usable(n, "AAEAAQ", "zero octet"));
+    assert_true(rsa_usable(number(257, 0x00, 0x01), e, ""));
+    assert_true(rsa_usable(number(2049, 0x00, 0x01), e, ""));
+    assert_true(rsa_usable(n, "AAEAAQ", ""));
+    assert_true(rsa_usable(n, "AAAAAAAAAAAAAQAB", ""));
+    assert_false(rsa_usable(n, "AAAB", "exponent"));
+    assert_false(rsa_usable("AAAA", e, "zero"));
+
+    same_number();
+
     assert_false(rsa_usable("", e, "empty"));
     assert_false(rsa_usable(n, "", "empty"));
 
     assert_true(rsa_usable(n, "Aw", ""));
     assert_false(rsa_usable(n, "AQ", "exponent"));
-    assert_false(rsa_usable(n, "AA", "zero octet"));
+    assert_false(rsa_usable(n, "AA", "zero"));
     assert_false(rsa_usable(n, "Ag", "exponent"));
     assert_false(rsa_usable(n, "AQAC", "exponent"));
     assert_true(rsa_usable(n, number(8, 0xff, 0x01), ""));
