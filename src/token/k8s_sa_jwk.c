@@ -441,13 +441,6 @@ k8s_sa_jwk_alg(const json_t *jwk, unsigned *algorithms, k8s_sa_error_t *err)
         return K8S_SA_OK;
     }
 
-    /* RFC 9864 section 2.2: the newer name for EdDSA with Ed25519 */
-
-    if (strcmp(name, "Ed25519") == 0) {
-        *algorithms = K8S_SA_ALG_EDDSA;
-        return K8S_SA_OK;
-    }
-
     alg = k8s_sa_alg_find((const unsigned char *) name, strlen(name));
     if (alg == NULL) {
         k8s_sa_error_set(err, "\"alg\" is not supported");

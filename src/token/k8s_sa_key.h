@@ -102,6 +102,14 @@ int k8s_sa_key_ed25519(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
     const unsigned char *x, k8s_sa_error_t *err);
 
 /*
+ * Tests that an Ed25519 key is the canonical encoding of a point of the curve
+ * (RFC 8032 section 5.1.3) whose order is not small.  K8S_SA_OK, K8S_SA_REFUSED
+ * or K8S_SA_ERROR.
+ */
+
+int k8s_sa_ed25519_check(const unsigned char *key, k8s_sa_error_t *err);
+
+/*
  * Write the same numbers as DER SubjectPublicKeyInfo (RFC 5280 section 4.1) in
  * front of end, where there must be room for K8S_SA_SPKI_MAX bytes.  Return the
  * beginning of what they wrote.

@@ -362,23 +362,6 @@ reason_of_each_key(void **state)
 
 
 static void
-ed25519_by_its_newer_name(void **state)
-{
-    EVP_PKEY  *pkey;
-
-    (void) state;
-
-    pkey = test_ed25519();
-
-    assert_true(jwk_usable(test_jwk(pkey, ",\"alg\":\"Ed25519\""), ""));
-    assert_true(jwk_usable(test_jwk(pkey, ",\"alg\":\"EdDSA\""), ""));
-    assert_false(jwk_usable(test_jwk(pkey, ",\"alg\":\"Ed448\""), ""));
-
-    EVP_PKEY_free(pkey);
-}
-
-
-static void
 numbers_are_strict_base64url(void **state)
 {
     size_t  i;
@@ -388,7 +371,7 @@ numbers_are_strict_base64url(void **state)
         const char  *reason;     /* NULL: usable */
     } rows[] = {
         { "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA-_", "base64url" },
-        { "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA-8", NULL },
+        { "BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA-8", NULL },
         { "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA+8", "base64url" },
         { "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA/8", "base64url" },
         { "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA-8=", "base64url" },
@@ -404,46 +387,6 @@ numbers_are_strict_base64url(void **state)
                                                 rows[i].x),
                                     rows[i].reason ? rows[i].reason : ""),
                          rows[i].reason == NULL);
-    }
-}
-
-
-/*
- * With a public key of small order, R = identity and S = 0 is a signature of
- * many texts, and OpenSSL accepts it.
- */
-
-static void
-ed25519_of_small_order(void **state)
-{
-    size_t          i, j;
-    unsigned char   x[32];
-
-    static const char  *const weak[] = {
-        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
-        "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
-        "JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_AU",
-        "xxdqcD1N2E-6PAt2DRBnDyogU_osOczGTsf9d5KsA3o",
-        "7P_______________________________________38",
-        "7f_______________________________________38",
-        "7v_______________________________________38"
-    };
-
-    (void) state;
-
-    for (i = 0; i < test_nelts(weak); i++) {
-        memcpy(x, test_unb64(weak[i], 43, &j), sizeof(x));
-        assert_int_equal(j, sizeof(x));
-
-        /* both signs of x */
-
-        for (j = 0; j < 2; j++) {
-            assert_false(jwk_usable(test_format("{\"kty\":\"OKP\",\"crv\":"
-                                                "\"Ed25519\",\"x\":\"%s\"}",
-                                                test_b64(x, sizeof(x))),
-                                    "small order"));
-            x[31] ^= 0x80;
-        }
     }
 }
 
@@ -519,7 +462,7 @@ same_key_again(void **state)
 static void
 failed_addition_leaves_nothing(void **state)
 {
-    char                *text, *p;
+    char                *text, *p, *jwk;
     size_t               i;
     k8s_sa_str_t         kid, none;
     k8s_sa_error_t       err;
@@ -529,16 +472,18 @@ failed_addition_leaves_nothing(void **state)
     (void) state;
 
     set = test_keyset(rsa);
-    alg = k8s_sa_alg_find((unsigned char *) "EdDSA", 5);
+    alg = k8s_sa_alg_find((unsigned char *) "ES256", 5);
 
     /* the last of these is one too many */
 
-    p = text = test_keep(malloc(K8S_SA_KEYS_MAX * 128));
+    jwk = test_jwk(p256, "");
+    jwk[strlen(jwk) - 1] = '\0';
+
+    p = text = test_keep(malloc(K8S_SA_KEYS_MAX * (strlen(jwk) + 32)));
     p += sprintf(p, "{\"keys\":[");
 
     for (i = 0; i < K8S_SA_KEYS_MAX; i++) {
-        p += sprintf(p, "%s{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":"
-                     "\"%042zuA\",\"kid\":\"new%zu\"}", i ? "," : "", i, i);
+        p += sprintf(p, "%s%s,\"kid\":\"new%zu\"}", i ? "," : "", jwk, i);
     }
 
     p += sprintf(p, "]}");
@@ -868,9 +813,7 @@ main(void)
         cmocka_unit_test_teardown(members, test_release),
         cmocka_unit_test_teardown(numbers, test_release),
         cmocka_unit_test_teardown(reason_of_each_key, test_release),
-        cmocka_unit_test_teardown(ed25519_by_its_newer_name, test_release),
         cmocka_unit_test_teardown(numbers_are_strict_base64url, test_release),
-        cmocka_unit_test_teardown(ed25519_of_small_order, test_release),
         cmocka_unit_test_teardown(first_note_is_kept, test_release),
         cmocka_unit_test_teardown(same_key_again, test_release),
         cmocka_unit_test_teardown(failed_addition_leaves_nothing,
