@@ -20,12 +20,22 @@ static const k8s_sa_alg_t  k8s_sa_algs[] = {
 
 #define K8S_SA_ALGS      (sizeof(k8s_sa_algs) / sizeof(k8s_sa_algs[0]))
 #define K8S_SA_ALG_NAME  5    /* characters in every name */
+#define K8S_SA_ED25519   "Ed25519"
 
 
 const k8s_sa_alg_t *
 k8s_sa_alg_find(const unsigned char *name, size_t len)
 {
     size_t  i;
+
+    /* RFC 9864 section 2.2: EdDSA restricted to the curve that we support */
+
+    if (len == sizeof(K8S_SA_ED25519) - 1
+        && memcmp(name, K8S_SA_ED25519, len) == 0)
+    {
+        name = (const unsigned char *) "EdDSA";
+        len = K8S_SA_ALG_NAME;
+    }
 
     if (len != K8S_SA_ALG_NAME) {
         return NULL;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Signature algorithms: RFC 7518 section 3.1, RFC 8037 section 3.1.
+ * Signature algorithms: RFC 7518 section 3.1, RFC 8037 section 3.1,
+ * RFC 9864 section 2.2.
  * There is no entry for "none" and none for HMAC, and there never will be.
  */
 
@@ -48,8 +49,9 @@ typedef struct {
 
 
 /*
- * Finds an algorithm by its exact name; NULL if it is not supported.  Entries
- * are static: equal algorithms have equal addresses.
+ * Finds an algorithm by its exact name, or by "Ed25519", the newer name for
+ * EdDSA; NULL if it is not supported.  Entries are static: equal algorithms have
+ * equal addresses.
  */
 
 const k8s_sa_alg_t *k8s_sa_alg_find(const unsigned char *name, size_t len);

@@ -67,7 +67,10 @@ int k8s_sa_str_eq(const k8s_sa_str_t *a, const k8s_sa_str_t *b);
 
 unsigned char *k8s_sa_str_end(const k8s_sa_str_t *s);
 
-/* Returns 1 if s has no control characters (0x00-0x1f, 0x7f), otherwise 0. */
+/*
+ * Returns 1 if s, in UTF-8, has no control characters (U+0000 to U+001F, U+007F
+ * to U+009F) and no line or paragraph separator (U+2028, U+2029), otherwise 0.
+ */
 
 int k8s_sa_str_is_clean(const k8s_sa_str_t *s);
 

@@ -3,10 +3,13 @@
 #include "token/k8s_sa_bearer.h"
 
 
+static int k8s_sa_bearer_space(unsigned char ch);
+
+
 int
 k8s_sa_bearer_token(const k8s_sa_str_t *value, k8s_sa_str_t *token)
 {
-    size_t  i;
+    size_t  i, end;
 
     static const char  scheme[] = "bearer";
 
@@ -25,16 +28,29 @@ k8s_sa_bearer_token(const k8s_sa_str_t *value, k8s_sa_str_t *token)
         }
     }
 
-    if (value->data[i] != ' ') {
+    if (!k8s_sa_bearer_space(value->data[i])) {
         return K8S_SA_ERROR;
     }
 
-    while (i < value->len && value->data[i] == ' ') {
+    end = value->len;
+
+    while (i < end && k8s_sa_bearer_space(value->data[i])) {
         i++;
     }
 
-    token->len = value->len - i;
+    while (i < end && k8s_sa_bearer_space(value->data[end - 1])) {
+        end--;
+    }
+
+    token->len = end - i;
     token->data = value->data + i;
 
     return K8S_SA_OK;
+}
+
+
+static int
+k8s_sa_bearer_space(unsigned char ch)
+{
+    return ch == ' ' || ch == '\t';
 }

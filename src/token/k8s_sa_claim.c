@@ -57,7 +57,7 @@ k8s_sa_claim_time(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object,
         return required ? K8S_SA_ERROR : K8S_SA_OK;
     }
 
-    if (k8s_sa_json_integer(node, value) != K8S_SA_OK || *value < 0) {
+    if (k8s_sa_json_seconds(node, value) != K8S_SA_OK) {
         k8s_sa_error_set(c->err, "\"%s\" is not a time", name);
         return K8S_SA_ERROR;
     }

@@ -37,9 +37,9 @@ typedef struct {
 
 /*
  * Read a member of an object: a string, not empty and without control
- * characters, or a time in whole seconds since the epoch.  If the member is
- * missing, value becomes absent, or -1, which is an error only if it is
- * required.  K8S_SA_OK, or K8S_SA_ERROR with c->err.
+ * characters, or a time, cut to whole seconds since the epoch.  If the member
+ * is missing or null, value becomes absent, or -1, which is an error only if it
+ * is required.  K8S_SA_OK, or K8S_SA_ERROR with c->err.
  */
 
 int k8s_sa_claim_string(k8s_sa_claims_t *c, const k8s_sa_json_node_t *object,

@@ -2,22 +2,37 @@
 
 #include "token/k8s_sa_document.h"
 #include "token/k8s_sa_discovery.h"
+#include "token/k8s_sa_json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+
+static unsigned char *k8s_sa_document_copy(const void *data, size_t len);
 
 
 json_t *
 k8s_sa_document_read(const void *data, size_t len, size_t flags,
     k8s_sa_error_t *err)
 {
-    json_t        *root;
-    json_error_t   why;
+    json_t         *root;
+    json_error_t    why;
+    unsigned char  *copy;
 
     if (len > K8S_SA_DOCUMENT_MAX) {
         k8s_sa_error_set(err, "over %d bytes", K8S_SA_DOCUMENT_MAX);
         return NULL;
     }
 
-    root = json_loadb(len ? data : "", len, JSON_REJECT_DUPLICATES|flags,
-                      &why);
+    copy = k8s_sa_document_copy(data, len);
+    if (copy == NULL) {
+        k8s_sa_error_set(err, "out of memory");
+        return NULL;
+    }
+
+    root = json_loadb((char *) copy, len, JSON_REJECT_DUPLICATES|flags, &why);
+
+    free(copy);
 
     if (root == NULL) {
 
@@ -39,6 +54,54 @@ k8s_sa_document_read(const void *data, size_t len, size_t flags,
     }
 
     return root;
+}
+
+
+/*
+ * Returns a copy in which every number is 0, or NULL if memory is short.
+ * jansson refuses a whole text for one number out of range, and no number of
+ * these documents is used.
+ */
+
+static unsigned char *
+k8s_sa_document_copy(const void *data, size_t len)
+{
+    size_t          n;
+    unsigned char  *copy, *p, *end;
+
+    copy = malloc(len + 1);
+    if (copy == NULL) {
+        return NULL;
+    }
+
+    if (len) {
+        memcpy(copy, data, len);
+    }
+
+    end = copy + len;
+
+    for (p = copy; p < end; p++) {
+
+        if (*p == '"') {
+            for (p++; p < end && *p != '"'; p++) {
+                if (*p == '\\' && p + 1 < end) {
+                    p++;
+                }
+            }
+
+            continue;
+        }
+
+        n = k8s_sa_json_number_len(p, end);
+
+        if (n) {
+            memset(p, ' ', n);
+            *p = '0';
+            p += n - 1;
+        }
+    }
+
+    return copy;
 }
 
 

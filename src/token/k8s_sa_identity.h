@@ -12,9 +12,9 @@
 
 
 /*
- * Fields that the token does not have are absent.  No value contains a control
- * character (0x00-0x1f, 0x7f): it cannot break out of a header or a log line,
- * and these characters can separate the elements of lists:
+ * Fields that the token does not have are absent.  Every value passes
+ * k8s_sa_str_is_clean(): it cannot break out of a header or a log line, and
+ * control characters can separate the elements of lists:
  *
  *   groups  each group followed by "\n"
  *   extra   each value as name "\t" value "\n"; names may be repeated

@@ -47,10 +47,11 @@ static unsigned char *k8s_sa_json_escape(k8s_sa_json_parser_t *ps,
     unsigned char *dst);
 static int32_t k8s_sa_json_hex(k8s_sa_json_parser_t *ps);
 static int k8s_sa_json_number(k8s_sa_json_parser_t *ps, k8s_sa_str_t *s);
-static int k8s_sa_json_digits(k8s_sa_json_parser_t *ps);
 static int k8s_sa_json_literal(k8s_sa_json_parser_t *ps, const char *text,
     size_t len);
 static int k8s_sa_json_peek(k8s_sa_json_parser_t *ps);
+static const k8s_sa_json_node_t *k8s_sa_json_find(const k8s_sa_json_t *doc,
+    const k8s_sa_json_node_t *object, const char *name);
 
 
 /* Bytes that need no decoding in a string, except DEL and UTF-8 */
@@ -558,64 +559,15 @@ k8s_sa_json_hex(k8s_sa_json_parser_t *ps)
 }
 
 
-/* RFC 8259 section 6. */
-
 static int
 k8s_sa_json_number(k8s_sa_json_parser_t *ps, k8s_sa_str_t *s)
 {
     s->data = ps->pos;
+    s->len = k8s_sa_json_number_len(ps->pos, ps->end);
 
-    if (ps->pos < ps->end && *ps->pos == '-') {
-        ps->pos++;
-    }
+    ps->pos += s->len;
 
-    if (ps->pos < ps->end && *ps->pos == '0') {
-        ps->pos++;
-
-    } else if (k8s_sa_json_digits(ps) != K8S_SA_OK) {
-        return K8S_SA_ERROR;
-    }
-
-    if (ps->pos < ps->end && *ps->pos == '.') {
-        ps->pos++;
-
-        if (k8s_sa_json_digits(ps) != K8S_SA_OK) {
-            return K8S_SA_ERROR;
-        }
-    }
-
-    if (ps->pos < ps->end && (*ps->pos == 'e' || *ps->pos == 'E')) {
-        ps->pos++;
-
-        if (ps->pos < ps->end && (*ps->pos == '+' || *ps->pos == '-')) {
-            ps->pos++;
-        }
-
-        if (k8s_sa_json_digits(ps) != K8S_SA_OK) {
-            return K8S_SA_ERROR;
-        }
-    }
-
-    s->len = ps->pos - s->data;
-
-    return K8S_SA_OK;
-}
-
-
-/* Skips one or more digits. */
-
-static int
-k8s_sa_json_digits(k8s_sa_json_parser_t *ps)
-{
-    unsigned char  *start;
-
-    start = ps->pos;
-
-    while (ps->pos < ps->end && *ps->pos >= '0' && *ps->pos <= '9') {
-        ps->pos++;
-    }
-
-    return ps->pos != start ? K8S_SA_OK : K8S_SA_ERROR;
+    return s->len ? K8S_SA_OK : K8S_SA_ERROR;
 }
 
 
@@ -665,6 +617,26 @@ k8s_sa_json_member(const k8s_sa_json_t *doc, const k8s_sa_json_node_t *object,
 {
     const k8s_sa_json_node_t  *node;
 
+    node = k8s_sa_json_find(doc, object, name);
+
+    return node != NULL && node->type != K8S_SA_JSON_NULL ? node : NULL;
+}
+
+
+int
+k8s_sa_json_has(const k8s_sa_json_t *doc, const k8s_sa_json_node_t *object,
+    const char *name)
+{
+    return k8s_sa_json_find(doc, object, name) != NULL;
+}
+
+
+static const k8s_sa_json_node_t *
+k8s_sa_json_find(const k8s_sa_json_t *doc, const k8s_sa_json_node_t *object,
+    const char *name)
+{
+    const k8s_sa_json_node_t  *node;
+
     if (object == NULL || object->type != K8S_SA_JSON_OBJECT) {
         return NULL;
     }
@@ -696,47 +668,4 @@ k8s_sa_json_is(const k8s_sa_str_t *s, const char *name)
     }
 
     return name[i] == '\0';
-}
-
-
-int
-k8s_sa_json_integer(const k8s_sa_json_node_t *node, int64_t *value)
-{
-    size_t                i;
-    int64_t               n;
-    unsigned              negative;
-    const unsigned char  *p;
-
-    if (node->type != K8S_SA_JSON_NUMBER) {
-        return K8S_SA_ERROR;
-    }
-
-    p = node->value.data;
-    negative = (p[0] == '-');
-
-    if (negative && p[1] == '0') {
-        return K8S_SA_ERROR;
-    }
-
-    n = 0;
-
-    /* negative, since there is one more negative number */
-
-    for (i = negative; i < node->value.len; i++) {
-
-        if (p[i] < '0' || p[i] > '9'
-            || __builtin_mul_overflow(n, 10, &n)
-            || __builtin_sub_overflow(n, p[i] - '0', &n))
-        {
-            return K8S_SA_ERROR;
-        }
-    }
-
-    if (!negative && __builtin_sub_overflow((int64_t) 0, n, &n)) {
-        return K8S_SA_ERROR;
-    }
-
-    *value = n;
-
-    return K8S_SA_OK;
 }

@@ -69,11 +69,17 @@ typedef struct {
 int k8s_sa_json_parse(k8s_sa_json_t *doc, unsigned char *text, size_t len);
 
 /*
- * Returns the member of that name, or NULL if there is none, or if object is
- * NULL or not an object.
+ * Returns the member of that name, or NULL if there is none, if it is null,
+ * which counts as absent as in Go's encoding/json, or if object is NULL or not
+ * an object.
  */
 
 const k8s_sa_json_node_t *k8s_sa_json_member(const k8s_sa_json_t *doc,
+    const k8s_sa_json_node_t *object, const char *name);
+
+/* Returns 1 if object has a member of that name, even null, otherwise 0. */
+
+int k8s_sa_json_has(const k8s_sa_json_t *doc,
     const k8s_sa_json_node_t *object, const char *name);
 
 /* Iterate over a container's elements or members; NULL at the end. */
@@ -94,11 +100,20 @@ k8s_sa_json_next(const k8s_sa_json_t *doc, const k8s_sa_json_node_t *node)
 
 
 /*
- * Converts a number.  K8S_SA_OK if it is written as an integer (no fraction, no
- * exponent, not "-0") and fits; otherwise, and for other types, K8S_SA_ERROR.
+ * Returns the length of the number (RFC 8259 section 6) at text, which may end
+ * before end; 0 if there is none.
  */
 
-int k8s_sa_json_integer(const k8s_sa_json_node_t *node, int64_t *value);
+size_t k8s_sa_json_number_len(const unsigned char *text,
+    const unsigned char *end);
+
+/*
+ * Converts a NumericDate (RFC 7519 section 2), which may have a fraction and an
+ * exponent, to whole seconds: the fraction is cut off.  K8S_SA_OK, or
+ * K8S_SA_ERROR for other types, numbers with a sign and what does not fit.
+ */
+
+int k8s_sa_json_seconds(const k8s_sa_json_node_t *node, int64_t *value);
 
 
 #endif /* K8S_SA_JSON_H */

@@ -9,8 +9,19 @@
 #include <string.h>
 
 
+/* Java's BigInteger.toByteArray() adds an octet for the sign. */
+
+#define K8S_SA_JWK_RSA_MAX  (K8S_SA_RSA_OCTETS_MAX + 1)
+
+/* Like K8S_SA_REFUSED, of a key that is merely not for us */
+
+#define K8S_SA_JWK_UNUSED  2
+
+
 static int k8s_sa_jwk_add_all(k8s_sa_keyset_t *set, const json_t *root,
     k8s_sa_error_t *note, k8s_sa_error_t *err);
+static void k8s_sa_jwk_reason(k8s_sa_error_t *reasons, size_t number,
+    const char *why);
 static int k8s_sa_jwk_add(k8s_sa_keyset_t *set, const json_t *jwk,
     k8s_sa_error_t *err);
 static int k8s_sa_jwk_create(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
@@ -27,6 +38,7 @@ static int k8s_sa_jwk_alg(const json_t *jwk, unsigned *algorithms,
     k8s_sa_error_t *err);
 static int k8s_sa_jwk_kid(const json_t *jwk, k8s_sa_str_t *kid,
     k8s_sa_error_t *err);
+static const json_t *k8s_sa_jwk_member(const json_t *jwk, const char *name);
 static int k8s_sa_jwk_string(const json_t *jwk, const char *name,
     const char **value, k8s_sa_error_t *err);
 static int k8s_sa_jwk_required(const json_t *jwk, const char *name,
@@ -77,11 +89,11 @@ k8s_sa_jwk_add_all(k8s_sa_keyset_t *set, const json_t *root,
     int              rc;
     size_t           i, n, usable;
     const json_t    *keys, *jwk;
-    k8s_sa_error_t   why;
+    k8s_sa_error_t   why, reasons;
 
-    keys = json_object_get(root, "keys");
+    keys = k8s_sa_jwk_member(root, "keys");
 
-    if (keys == NULL && json_object_get(root, "kty")) {
+    if (keys == NULL && k8s_sa_jwk_member(root, "kty")) {
         n = 1;
 
     } else if (json_is_array(keys)) {
@@ -93,6 +105,7 @@ k8s_sa_jwk_add_all(k8s_sa_keyset_t *set, const json_t *root,
     }
 
     usable = 0;
+    k8s_sa_error_set(&reasons, "no usable key among %zu", n);
 
     for (i = 0; i < n; i++) {
         jwk = keys ? json_array_get(keys, i) : root;
@@ -107,10 +120,14 @@ k8s_sa_jwk_add_all(k8s_sa_keyset_t *set, const json_t *root,
             break;
 
         case K8S_SA_REFUSED:
-            if (why.text[0] != '\0' && note->text[0] == '\0') {
+            if (note->text[0] == '\0') {
                 k8s_sa_error_set(note, "key %zu: %.200s", i + 1, why.text);
             }
 
+            /* fall through */
+
+        case K8S_SA_JWK_UNUSED:
+            k8s_sa_jwk_reason(&reasons, i + 1, why.text);
             break;
 
         default:
@@ -120,8 +137,7 @@ k8s_sa_jwk_add_all(k8s_sa_keyset_t *set, const json_t *root,
     }
 
     if (usable == 0) {
-        k8s_sa_error_set(err, "no usable key among %zu%s%.200s", n,
-                         note->text[0] != '\0' ? ", " : "", note->text);
+        k8s_sa_error_set(err, "%s", reasons.text);
         return K8S_SA_ERROR;
     }
 
@@ -129,9 +145,27 @@ k8s_sa_jwk_add_all(k8s_sa_keyset_t *set, const json_t *root,
 }
 
 
+/* Appends a key's reason, or "..." if it does not fit. */
+
+static void
+k8s_sa_jwk_reason(k8s_sa_error_t *reasons, size_t number, const char *why)
+{
+    size_t  len, size;
+
+    len = strlen(reasons->text);
+    size = sizeof(reasons->text) - len;
+
+    if (snprintf(reasons->text + len, size, ", key %zu: %s", number, why)
+        >= (int) size)
+    {
+        memcpy(reasons->text + sizeof(reasons->text) - 4, "...", 4);
+    }
+}
+
+
 /*
- * K8S_SA_OK; K8S_SA_REFUSED, with the reason in *err unless the key is merely
- * not for us; or K8S_SA_ERROR.
+ * K8S_SA_OK; K8S_SA_REFUSED or K8S_SA_JWK_UNUSED, with the reason in *err; or
+ * K8S_SA_ERROR.
  */
 
 static int
@@ -152,11 +186,19 @@ k8s_sa_jwk_add(k8s_sa_keyset_t *set, const json_t *jwk, k8s_sa_error_t *err)
         return K8S_SA_REFUSED;
     }
 
-    if (k8s_sa_jwk_use(jwk, err) != K8S_SA_OK
-        || k8s_sa_jwk_alg(jwk, &algorithms, err) != K8S_SA_OK
-        || k8s_sa_jwk_kid(jwk, &kid, err) != K8S_SA_OK)
-    {
-        return K8S_SA_REFUSED;
+    rc = k8s_sa_jwk_use(jwk, err);
+    if (rc != K8S_SA_OK) {
+        return rc;
+    }
+
+    rc = k8s_sa_jwk_alg(jwk, &algorithms, err);
+    if (rc != K8S_SA_OK) {
+        return rc;
+    }
+
+    rc = k8s_sa_jwk_kid(jwk, &kid, err);
+    if (rc != K8S_SA_OK) {
+        return rc;
     }
 
     rc = k8s_sa_jwk_create(&key, k8s_sa_keyset_digests(set), jwk, err);
@@ -206,7 +248,9 @@ k8s_sa_jwk_create(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
         return k8s_sa_jwk_okp(key, digests, jwk, err);
     }
 
-    return K8S_SA_REFUSED;
+    k8s_sa_error_set(err, "\"kty\" is not supported");
+
+    return K8S_SA_JWK_UNUSED;
 }
 
 
@@ -217,7 +261,7 @@ k8s_sa_jwk_rsa(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
     const json_t *jwk, k8s_sa_error_t *err)
 {
     size_t         n_len, e_len;
-    unsigned char  n[K8S_SA_RSA_OCTETS_MAX], e[K8S_SA_RSA_OCTETS_MAX];
+    unsigned char  n[K8S_SA_JWK_RSA_MAX], e[K8S_SA_JWK_RSA_MAX];
 
     if (k8s_sa_jwk_number(jwk, "n", n, sizeof(n), &n_len, err) != K8S_SA_OK
         || k8s_sa_jwk_number(jwk, "e", e, sizeof(e), &e_len, err)
@@ -247,7 +291,8 @@ k8s_sa_jwk_ec(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
 
     curve = k8s_sa_curve_by_crv(crv);
     if (curve == NULL) {
-        return K8S_SA_REFUSED;
+        k8s_sa_error_set(err, "\"crv\" is not supported");
+        return K8S_SA_JWK_UNUSED;
     }
 
     if (k8s_sa_jwk_number(jwk, "x", x, sizeof(x), &x_len, err) != K8S_SA_OK
@@ -284,7 +329,8 @@ k8s_sa_jwk_okp(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
     }
 
     if (strcmp(crv, "Ed25519") != 0) {
-        return K8S_SA_REFUSED;
+        k8s_sa_error_set(err, "\"crv\" is not supported");
+        return K8S_SA_JWK_UNUSED;
     }
 
     if (k8s_sa_jwk_number(jwk, "x", x, sizeof(x), &len, err) != K8S_SA_OK) {
@@ -312,12 +358,12 @@ k8s_sa_jwk_is_private(const json_t *jwk)
     };
 
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (json_object_get(jwk, names[i])) {
+        if (k8s_sa_jwk_member(jwk, names[i])) {
             return 1;
         }
     }
 
-    kty = json_string_value(json_object_get(jwk, "kty"));
+    kty = json_string_value(k8s_sa_jwk_member(jwk, "kty"));
 
     return kty && strcmp(kty, "oct") == 0;
 }
@@ -338,10 +384,11 @@ k8s_sa_jwk_use(const json_t *jwk, k8s_sa_error_t *err)
     }
 
     if (use && strcmp(use, "sig") != 0) {
-        return K8S_SA_REFUSED;
+        k8s_sa_error_set(err, "\"use\" is not \"sig\"");
+        return K8S_SA_JWK_UNUSED;
     }
 
-    ops = json_object_get(jwk, "key_ops");
+    ops = k8s_sa_jwk_member(jwk, "key_ops");
 
     if (ops == NULL) {
         return K8S_SA_OK;
@@ -368,7 +415,12 @@ k8s_sa_jwk_use(const json_t *jwk, k8s_sa_error_t *err)
         }
     }
 
-    return verify ? K8S_SA_OK : K8S_SA_REFUSED;
+    if (!verify) {
+        k8s_sa_error_set(err, "\"key_ops\" lacks \"verify\"");
+        return K8S_SA_JWK_UNUSED;
+    }
+
+    return K8S_SA_OK;
 }
 
 
@@ -389,16 +441,10 @@ k8s_sa_jwk_alg(const json_t *jwk, unsigned *algorithms, k8s_sa_error_t *err)
         return K8S_SA_OK;
     }
 
-    /* RFC 9864 section 2.2: the newer name for EdDSA with Ed25519 */
-
-    if (strcmp(name, "Ed25519") == 0) {
-        *algorithms = K8S_SA_ALG_EDDSA;
-        return K8S_SA_OK;
-    }
-
     alg = k8s_sa_alg_find((const unsigned char *) name, strlen(name));
     if (alg == NULL) {
-        return K8S_SA_REFUSED;
+        k8s_sa_error_set(err, "\"alg\" is not supported");
+        return K8S_SA_JWK_UNUSED;
     }
 
     *algorithms = alg->bit;
@@ -418,7 +464,7 @@ k8s_sa_jwk_kid(const json_t *jwk, k8s_sa_str_t *kid, k8s_sa_error_t *err)
         return K8S_SA_REFUSED;
     }
 
-    *kid = k8s_sa_document_str(json_object_get(jwk, "kid"));
+    *kid = k8s_sa_document_str(k8s_sa_jwk_member(jwk, "kid"));
 
     if (kid->len > K8S_SA_KID_MAX) {
         k8s_sa_error_set(err, "\"kid\" is over %d bytes", K8S_SA_KID_MAX);
@@ -436,6 +482,19 @@ k8s_sa_jwk_kid(const json_t *jwk, k8s_sa_str_t *kid, k8s_sa_error_t *err)
 }
 
 
+/* Returns NULL for null, too, which counts as absent as in Go. */
+
+static const json_t *
+k8s_sa_jwk_member(const json_t *jwk, const char *name)
+{
+    const json_t  *member;
+
+    member = json_object_get(jwk, name);
+
+    return json_is_null(member) ? NULL : member;
+}
+
+
 /* Sets *value to NULL if there is no such member. */
 
 static int
@@ -444,7 +503,7 @@ k8s_sa_jwk_string(const json_t *jwk, const char *name, const char **value,
 {
     const json_t  *member;
 
-    member = json_object_get(jwk, name);
+    member = k8s_sa_jwk_member(jwk, name);
 
     *value = json_string_value(member);
 

@@ -162,8 +162,8 @@ k8s_sa_jws_header_read(k8s_sa_token_t *t, unsigned char *data, size_t len)
 
     /* extensions that must be understood, and none is supported */
 
-    if (k8s_sa_json_member(doc, root, "crit") != NULL
-        || k8s_sa_json_member(doc, root, "b64") != NULL)
+    if (k8s_sa_json_has(doc, root, "crit")
+        || k8s_sa_json_has(doc, root, "b64"))
     {
         return K8S_SA_MALFORMED;
     }

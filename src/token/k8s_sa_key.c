@@ -21,7 +21,6 @@
 #define K8S_SA_RSA_E_OCTETS  8
 
 
-static int k8s_sa_ed25519_is_weak(const unsigned char *x);
 static int k8s_sa_key_create(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
     k8s_sa_kty_e kty, EVP_PKEY *pkey, const unsigned char *spki, size_t len,
     k8s_sa_error_t *err);
@@ -54,47 +53,6 @@ static const k8s_sa_curve_t  k8s_sa_curves[] = {
 };
 
 #define K8S_SA_CURVES  (sizeof(k8s_sa_curves) / sizeof(k8s_sa_curves[0]))
-
-
-/*
- * The y coordinates of all points whose order divides 8 (RFC 8032 section
- * 5.1.2), in every encoding, without the sign of x.  With these keys, one of
- * which is all zeros, anyone can make signatures that OpenSSL accepts.
- */
-
-static const unsigned char  k8s_sa_ed25519_weak[][K8S_SA_ED25519_OCTETS] = {
-    { 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-      0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-      0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-      0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00 },
-    { 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-      0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-      0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-      0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00 },
-    { 0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0,
-      0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
-      0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39,
-      0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05 },
-    { 0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f,
-      0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
-      0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6,
-      0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a },
-    { 0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f },
-    { 0xed, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f },
-    { 0xee, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f }
-};
-
-#define K8S_SA_ED25519_WEAK                                                   \
-    (sizeof(k8s_sa_ed25519_weak) / sizeof(k8s_sa_ed25519_weak[0]))
 
 
 const k8s_sa_curve_t *
@@ -137,9 +95,20 @@ k8s_sa_key_rsa(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
     EVP_PKEY       *pkey;
     unsigned char  *p, spki[K8S_SA_SPKI_MAX];
 
-    if (n_len == 0 || n[0] == 0 || e_len == 0 || e[0] == 0) {
-        k8s_sa_error_set(err, "RSA modulus or exponent is empty or begins "
-                         "with a zero octet");
+    /* RFC 7518 section 6.3.1.1 forbids leading zeros, but issuers write them */
+
+    while (n_len && n[0] == 0) {
+        n++;
+        n_len--;
+    }
+
+    while (e_len && e[0] == 0) {
+        e++;
+        e_len--;
+    }
+
+    if (n_len == 0 || e_len == 0) {
+        k8s_sa_error_set(err, "RSA modulus or exponent is empty or zero");
         return K8S_SA_REFUSED;
     }
 
@@ -240,15 +209,19 @@ k8s_sa_key_ed25519(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
     EVP_PKEY       *pkey;
     unsigned char  *p, spki[K8S_SA_SPKI_MAX];
 
-    if (k8s_sa_ed25519_is_weak(x)) {
-        k8s_sa_error_set(err, "Ed25519 key is a point of small order");
-        return K8S_SA_REFUSED;
+    rc = k8s_sa_ed25519_check(x, err);
+    if (rc != K8S_SA_OK) {
+        return rc;
     }
+
+    /* any failure from here on is ours */
 
     pkey = EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, x,
                                           K8S_SA_ED25519_OCTETS);
     if (pkey == NULL) {
-        return k8s_sa_key_failed("Ed25519 key is invalid", err);
+        (void) k8s_sa_openssl_no_memory();
+        k8s_sa_error_set(err, "OpenSSL could not create an Ed25519 key");
+        return K8S_SA_ERROR;
     }
 
     p = k8s_sa_spki_ed25519(spki + sizeof(spki), x);
@@ -263,25 +236,6 @@ k8s_sa_key_ed25519(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
     (*key)->sig_len = 2 * K8S_SA_ED25519_OCTETS;
 
     return K8S_SA_OK;
-}
-
-
-static int
-k8s_sa_ed25519_is_weak(const unsigned char *x)
-{
-    size_t         i;
-    unsigned char  y[K8S_SA_ED25519_OCTETS];
-
-    memcpy(y, x, sizeof(y));
-    y[sizeof(y) - 1] &= 0x7f;
-
-    for (i = 0; i < K8S_SA_ED25519_WEAK; i++) {
-        if (memcmp(y, k8s_sa_ed25519_weak[i], sizeof(y)) == 0) {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 

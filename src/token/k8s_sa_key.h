@@ -86,7 +86,7 @@ const k8s_sa_curve_t *k8s_sa_curve_by_crv(const char *crv);
 const k8s_sa_curve_t *k8s_sa_curve_by_group(const char *group);
 
 /*
- * Create a key from big-endian numbers: n and e in their shortest form, x and y
+ * Create a key from big-endian numbers: n and e with any leading zeros, x and y
  * with exactly the curve's length, Ed25519's x as in RFC 8032.  The key can be
  * used with all algorithms of its type, and has the kid that Kubernetes would
  * give it.  K8S_SA_OK and *key, K8S_SA_REFUSED or K8S_SA_ERROR.
@@ -100,6 +100,14 @@ int k8s_sa_key_ec(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
     const unsigned char *y, k8s_sa_error_t *err);
 int k8s_sa_key_ed25519(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
     const unsigned char *x, k8s_sa_error_t *err);
+
+/*
+ * Tests that an Ed25519 key is the canonical encoding of a point of the curve
+ * (RFC 8032 section 5.1.3) whose order is not small.  K8S_SA_OK, K8S_SA_REFUSED
+ * or K8S_SA_ERROR.
+ */
+
+int k8s_sa_ed25519_check(const unsigned char *key, k8s_sa_error_t *err);
 
 /*
  * Write the same numbers as DER SubjectPublicKeyInfo (RFC 5280 section 4.1) in

@@ -83,8 +83,10 @@ int k8s_sa_keyset_add_pem(k8s_sa_keyset_t *set, const void *data, size_t len,
  * first reason and is "" if there is none; note may be NULL.  A key without
  * "kid" gets the one that Kubernetes would give it.
  *
+ * Members that are null count as absent.
+ *
  * K8S_SA_OK if at least one key was usable; otherwise K8S_SA_ERROR with the
- * reason in *err, and the set is unchanged.
+ * reason in *err, for each key while there is room, and the set is unchanged.
  */
 
 int k8s_sa_keyset_add_jwks(k8s_sa_keyset_t *set, const void *data, size_t len,

@@ -191,7 +191,7 @@ fuzz_is_pattern(const k8s_sa_str_t *s)
 
     static const k8s_sa_str_t  any = fuzz_lit("*");
 
-    if (!fuzz_is_clean(s->data, s->len, "")) {
+    if (!fuzz_is_text(s->data, s->len, "")) {
         return 0;
     }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * The Authorization header: only the scheme and spaces must be removed.
+ * The Authorization header: only the scheme, spaces and tabs are removed.
  */
 
 #include "k8s_sa_fuzz.h"
@@ -17,7 +17,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     k8s_sa_str_t  value, token;
 
     static const char  upper[] = "BEARER ";
-    static const char  lower[] = "bearer ";
+    static const char  lower[] = "bearer\t";
 
     value.len = size;
     value.data = (unsigned char *) data;
@@ -37,11 +37,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     fuzz_check(is);
     fuzz_check(token.data >= data + n);
-    fuzz_check(token.data + token.len == data + size);
-    fuzz_check(token.len == 0 || token.data[0] != ' ');
+    fuzz_check(token.data + token.len <= data + size);
 
-    for (i = n; data + i < token.data; i++) {
-        fuzz_check(data[i] == ' ');
+    for (i = n; i < size; i++) {
+        if (data + i < token.data || data + i >= token.data + token.len) {
+            fuzz_check(data[i] == ' ' || data[i] == '\t');
+        }
+    }
+
+    if (token.len) {
+        fuzz_check(token.data[0] != ' ' && token.data[0] != '\t');
+        fuzz_check(token.data[token.len - 1] != ' '
+                   && token.data[token.len - 1] != '\t');
     }
 
     return 0;

@@ -99,6 +99,29 @@ fuzz_is_clean(const unsigned char *p, size_t len, const char *allowed)
 }
 
 
+/* The same without U+0080 to U+009F, U+2028 and U+2029 in UTF-8 */
+
+static inline int
+fuzz_is_text(const unsigned char *p, size_t len, const char *allowed)
+{
+    size_t  i;
+
+    for (i = 1; i < len; i++) {
+        if (p[i - 1] == 0xc2 && (p[i] & 0xe0) == 0x80) {
+            return 0;
+        }
+
+        if (i > 1 && p[i - 2] == 0xe2 && p[i - 1] == 0x80
+            && (p[i] & 0xfe) == 0xa8)
+        {
+            return 0;
+        }
+    }
+
+    return fuzz_is_clean(p, len, allowed);
+}
+
+
 static inline int
 fuzz_same(const k8s_sa_str_t *a, const k8s_sa_str_t *b)
 {
@@ -136,12 +159,12 @@ fuzz_check_field(k8s_sa_str_t *field, void *data)
 
     if (field == &id->groups || field == &id->extra) {
         fuzz_check(field->len == 0 || field->data[field->len - 1] == '\n');
-        fuzz_check(fuzz_is_clean(field->data, field->len,
-                                 field == &id->extra ? "\n\t" : "\n"));
+        fuzz_check(fuzz_is_text(field->data, field->len,
+                                field == &id->extra ? "\n\t" : "\n"));
         return;
     }
 
-    fuzz_check(fuzz_is_clean(field->data, field->len, ""));
+    fuzz_check(fuzz_is_text(field->data, field->len, ""));
 }
 
 

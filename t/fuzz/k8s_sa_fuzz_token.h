@@ -18,6 +18,7 @@
 #include "token/k8s_sa_userinfo.h"
 
 #include <jansson.h>
+#include <math.h>
 
 
 #define FUZZ_FLAT  "kubernetes.io/serviceaccount/"
@@ -115,6 +116,19 @@ fuzz_json(const unsigned char *p, size_t len)
 }
 
 
+/* A null member is an absent one. */
+
+static inline json_t *
+fuzz_member(const json_t *object, const char *name)
+{
+    json_t  *member;
+
+    member = json_object_get(object, name);
+
+    return json_is_null(member) ? NULL : member;
+}
+
+
 static inline int
 fuzz_is(const k8s_sa_str_t *s, const json_t *json)
 {
@@ -144,18 +158,18 @@ fuzz_check_parsed(const k8s_sa_token_t *t)
     free(part);
 
     if (header != NULL) {
-        fuzz_check(json_is_string(json_object_get(header, "alg")));
-        fuzz_check(strcmp(json_string_value(json_object_get(header, "alg")),
+        fuzz_check(json_is_string(fuzz_member(header, "alg")));
+        fuzz_check(strcmp(json_string_value(fuzz_member(header, "alg")),
                           t->alg->name)
                    == 0);
 
         fuzz_check(json_object_get(header, "crit") == NULL);
         fuzz_check(json_object_get(header, "b64") == NULL);
 
-        kid = json_object_get(header, "kid");
+        kid = fuzz_member(header, "kid");
         fuzz_check((kid == NULL) == (t->kid.data == NULL));
         fuzz_check(kid == NULL || t->kid.len == 0 || fuzz_is(&t->kid, kid));
-        fuzz_check(fuzz_is_clean(t->kid.data, t->kid.len, ""));
+        fuzz_check(fuzz_is_text(t->kid.data, t->kid.len, ""));
     }
 
     json_decref(header);
@@ -185,25 +199,25 @@ fuzz_check_account(const json_t *root, const k8s_sa_policy_t *policy,
     k8s_sa_str_t   sub;
     const json_t  *object, *account, *ns, *name, *uid;
 
-    object = json_object_get(root, "kubernetes.io");
+    object = fuzz_member(root, "kubernetes.io");
     flat = (object == NULL);
 
     if (flat) {
         fuzz_check(policy->legacy_tokens);
-        fuzz_check(strcmp(json_string_value(json_object_get(root, "iss")),
+        fuzz_check(strcmp(json_string_value(fuzz_member(root, "iss")),
                           K8S_SA_LEGACY_ISSUER)
                    == 0);
 
-        ns = json_object_get(root, FUZZ_FLAT "namespace");
-        name = json_object_get(root, FUZZ_FLAT "service-account.name");
-        uid = json_object_get(root, FUZZ_FLAT "service-account.uid");
+        ns = fuzz_member(root, FUZZ_FLAT "namespace");
+        name = fuzz_member(root, FUZZ_FLAT "service-account.name");
+        uid = fuzz_member(root, FUZZ_FLAT "service-account.uid");
 
     } else {
-        account = json_object_get(object, "serviceaccount");
+        account = fuzz_member(object, "serviceaccount");
 
-        ns = json_object_get(object, "namespace");
-        name = json_object_get(account, "name");
-        uid = json_object_get(account, "uid");
+        ns = fuzz_member(object, "namespace");
+        name = fuzz_member(account, "name");
+        uid = fuzz_member(account, "uid");
     }
 
     fuzz_check(fuzz_is(&id->namespace, ns) && fuzz_is(&id->name, name)
@@ -227,6 +241,25 @@ fuzz_check_account(const json_t *root, const k8s_sa_policy_t *policy,
 }
 
 
+/* jansson rounds reals to 53 bits. */
+
+static inline int
+fuzz_is_time(const json_t *json, int64_t seconds)
+{
+    double  n;
+
+    if (json_is_integer(json)) {
+        return seconds == json_integer_value(json);
+    }
+
+    n = json_number_value(json);
+
+    return json_is_real(json) && n >= 0
+           && (fabs((double) seconds - n) <= 1
+               || fabs((double) seconds - n) <= n * 1e-15);
+}
+
+
 static inline void
 fuzz_check_times(const json_t *root, const k8s_sa_policy_t *policy, int flat,
     int64_t now, const k8s_sa_identity_t *id)
@@ -237,22 +270,23 @@ fuzz_check_times(const json_t *root, const k8s_sa_policy_t *policy, int flat,
     at = now;
     leeway = policy->leeway;
 
-    exp = json_object_get(root, "exp");
-    nbf = json_object_get(root, "nbf");
-    iat = json_object_get(root, "iat");
+    exp = fuzz_member(root, "exp");
+    nbf = fuzz_member(root, "nbf");
+    iat = fuzz_member(root, "iat");
 
-    fuzz_check(json_is_integer(exp) || (flat && exp == NULL));
-    fuzz_check(exp == NULL || (json_integer_value(exp) > 0
-                               && at <= json_integer_value(exp) + leeway));
-    fuzz_check(id->expires == json_integer_value(exp));
+    fuzz_check(json_is_number(exp) || (flat && exp == NULL));
+    fuzz_check(exp == NULL ? id->expires == 0
+               : (id->expires > 0 && at <= id->expires + leeway
+                  && fuzz_is_time(exp, id->expires)));
 
-    fuzz_check(nbf == NULL || (json_is_integer(nbf)
-                               && json_integer_value(nbf) >= 0
-                               && json_integer_value(nbf) <= at + leeway));
+    fuzz_check(nbf == NULL || (json_is_number(nbf)
+                               && json_number_value(nbf) >= 0
+                               && json_number_value(nbf) * (1 - 1e-15) - 1
+                                  <= (double) (at + leeway)));
 
-    fuzz_check(iat == NULL || (json_is_integer(iat)
-                               && json_integer_value(iat) >= 0
-                               && json_integer_value(iat) <= at + leeway));
+    fuzz_check(iat == NULL ? id->issued == 0
+               : (id->issued <= at + leeway
+                  && fuzz_is_time(iat, id->issued)));
 }
 
 
@@ -264,7 +298,7 @@ fuzz_check_audience(const json_t *root, const k8s_sa_policy_t *policy,
     size_t         i;
     const json_t  *aud, *item;
 
-    aud = json_object_get(root, "aud");
+    aud = fuzz_member(root, "aud");
 
     if (aud == NULL) {
         fuzz_check(flat || policy->any_audience);
@@ -310,8 +344,8 @@ fuzz_check_accepted(const unsigned char *payload, size_t len,
         return;
     }
 
-    fuzz_check(fuzz_is(&id->issuer, json_object_get(root, "iss")));
-    fuzz_check(fuzz_is(&id->username, json_object_get(root, "sub")));
+    fuzz_check(fuzz_is(&id->issuer, fuzz_member(root, "iss")));
+    fuzz_check(fuzz_is(&id->username, fuzz_member(root, "sub")));
 
     if (policy->kubernetes) {
         flat = fuzz_check_account(root, policy, id);
@@ -327,7 +361,7 @@ fuzz_check_accepted(const unsigned char *payload, size_t len,
     if (!flat && policy->n_issuers) {
 
         for (i = 0; i < policy->n_issuers; i++) {
-            if (fuzz_is(&policy->issuers[i], json_object_get(root, "iss"))) {
+            if (fuzz_is(&policy->issuers[i], fuzz_member(root, "iss"))) {
                 break;
             }
         }
@@ -393,7 +427,7 @@ fuzz_check_texts(const unsigned char *text, size_t len,
     json_t  *whole, *again;
 
     if (k8s_sa_token_claims_text(text, len, &value, &n) == K8S_SA_OK) {
-        fuzz_check(fuzz_is_clean((unsigned char *) value, n, ""));
+        fuzz_check(fuzz_is_text((unsigned char *) value, n, ""));
 
         whole = fuzz_json(payload, payload_len);
         again = fuzz_json((unsigned char *) value, n);
@@ -410,7 +444,7 @@ fuzz_check_texts(const unsigned char *text, size_t len,
                                     strlen(fuzz_names[i]), &value, &n)
             == K8S_SA_OK)
         {
-            fuzz_check(fuzz_is_clean((unsigned char *) value, n, ""));
+            fuzz_check(fuzz_is_text((unsigned char *) value, n, ""));
             free(value);
         }
     }

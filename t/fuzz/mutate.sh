@@ -90,7 +90,7 @@ mutate base64url "unused bits" token/k8s_sa_base64url.c \
     's/bad \|= bits \| \(bits & 0x00ffffff\) >> 16;/bad |= bits;/'
 
 mutate bearer "one space only" token/k8s_sa_bearer.c \
-    's/while (\(i < value->len && )/if $1/'
+    's/while (\(i < end && )/if $1/'
 mutate bearer "length" token/k8s_sa_bearer.c \
     's/value->len < sizeof\(scheme\)/0/'
 

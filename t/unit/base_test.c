@@ -7,7 +7,8 @@
 #include "k8s_sa_test.h"
 
 
-#define LEN  40
+#define LEN     20
+#define FILLER  "xxxxxxxxxxxxxxxxxxxxxxxxx"
 
 
 /* Every byte is compared, at any distance from both ends. */
@@ -101,6 +102,50 @@ ends(void **state)
 }
 
 
+/* Every position, since eight bytes are tested at a time. */
+
+static void
+control_characters(void **state)
+{
+    size_t        i, len, pos;
+    char          text[3 * LEN];
+    k8s_sa_str_t  s;
+
+    static const char  *const refused[] = {
+        "\x01", "\t", "\n", "\x1f", "\x7f",
+        "\xc2\x80", "\xc2\x85", "\xc2\x9b", "\xc2\x9f",
+        "\xe2\x80\xa8", "\xe2\x80\xa9"
+    };
+    static const char  *const accepted[] = {
+        " ", "~", "\"",
+        "\xc2\xa0", "\xc2\xbf", "\xc3\x80", "\xc3\x9f",
+        "\xe2\x80\xa7", "\xe2\x80\xaa", "\xe2\x81\xa8", "\xe3\x80\xa8",
+        "\xf0\x9f\x98\x80"
+    };
+
+    (void) state;
+
+    for (pos = 0; pos < LEN; pos++) {
+        for (len = pos; len < LEN; len++) {
+
+            for (i = 0; i < test_nelts(refused); i++) {
+                s.len = sprintf(text, "%.*s%s%.*s", (int) pos, FILLER,
+                                refused[i], (int) (len - pos), FILLER);
+                s.data = (unsigned char *) text;
+                assert_int_equal(k8s_sa_str_is_clean(&s), 0);
+            }
+
+            for (i = 0; i < test_nelts(accepted); i++) {
+                s.len = sprintf(text, "%.*s%s%.*s", (int) pos, FILLER,
+                                accepted[i], (int) (len - pos), FILLER);
+                s.data = (unsigned char *) text;
+                assert_int_equal(k8s_sa_str_is_clean(&s), 1);
+            }
+        }
+    }
+}
+
+
 int
 main(void)
 {
@@ -108,7 +153,8 @@ main(void)
         cmocka_unit_test_teardown(each_byte_matters, test_release),
         cmocka_unit_test(lengths_matter),
         cmocka_unit_test(absent),
-        cmocka_unit_test(ends)
+        cmocka_unit_test(ends),
+        cmocka_unit_test(control_characters)
     };
 
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);

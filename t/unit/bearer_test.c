@@ -26,18 +26,26 @@ static const bearer_t  values[] = {
     { "Bearer    a.b.c", "a.b.c" },
     { "Bearer Bearer a.b.c", "Bearer a.b.c" },
     { "Bearer a.b.c, Bearer d.e.f", "a.b.c, Bearer d.e.f" },
-    { "Bearer a.b.c ", "a.b.c " },
-    { "Bearer \ta.b.c", "\ta.b.c" },
+    { "Bearer a.b.c ", "a.b.c" },
+    { "Bearer a.b.c \t ", "a.b.c" },
+    { "Bearer \ta.b.c", "a.b.c" },
+    { "Bearer\t a.b.c\t", "a.b.c" },
+    { "Bearer\ta.b.c", "a.b.c" },
+    { "Bearer a.b.c\td.e.f", "a.b.c\td.e.f" },
+    { "Bearer a.b.c\n", "a.b.c\n" },
     { "Bearer \xff", "\xff" },
     { "Bearer ", "" },
     { "Bearer   ", "" },
+    { "Bearer \t ", "" },
+    { "Bearer\t", "" },
 
     { "", NONE },
     { "Bearer", NONE },
     { "Beare", NONE },
     { "a.b.c", NONE },
     { " Bearer a.b.c", NONE },
-    { "Bearer\ta.b.c", NONE },
+    { "Bearer\va.b.c", NONE },
+    { "Bearer\na.b.c", NONE },
     { "Bearer\xa0""a.b.c", NONE },
     { "Bearer:a.b.c", NONE },
     { "Bearera.b.c", NONE },
@@ -80,7 +88,8 @@ bearer_values(void **state)
                      test_text(&token));
         }
 
-        assert_ptr_equal(token.data + token.len, value.data + value.len);
+        assert_true(token.data >= value.data);
+        assert_true(token.data + token.len <= value.data + value.len);
     }
 }
 

@@ -181,7 +181,9 @@ values(void **state)
     for (i = 0; i < test_nelts(names); i++) {
         assert_non_null(n);
         assert_string_equal(test_text(&n->name), names[i]);
-        assert_ptr_equal(k8s_sa_json_member(doc, root, names[i]), n);
+        assert_int_equal(k8s_sa_json_has(doc, root, names[i]), 1);
+        assert_ptr_equal(k8s_sa_json_member(doc, root, names[i]),
+                         n->type == K8S_SA_JSON_NULL ? NULL : n);
         n = k8s_sa_json_next(doc, n);
     }
 
@@ -225,8 +227,9 @@ values(void **state)
                      K8S_SA_JSON_TRUE);
     assert_int_equal(k8s_sa_json_member(doc, root, "f")->type,
                      K8S_SA_JSON_FALSE);
-    assert_int_equal(k8s_sa_json_member(doc, root, "z")->type,
-                     K8S_SA_JSON_NULL);
+
+    assert_int_equal(k8s_sa_json_has(doc, root, "y"), 0);
+    assert_int_equal(k8s_sa_json_has(doc, NULL, "z"), 0);
 }
 
 
@@ -265,7 +268,7 @@ no_such_member(void **state)
 
 
 static void
-integers(void **state)
+seconds(void **state)
 {
     char                      *text;
     size_t                     i;
@@ -278,33 +281,55 @@ integers(void **state)
         int          rc;
         int64_t      value;
     } numbers[] = {
-        { "0",                     K8S_SA_OK,    0          },
-        { "1",                     K8S_SA_OK,    1          },
-        { "-1",                    K8S_SA_OK,    -1         },
-        { "4294967296",            K8S_SA_OK,    4294967296 },
-        { "9223372036854775807",   K8S_SA_OK,    INT64_MAX  },
-        { "-9223372036854775808",  K8S_SA_OK,    INT64_MIN  },
-        { "-9223372036854775807",  K8S_SA_OK,    -INT64_MAX },
-        { "9223372036854775808",   K8S_SA_ERROR, 0          },
-        { "-9223372036854775809",  K8S_SA_ERROR, 0          },
-        { "18446744073709551616",  K8S_SA_ERROR, 0          },
-        { "18446744073709551617",  K8S_SA_ERROR, 0          },
-        { "92233720368547758070",  K8S_SA_ERROR, 0          },
-        { "99999999999999999999",  K8S_SA_ERROR, 0          },
+        { "0",                      K8S_SA_OK,    0 },
+        { "1",                      K8S_SA_OK,    1 },
+        { "4294967296",             K8S_SA_OK,    4294967296 },
+        { "9223372036854775807",    K8S_SA_OK,    INT64_MAX },
+        { "9223372036854775807.999",
+                                    K8S_SA_OK,    INT64_MAX },
+        { "4102444800.0",           K8S_SA_OK,    4102444800 },
+        { "4102444800.336421",      K8S_SA_OK,    4102444800 },
+        { "1.683061093e+09",        K8S_SA_OK,    1683061093 },
+        { "1.688117968E9",          K8S_SA_OK,    1688117968 },
+        { "1.6881179689e9",         K8S_SA_OK,    1688117968 },
+        { "41024448e2",             K8S_SA_OK,    4102444800 },
+        { "4102444800e0",           K8S_SA_OK,    4102444800 },
+        { "4102444800E-00",         K8S_SA_OK,    4102444800 },
+        { "41024448009e-1",         K8S_SA_OK,    4102444800 },
+        { "0.000000041024448e17",   K8S_SA_OK,    4102444800 },
+        { "922337203685477580.7e1", K8S_SA_OK,    INT64_MAX },
+        { "0.9999",                 K8S_SA_OK,    0 },
+        { "1e-1",                   K8S_SA_OK,    0 },
+        { "1e-999999999999999999999",
+                                    K8S_SA_OK,    0 },
+        { "0e999999999999999999999",
+                                    K8S_SA_OK,    0 },
+        { "0.000e400",              K8S_SA_OK,    0 },
+        { "1e18",                   K8S_SA_OK,    1000000000000000000 },
+        { "9223372036854775808",    K8S_SA_ERROR, 0 },
+        { "9223372036854775808.0",  K8S_SA_ERROR, 0 },
+        { "922337203685477580.8e1", K8S_SA_ERROR, 0 },
+        { "18446744073709551616",   K8S_SA_ERROR, 0 },
+        { "18446744073709551617",   K8S_SA_ERROR, 0 },
+        { "92233720368547758070",   K8S_SA_ERROR, 0 },
         { "1000000000000000000000000000000000000000000000000000",
-                                   K8S_SA_ERROR, 0          },
-        { "-0",                    K8S_SA_ERROR, 0          },
-        { "1.0",                   K8S_SA_ERROR, 0          },
-        { "1e3",                   K8S_SA_ERROR, 0          },
-        { "1E0",                   K8S_SA_ERROR, 0          },
-        { "0.0",                   K8S_SA_ERROR, 0          },
-        { "1e309",                 K8S_SA_ERROR, 0          },
-        { "\"1\"",                 K8S_SA_ERROR, 0          },
-        { "\"\"",                  K8S_SA_ERROR, 0          },
-        { "null",                  K8S_SA_ERROR, 0          },
-        { "true",                  K8S_SA_ERROR, 0          },
-        { "[1]",                   K8S_SA_ERROR, 0          },
-        { "{}",                    K8S_SA_ERROR, 0          }
+                                    K8S_SA_ERROR, 0 },
+        { "1e19",                   K8S_SA_ERROR, 0 },
+        { "1.7e26",                 K8S_SA_ERROR, 0 },
+        { "1e309",                  K8S_SA_ERROR, 0 },
+        { "1e99999999999999999999", K8S_SA_ERROR, 0 },
+        { "1e18446744073709551616", K8S_SA_ERROR, 0 },
+        { "0.1e9999999999",         K8S_SA_ERROR, 0 },
+        { "-0",                     K8S_SA_ERROR, 0 },
+        { "-0.0",                   K8S_SA_ERROR, 0 },
+        { "-1",                     K8S_SA_ERROR, 0 },
+        { "-1e-5",                  K8S_SA_ERROR, 0 },
+        { "-9223372036854775808",   K8S_SA_ERROR, 0 },
+        { "\"1\"",                  K8S_SA_ERROR, 0 },
+        { "\"\"",                   K8S_SA_ERROR, 0 },
+        { "true",                   K8S_SA_ERROR, 0 },
+        { "[1]",                    K8S_SA_ERROR, 0 },
+        { "{}",                     K8S_SA_ERROR, 0 }
     };
 
     (void) state;
@@ -317,8 +342,8 @@ integers(void **state)
 
         node = k8s_sa_json_member(doc, &doc->nodes[0], "a");
 
-        if (k8s_sa_json_integer(node, &value) != numbers[i].rc) {
-            fail_msg("%s is %san integer", numbers[i].text,
+        if (k8s_sa_json_seconds(node, &value) != numbers[i].rc) {
+            fail_msg("%s is %sa time", numbers[i].text,
                      numbers[i].rc == K8S_SA_OK ? "not " : "");
         }
 
@@ -464,7 +489,7 @@ main(void)
         cmocka_unit_test_teardown(plain_strings, test_release),
         cmocka_unit_test_teardown(values, test_release),
         cmocka_unit_test_teardown(no_such_member, test_release),
-        cmocka_unit_test_teardown(integers, test_release),
+        cmocka_unit_test_teardown(seconds, test_release),
         cmocka_unit_test_teardown(depth_is_bounded, test_release),
         cmocka_unit_test_teardown(nodes_are_bounded, test_release),
         cmocka_unit_test_teardown(duplicates_among_many, test_release)
