@@ -293,7 +293,7 @@ ngx_k8s_sa_keystore_store(ngx_k8s_sa_zone_t *zone,
 /*
  * Locks the zone and the record if this worker holds its lease.  Returns
  * NGX_OK; or with nothing locked NGX_DECLINED: it does not; NGX_ERROR: no
- * memory.
+ * record is free.
  */
 
 static ngx_int_t

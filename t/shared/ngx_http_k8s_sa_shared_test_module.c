@@ -42,6 +42,7 @@ static char *ngx_http_k8s_sa_shared_test_issuer(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_k8s_sa_shared_test_set(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
+static ngx_int_t ngx_http_k8s_sa_shared_test_init_process(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_k8s_sa_shared_test_handler(ngx_http_request_t *r);
 
 static ngx_int_t ngx_http_k8s_sa_shared_test_insert(
@@ -145,7 +146,7 @@ ngx_module_t  ngx_http_k8s_sa_shared_test_module = {
     NGX_HTTP_MODULE,                         /* module type */
     NULL,                                    /* init master */
     NULL,                                    /* init module */
-    NULL,                                    /* init process */
+    ngx_http_k8s_sa_shared_test_init_process,  /* init process */
     NULL,                                    /* init thread */
     NULL,                                    /* exit thread */
     NULL,                                    /* exit process */
@@ -257,6 +258,22 @@ ngx_http_k8s_sa_shared_test_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     clcf->handler = ngx_http_k8s_sa_shared_test_handler;
 
     return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_shared_test_init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_k8s_sa_shared_test_conf_t  *tcf;
+
+    if (ngx_process != NGX_PROCESS_WORKER) {
+        return NGX_OK;
+    }
+
+    tcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                           ngx_http_k8s_sa_shared_test_module);
+
+    return ngx_k8s_sa_zone_start(tcf->zone);
 }
 
 

@@ -29,7 +29,7 @@ ngx_http_k8s_sa_shared_test_check(ngx_http_k8s_sa_shared_test_t *t)
     u_char               *seen;
     uint32_t              i;
     const char           *problem;
-    ngx_uint_t            n, used;
+    ngx_uint_t            k, n, used;
     ngx_k8s_sa_sh_t      *sh;
     ngx_k8s_sa_set_t     *set;
     ngx_k8s_sa_zone_t    *zone;
@@ -51,7 +51,8 @@ ngx_http_k8s_sa_shared_test_check(ngx_http_k8s_sa_shared_test_t *t)
         problem = ngx_http_k8s_sa_shared_test_check_buckets(zone);
     }
 
-    for (rec = sh->records; rec && problem == NULL; rec = rec->next) {
+    for (k = 0; k < sh->nrecords && problem == NULL; k++) {
+        rec = &sh->records[k];
 
         if (rec->keys == 0) {
             continue;
@@ -289,7 +290,8 @@ ngx_http_k8s_sa_shared_test_die(ngx_http_k8s_sa_shared_test_t *t)
         }
     }
 
-    (void) kill(ngx_pid, SIGKILL);
+    (void) kill(ngx_pid,
+                ngx_http_k8s_sa_shared_test_number(t, "signal", SIGKILL));
 
     return NGX_ERROR;
 }
