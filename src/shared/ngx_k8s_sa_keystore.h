@@ -138,7 +138,8 @@ ngx_int_t ngx_k8s_sa_keystore_load(ngx_k8s_sa_zone_t *zone,
 /*
  * Takes the lease, i.e. the right to fetch, for duration msec, or extends it
  * if this worker holds it.  It ends with store, fail or release, when it
- * expires, and when its owner dies.  Returns NGX_OK; NGX_BUSY: another worker
+ * expires, when its owner dies, and when a worker of a newer configuration
+ * takes it.  Returns NGX_OK; NGX_BUSY: another worker
  * holds it for at most *wait msec (wait may be NULL); NGX_ERROR: no record is
  * free.
  */
@@ -155,8 +156,8 @@ void ngx_k8s_sa_keystore_release(ngx_k8s_sa_zone_t *zone,
  * Requires the lease.  Replaces the key set by a checked one; the next fetch
  * is due in refresh msec.  keys->fetched is 0 for now, or an earlier time (a
  * set from disk).  The same bytes again leave the generation as it is.
- * Returns NGX_OK: stored, lease given back; NGX_DECLINED: the lease expired
- * and was taken by another worker, nothing stored; NGX_ERROR: too large, or
+ * Returns NGX_OK: stored, lease given back; NGX_DECLINED: the lease was
+ * taken by another worker, nothing stored; NGX_ERROR: too large, or
  * the zone has no room even without cached tokens: nothing stored, lease still
  * held (end it with fail).
  */

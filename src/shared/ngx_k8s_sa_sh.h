@@ -124,6 +124,7 @@ struct ngx_k8s_sa_record_s {
 
     ngx_pid_t                 lease_owner; /* 0: free */
     ngx_msec_t                lease_msec;
+    ngx_atomic_uint_t         lease_cycle; /* the owner's */
     ngx_msec_t                forced_msec;
     ngx_uint_t                forced_set;
 

@@ -89,4 +89,21 @@ ok(reload('failed:32k', 'e f g h'), 'a reload that succeeds');
 is(rc(ask("op=load&issuer=$_")), 'declined', "$_ is new") for qw(e f g h);
 sound('after a reload');
 
+
+
+# new workers do not wait for a fetch of an old one
+
+restart('lease:1m', 'a');
+($one, $two) = workers();
+is(rc(ask_pid($one, 'op=lease&issuer=a&msec=600000')), 'ok', 'a lease');
+is(rc(ask_pid($two, 'op=lease&issuer=a')), 'busy', 'held');
+my ($late) = ask_later($one, 'op=store&issuer=a&len=100&seed=1&after=2000');
+@new = hup('lease:1m', 'a');
+is(field(ask_pid($new[0], 'op=state&issuer=a'), 'owner'), 0,
+   'new workers see no lease of an old one');
+is(rc(ask_pid($new[0], 'op=lease&issuer=a&msec=600000')), 'ok', 'take it');
+is(rc(ask_pid($new[1], 'op=lease&issuer=a')), 'busy', 'and hold it');
+is(rc($late->()), 'declined', 'the result of the old one comes too late');
+is(field(ask('op=state&issuer=a'), 'owner'), $new[0], 'the lease is still held');
+
 done_testing();
