@@ -220,7 +220,7 @@ ngx_http_k8s_sa_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    if (ngx_k8s_sa_zone_start(mcf->zone) != NGX_OK) {
+    if (mcf->zone && ngx_k8s_sa_zone_start(mcf->zone) != NGX_OK) {
         return NGX_ERROR;
     }
 
