@@ -460,6 +460,7 @@ ngx_http_k8s_sa_front_store(ngx_http_k8s_sa_main_conf_t *mcf,
     e->verdict = K8S_SA_VERDICT_OK;
     e->fresh = i;
     e->expires = facts->expires;
+    e->user = identity->username;
     e->data = record;
     e->len = k8s_sa_identity_pack(record, sizeof(record), identity);
 

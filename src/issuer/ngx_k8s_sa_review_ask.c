@@ -341,6 +341,7 @@ ngx_k8s_sa_review_store(ngx_k8s_sa_review_t *review,
         keep = fresh + reviews->stale;
 
         e.kind = NGX_K8S_SA_CACHE_REVIEWED;
+        e.user = result->identity->username;
         e.data = record;
         e.len = k8s_sa_identity_pack(record, sizeof(record), result->identity);
 

@@ -42,6 +42,8 @@ typedef struct {
     uint32_t                  hash_next;   /* in its bucket */
     uint32_t                  newer;       /* in its list */
     uint32_t                  older;
+    uint32_t                  list;        /* NGX_K8S_SA_TOKENS, ... */
+    uint32_t                  user;        /* whose place in sh->users */
     uint32_t                  seen;        /* last use, seconds */
     uint16_t                  len;         /* bytes of data */
     uint8_t                   kind;
@@ -79,11 +81,15 @@ typedef union {
 #define NGX_K8S_SA_PART_DATA        sizeof(uint32_t)
 
 
-/* Accepted and refused tokens, most recently used first. */
+/*
+ * Accepted tokens, refused ones, and accepted ones that were inserted when
+ * their user had its share already; most recently used first.
+ */
 
 #define NGX_K8S_SA_TOKENS      0
 #define NGX_K8S_SA_REFUSALS    1
-#define NGX_K8S_SA_LISTS       2
+#define NGX_K8S_SA_EXCESS      2
+#define NGX_K8S_SA_LISTS       3
 
 typedef struct {
     uint32_t                  newest;
@@ -148,8 +154,11 @@ typedef struct {
     volatile ngx_uint_t       dirty;       /* chains or lists are changing */
 
     u_char                    secret[K8S_SA_FINGERPRINT_SECRET_LEN];
-    ngx_uint_t                shift;       /* from a hash to its bucket */
+    ngx_uint_t                shift;       /* from a hash to its bucket, or
+                                              its place in users */
     uint32_t                 *buckets;
+    uint32_t                 *users;       /* blocks of accepted tokens, by a
+                                              hash of the user name */
 
     ngx_k8s_sa_block_t       *blocks;
     ngx_uint_t                nblocks;

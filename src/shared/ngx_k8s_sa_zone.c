@@ -207,7 +207,7 @@ ngx_k8s_sa_zone_create(ngx_shm_zone_t *shm_zone, ngx_slab_pool_t *shpool)
            + leases * sizeof(ngx_k8s_sa_review_lease_t)
            + records * sizeof(ngx_k8s_sa_record_t)
            + callers * sizeof(ngx_k8s_sa_caller_t)
-           + ((size_t) 1 << bits) * sizeof(uint32_t)
+           + 2 * ((size_t) 1 << bits) * sizeof(uint32_t)
            + bitmap;
     used = ngx_align(used, NGX_K8S_SA_BLOCK_SIZE);
 
@@ -256,6 +256,10 @@ ngx_k8s_sa_zone_create(ngx_shm_zone_t *shm_zone, ngx_slab_pool_t *shpool)
 
     p += ((size_t) 1 << bits) * sizeof(uint32_t);
 
+    sh->users = (uint32_t *) p;
+
+    p += ((size_t) 1 << bits) * sizeof(uint32_t);
+
     sh->bitmap = p;
 
     sh->blocks = (ngx_k8s_sa_block_t *) ((u_char *) sh + used);
@@ -271,17 +275,19 @@ void
 ngx_k8s_sa_zone_stat(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_zone_stat_t *stat)
 {
     ngx_k8s_sa_sh_t    *sh;
-    ngx_k8s_sa_list_t  *tokens, *refusals;
+    ngx_k8s_sa_list_t  *tokens, *refusals, *excess;
 
     sh = zone->sh;
     tokens = &sh->lists[NGX_K8S_SA_TOKENS];
     refusals = &sh->lists[NGX_K8S_SA_REFUSALS];
+    excess = &sh->lists[NGX_K8S_SA_EXCESS];
 
     stat->size = sh->size;
     stat->room = (sh->nblocks - 1) * NGX_K8S_SA_BLOCK_SIZE;
     stat->used = (sh->nblocks - 1 - sh->nfree) * NGX_K8S_SA_BLOCK_SIZE;
-    stat->tokens = tokens->nodes;
-    stat->tokens_used = tokens->blocks * NGX_K8S_SA_BLOCK_SIZE;
+    stat->tokens = tokens->nodes + excess->nodes;
+    stat->tokens_used = (tokens->blocks + excess->blocks)
+                        * NGX_K8S_SA_BLOCK_SIZE;
     stat->refusals = refusals->nodes;
     stat->refusals_used = refusals->blocks * NGX_K8S_SA_BLOCK_SIZE;
     stat->evictions = sh->evictions;

@@ -132,10 +132,11 @@ ngx_http_k8s_sa_shared_test_check_lists(ngx_k8s_sa_zone_t *zone, u_char *seen)
                 return "backward link";
             }
 
-            if ((node->kind == NGX_K8S_SA_CACHE_REFUSED)
-                != (i == NGX_K8S_SA_REFUSALS))
+            if (node->list != i
+                || (node->kind == NGX_K8S_SA_CACHE_REFUSED)
+                   != (i == NGX_K8S_SA_REFUSALS))
             {
-                return "entry in the other list";
+                return "entry in another list";
             }
 
             problem = ngx_http_k8s_sa_shared_test_check_chain(zone, seen,
@@ -201,8 +202,23 @@ ngx_http_k8s_sa_shared_test_check_buckets(ngx_k8s_sa_zone_t *zone)
         }
     }
 
-    if (n != sh->lists[0].nodes + sh->lists[1].nodes) {
+    if (n != sh->lists[NGX_K8S_SA_TOKENS].nodes
+             + sh->lists[NGX_K8S_SA_REFUSALS].nodes
+             + sh->lists[NGX_K8S_SA_EXCESS].nodes)
+    {
         return "entries in buckets";
+    }
+
+    n = 0;
+
+    for (i = 0; i < (ngx_uint_t) 1 << (64 - sh->shift); i++) {
+        n += sh->users[i];
+    }
+
+    if (n != sh->lists[NGX_K8S_SA_TOKENS].blocks
+             + sh->lists[NGX_K8S_SA_EXCESS].blocks)
+    {
+        return "blocks of users";
     }
 
     return NULL;
@@ -356,6 +372,8 @@ ngx_http_k8s_sa_shared_test_storm(ngx_http_k8s_sa_shared_test_t *t)
             e.kind = random() % 3;
             e.verdict = k % 200;
             e.expires = ngx_time() + random() % 4;
+            e.user.data = fingerprint;
+            e.user.len = k % 4 ? 0 : 1 + k % 8;
             e.len = len;
             e.data = buf;
 
@@ -441,6 +459,8 @@ ngx_http_k8s_sa_shared_test_bench(ngx_http_k8s_sa_shared_test_t *t)
         ngx_http_k8s_sa_shared_test_fingerprint_of((uint32_t) i, fingerprint);
 
         e.expires = ngx_time() + 3600;
+        e.user.data = fingerprint;
+        e.user.len = sizeof(fingerprint);
         e.len = len;
         e.data = buf;
 
