@@ -17,6 +17,7 @@
 #include "http/ngx_http_k8s_sa_request.h"
 #include "http/ngx_http_k8s_sa_variables.h"
 #include "http/ngx_http_k8s_sa_whoami.h"
+#include "shared/ngx_k8s_sa_zone.h"
 #include "status/ngx_http_k8s_sa_status.h"
 
 
@@ -218,6 +219,10 @@ ngx_http_k8s_sa_init_process(ngx_cycle_t *cycle)
     mcf = ngx_http_k8s_sa_worker_conf(cycle);
     if (mcf == NULL) {
         return NGX_OK;
+    }
+
+    if (mcf->zone && ngx_k8s_sa_zone_start(mcf->zone) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     ngx_k8s_sa_watch_start(cycle, &mcf->watches);

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
 # What the token cache must never do.  There are two tables: each worker's own
-# one, with one slot for a token, and the zone.  /own and /zone use the same
-# issuer in different k8s_sa_auth directives: an entry in the slot from one of
-# them is not valid for the other, which has to look in the zone.
+# one, with one slot for a token, and the zone.  /own is asked from one worker,
+# /zone from another one, whose own table does not have the token at first.
 
 use strict;
 use warnings;
@@ -47,8 +46,10 @@ k8s_sa_issuer other {
     jwks_file @{[ dir() ]}/keys.json;
     audience service2;
 }
+keepalive_requests 100000;
 server {
-    listen 127.0.0.1:$port;
+    listen 127.0.0.1:$port reuseport;
+    location = /pid   { return 200 \$pid; }
     location = /own   { k8s_sa_auth made; $answers }
     location = /zone  { k8s_sa_auth made; $answers }
     location = /else  { k8s_sa_auth else; $answers }
@@ -64,13 +65,37 @@ _
 }
 
 file('first');
-my $nginx = K8sSa::Nginx->new(http => text())->start;
+my $nginx = K8sSa::Nginx->new(http => text(), workers => 2)->start;
+my @connections;
+
+sub ask {
+    my ($c, $path, @headers) = @_;
+    print { $c->{socket} } join "\r\n", "GET $path HTTP/1.1",
+                           'Host: localhost', @headers, '', '';
+    return receive($c);
+}
+
+# Returns a connection to the first or the second worker.
+
+sub connection_to {
+    my ($pid) = (sort { $a <=> $b } $nginx->workers)[shift];
+
+    for (1 .. 200) {
+        my $c = talk($port);
+        return $c if ask($c, '/pid')->{body} == $pid;
+    }
+    die "worker $pid cannot be reached\n";
+}
 
 sub answer {
     my ($path, $token) = @_;
-    my ($answer) = header_values(get($port, $path, bearer($token))->{head},
-                                 'X-Answer');
-    return $answer;
+    my $n = $path eq '/zone' ? 1 : 0;
+
+    $connections[$n] ||= connection_to($n);
+    my $head = ask($connections[$n], $path, bearer($token))->{head};
+    delete $connections[$n] if $head =~ /^Connection: close/mi;
+
+    return (header_values($head, 'X-Answer'))[0];
 }
 
 sub made {
@@ -220,6 +245,7 @@ refused($short, 'expired', 'cached before it expired');
 sub reload {
     ($audience) = @_;
     $nginx->reload(text());
+    @connections = ();
 }
 
 is(answer('/own', $token), 'ok HIT uid-1', 'cached before the reload');
@@ -242,7 +268,9 @@ is(answer($_, $token), 'ok HIT uid-1', "cached before the removal: $_")
 file('second');
 my $next = sign_token(key => [ 'ec', 'second' ], header => { kid => 'second' });
 my $until = time() + 10;
-sleep 0.1 while answer('/zone', $next) !~ /^ok/ && time() < $until;
+for my $path (qw(/own /zone)) {
+    sleep 0.1 while answer($path, $next) !~ /^ok/ && time() < $until;
+}
 
 refused($token, 'unknown_key', 'its key was removed');
 refused($many[0], 'unknown_key', 'its key was removed, another token');

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
 # An identity is the same however it is found: by verification, in a worker's
-# own table, or in the zone, where it stays packed until it is needed.  As in
-# t/cache.t, /own fills the only slot that a token has in the worker's table,
-# and /zone has to look in the zone.  The zone is so small that forget() can
-# evict a token: it is then verified again, but its slot in the worker's table
-# is taken.
+# own table, or in the zone, where it stays packed until it is needed.  The
+# zone is so small that forget() can evict a token.  First the worker's table
+# is empty and takes all tokens; then, after a restart, fill() has taken nearly
+# all of its slots.
 
 use strict;
 use warnings;
@@ -27,41 +26,64 @@ my @names = qw(username namespace name uid groups pod pod_uid node node_uid
 # each in its own location, because reading one of them unpacks all
 
 my $each = join "\n", map {
-    my $name = $_;
-    map { "location = /$_/$name { k8s_sa_auth made foreign; "
-          . "add_header X-Answer \"\$k8s_sa_$name\" always; empty_gif; }" }
-        qw(own zone);
+    "location = /$_ { k8s_sa_auth made foreign; "
+    . "add_header X-Answer \"\$k8s_sa_$_\" always; empty_gif; }"
 } @names;
 
-my $others = join "\n", map { <<"_" } qw(own zone);
-    location /$_/ {
+my $others = <<'_';
+    location / {
         k8s_sa_auth made foreign;
-        location = /$_/whoami { k8s_sa_whoami; }
-        location = /$_/front {
+        location = /whoami { k8s_sa_whoami; }
+        location = /front {
             k8s_sa_front_proxy_headers on;
             k8s_sa_whoami;
         }
-        location = /$_/headers {
-            k8s_sa_set_header X-User \$k8s_sa_username;
-            k8s_sa_set_header X-Pod \$k8s_sa_pod;
-            k8s_sa_set_header X-Both "\$k8s_sa_name of \$k8s_sa_namespace";
+        location = /headers {
+            k8s_sa_set_header X-User $k8s_sa_username;
+            k8s_sa_set_header X-Pod $k8s_sa_pod;
+            k8s_sa_set_header X-Both "$k8s_sa_name of $k8s_sa_namespace";
             k8s_sa_whoami;
         }
-        location = /$_/group {
+        location = /group {
             k8s_sa_allow group:system:serviceaccounts:mytest;
             k8s_sa_whoami;
         }
-        location = /$_/nobody { k8s_sa_allow else/*; k8s_sa_whoami; }
-        location = /$_/nothing { k8s_sa_require ""; k8s_sa_whoami; }
-        location = /$_/dry {
+        location = /nobody { k8s_sa_allow else/*; k8s_sa_whoami; }
+        location = /nothing { k8s_sa_require ""; k8s_sa_whoami; }
+        location = /dry {
             k8s_sa_require "";
             k8s_sa_dry_run on;
             error_log logs/dry.log crit;   # nothing there reads the identity
             k8s_sa_whoami;
         }
-        location = /$_/plain { empty_gif; }
+        location = /plain { empty_gif; }
     }
 _
+
+# A token has another slot for each list of issuers.
+
+sub lists {
+    my ($list, @rest) = @_;
+    return $list, map {
+        my $next = $_;
+        lists("$list $next", grep { $_ ne $next } @rest);
+    } @rest;
+}
+
+my @lists = grep { /fill/ } lists('', qw(made foreign fill1 fill2));
+
+my $fillers = join "\n", map { <<"_" } qw(fill1 fill2);
+k8s_sa_issuer $_ {
+    public_key @{[ key_file('ec') ]};
+    issuer https://fill.example;
+    kubernetes off;
+    audience service2;
+}
+_
+
+my $fill = join "\n",
+    map { "location = /fill/$_ { k8s_sa_auth$lists[$_]; empty_gif; }" }
+        0 .. $#lists;
 
 my $nginx = K8sSa::Nginx->new(http => <<"_")->start;
 k8s_sa_zone k8s_sa:32k;
@@ -79,10 +101,13 @@ k8s_sa_issuer foreign {
     kubernetes off;
     audience service2;
 }
+$fillers
+keepalive_requests 100000;
 server {
     listen 127.0.0.1:$port;
     $each
     $others
+    $fill
     location = /status { k8s_sa_status; }
 }
 _
@@ -117,10 +142,28 @@ sub status {
 
 # too large for the worker's table, and more than the zone can hold
 
-my @large = map { sign_token(claims => claims(jti => $_ x 1900)) } 'a' .. 'p';
+my @large = map { account_token('mytest', "large-$_", jti => $_ x 1900) }
+            'a' .. 'p';
 
 sub forget {
-    ask('/zone/plain', $_) for @large;
+    ask('/plain', $_) for @large;
+}
+
+sub fill {
+    my $c = talk($port);
+
+    for my $jti (1 .. 90) {
+        my $token = sign_token(claims => claims(sub => 'fill',
+            jti => "fill-$jti", iss => 'https://fill.example',
+            'kubernetes.io' => undef));
+
+        for my $i (0 .. $#lists) {
+            print { $c->{socket} } "GET /fill/$i HTTP/1.1\r\nHost: x\r\n",
+                                   bearer($token), "\r\n\r\n";
+            my $status = receive($c)->{status};
+            die "/fill/$i: $status\n" if $status != 200;
+        }
+    }
 }
 
 
@@ -140,44 +183,7 @@ my %tokens = (
     'a UUID' => foreign('32eca69f-1b10-42a1-809c-b3a49caf497b'),
 );
 
-for my $who (sort keys %tokens) {
-    my $token = $tokens{$who};
-    my %own;
-
-    is(ask('/own/plain', $token)->{status}, 200, "$who: verified");
-    forget();
-    is(answer_of('/zone/cache', $token), 'MISS', '... and again');
-
-    for my $path (qw(whoami front headers group nobody nothing dry)) {
-        $own{$path} = told("/own/$path", $token);
-
-        forget();
-        is(told("/zone/$path", $token), $own{$path},
-           "$who: $path, verified again");
-    }
-
-    for my $name (@names) {
-        my ($own, $zone) = map { answer_of("/$_/$name", $token) } qw(own zone);
-
-        is($zone, $own, "$who: \$k8s_sa_$name");
-        ok(length $own, '... which is not empty')
-            if $name =~ /^(?:username|result|claim_sub)$/;
-        is($zone, 'HIT', '... which was cached') if $name eq 'cache';
-    }
-
-    for my $path (sort keys %own) {
-        is(told("/zone/$path", $token), $own{$path}, "$who: $path");
-        like($own{$path}, qr/subject: "\S/, '... and the user is logged')
-            if $path =~ /^no/;
-    }
-}
-
-my $own = told('/own/front', $tokens{'a pod of 1.36'});
-
-like($own, qr/^X-Remote-Extra-Authentication\.kubernetes\.io%2fpod-Name: \S/mi,
-     'all front proxy headers are sent');
-like(told('/zone/dry', $tokens{'a pod of 1.36'}), qr/^X-Remote-User: \S/m,
-     'the identity is known in a dry run');
+my @paths = qw(whoami front headers group nobody nothing dry);
 
 
 # Callers that do not renew their tokens are counted, wherever the token is
@@ -188,26 +194,81 @@ my $old = sign_token(claims => claims(jti => 'old', iat => time() - 3500,
                                       nbf => time() - 3500,
                                       exp => time() + 100));
 
-for my $path (qw(/own /own /zone /zone)) {
-    my $before = status();
-
-    is(ask("$path/plain", $fresh)->{status}, 200, "$path: fresh");
-    is(late(status()), late($before), '... is not counted');
-    is(ask("$path/plain", $old)->{status}, 200, "$path: late");
-    is(late(status()), late($before) + 1, '... is');
-}
-
-forget();
-
-my $before = status();
-
-is(ask('/zone/plain', $old)->{status}, 200, 'late, verified again');
-is(late(status()), late($before) + 1, '... is counted');
-
 sub late {
     my ($status) = @_;
     my ($caller) = grep { $_->{name} eq 'service1' } @{$status->{callers}};
     return $caller ? $caller->{late} : 0;
 }
+
+sub counts_late {
+    my ($where) = @_;
+    my $before = status();
+
+    is(ask('/plain', $fresh)->{status}, 200, "$where: fresh");
+    is(late(status()), late($before), '... is not counted');
+    is(ask('/plain', $old)->{status}, 200, "$where: late");
+    is(late(status()), late($before) + 1, '... is');
+}
+
+
+# In the worker's table
+
+my %own;
+
+for my $who (sort keys %tokens) {
+    my $token = $tokens{$who};
+
+    is(ask('/plain', $token)->{status}, 200, "$who: verified");
+    forget();
+    is(answer_of('/cache', $token), 'HIT',
+       '... and in the table for another k8s_sa_auth of the same issuers');
+
+    $own{$who}{$_} = told("/$_", $token) for @paths;
+    $own{$who}{"\$$_"} = answer_of("/$_", $token) for @names;
+
+    ok(length $own{$who}{"\$$_"}, "$who: \$k8s_sa_$_ is not empty")
+        for qw(username result claim_sub);
+    like($own{$who}{$_}, qr/subject: "\S/, "$who: $_, the user is logged")
+        for qw(nobody nothing);
+}
+
+like($own{'a pod of 1.36'}{front},
+     qr/^X-Remote-Extra-Authentication\.kubernetes\.io%2fpod-Name: \S/mi,
+     'all front proxy headers are sent');
+like($own{'a pod of 1.36'}{dry}, qr/^X-Remote-User: \S/m,
+     'the identity is known in a dry run');
+
+counts_late("worker's table") for 1, 2;
+
+
+# In the zone
+
+$nginx->stop;
+$nginx->start;
+fill();
+
+for my $who (sort keys %tokens) {
+    my $token = $tokens{$who};
+
+    is(answer_of('/cache', $token), 'MISS', "$who: verified");
+    is(answer_of('/cache', $token), 'HIT', '... and cached');
+
+    for my $name (@names) {
+        is(answer_of("/$name", $token), $own{$who}{"\$$name"},
+           "$who: \$k8s_sa_$name");
+    }
+
+    for my $path (@paths) {
+        is(told("/$path", $token), $own{$who}{$path}, "$who: $path");
+
+        forget();
+        is(told("/$path", $token), $own{$who}{$path},
+           "$who: $path, verified again");
+    }
+}
+
+counts_late('zone') for 1, 2;
+forget();
+counts_late('verified again');
 
 done_testing();

@@ -73,8 +73,7 @@ typedef struct {
 
 
 static ngx_http_k8s_sa_front_entry_t *ngx_http_k8s_sa_front_find(
-    ngx_http_k8s_sa_front_t *front, ngx_http_k8s_sa_auth_t *auth,
-    const u_char *key);
+    ngx_http_k8s_sa_front_t *front, const u_char *key);
 static ngx_http_k8s_sa_front_entry_t *ngx_http_k8s_sa_front_load(
     ngx_http_k8s_sa_main_conf_t *mcf, ngx_http_k8s_sa_auth_t *auth,
     const u_char *key, ngx_pool_t *pool);
@@ -173,7 +172,7 @@ ngx_http_k8s_sa_front_get(ngx_http_request_t *r, ngx_http_k8s_sa_auth_t *auth,
 
     ngx_k8s_sa_cache_fingerprint(mcf->zone, auth->digest, token, key);
 
-    entry = ngx_http_k8s_sa_front_find(mcf->front, auth, key);
+    entry = ngx_http_k8s_sa_front_find(mcf->front, key);
 
     if (entry) {
         ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
@@ -191,11 +190,13 @@ ngx_http_k8s_sa_front_get(ngx_http_request_t *r, ngx_http_k8s_sa_auth_t *auth,
 }
 
 
-/* Looks in the worker's table.  Returns a new reference, or NULL. */
+/*
+ * Looks in the worker's table.  Returns a new reference, or NULL.  The key
+ * covers the digest of the k8s_sa_auth: equal directives share entries.
+ */
 
 static ngx_http_k8s_sa_front_entry_t *
-ngx_http_k8s_sa_front_find(ngx_http_k8s_sa_front_t *front,
-    ngx_http_k8s_sa_auth_t *auth, const u_char *key)
+ngx_http_k8s_sa_front_find(ngx_http_k8s_sa_front_t *front, const u_char *key)
 {
     ngx_http_k8s_sa_slot_t         *slot;
     ngx_http_k8s_sa_front_entry_t  *entry;
@@ -204,8 +205,7 @@ ngx_http_k8s_sa_front_find(ngx_http_k8s_sa_front_t *front,
     entry = slot->entry;
 
     if (entry == NULL
-        || ngx_memcmp(slot->key, key, K8S_SA_FINGERPRINT_LEN) != 0
-        || entry->auth != auth)
+        || ngx_memcmp(slot->key, key, K8S_SA_FINGERPRINT_LEN) != 0)
     {
         return NULL;
     }
@@ -479,6 +479,7 @@ ngx_http_k8s_sa_front_store(ngx_http_k8s_sa_main_conf_t *mcf,
     e->verdict = K8S_SA_VERDICT_OK;
     e->fresh = i;
     e->expires = facts->expires;
+    e->user = identity->username;
     e->data = packed;
     e->len = k8s_sa_identity_pack(packed, sizeof(packed), identity);
 
@@ -545,7 +546,6 @@ ngx_http_k8s_sa_front_entry(ngx_http_k8s_sa_facts_t *facts, size_t more,
 
     entry->refs = 1;
     entry->front = front;
-    entry->auth = facts->auth;
     entry->issuer = facts->issuer;
     entry->version = facts->issuer->version;
     entry->expires = facts->expires;

@@ -24,7 +24,6 @@
 typedef struct {
     ngx_uint_t                 refs;
     ngx_http_k8s_sa_front_t   *front;      /* NULL: from a request's pool */
-    ngx_http_k8s_sa_auth_t    *auth;
     ngx_k8s_sa_issuer_t       *issuer;
     ngx_uint_t                 version;    /* ngx_k8s_sa_issuer_version() when
                                               the key was last looked up */

@@ -127,7 +127,7 @@ void
 ngx_k8s_sa_reviewed_put(ngx_k8s_sa_issuer_t *issuer, const u_char *key,
     int64_t not_after, ngx_k8s_sa_review_result_t *result)
 {
-    u_char                     record[K8S_SA_PACKED_MAX];
+    u_char                     packed[K8S_SA_PACKED_MAX];
     int64_t                    expires;
     ngx_msec_t                 fresh, keep;
     ngx_k8s_sa_reviews_t      *reviews;
@@ -142,8 +142,9 @@ ngx_k8s_sa_reviewed_put(ngx_k8s_sa_issuer_t *issuer, const u_char *key,
         keep = fresh + reviews->stale;
 
         e.kind = NGX_K8S_SA_CACHE_REVIEWED;
-        e.data = record;
-        e.len = k8s_sa_identity_pack(record, sizeof(record), result->identity);
+        e.user = result->identity->username;
+        e.data = packed;
+        e.len = k8s_sa_identity_pack(packed, sizeof(packed), result->identity);
 
     } else {
         fresh = reviews->failed;
@@ -164,7 +165,7 @@ ngx_k8s_sa_reviewed_put(ngx_k8s_sa_issuer_t *issuer, const u_char *key,
     e.fresh = (int64_t) result->fresh;
     e.expires = ngx_min(expires, not_after);
 
-    /* an identity too large for a record is not remembered */
+    /* an identity that is too large to be packed is not remembered */
 
     if (keep == 0 || (result->identity && e.len == 0)) {
         ngx_k8s_sa_cache_delete(issuer->zone, key);

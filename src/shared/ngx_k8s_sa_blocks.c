@@ -54,9 +54,9 @@ ngx_k8s_sa_lease_held(ngx_pid_t owner, ngx_msec_t msec)
 static void
 ngx_k8s_sa_zone_recover(ngx_k8s_sa_zone_t *zone)
 {
-    uint32_t              i;
-    ngx_k8s_sa_sh_t      *sh;
-    ngx_k8s_sa_record_t  *rec;
+    uint32_t          i;
+    ngx_uint_t        n;
+    ngx_k8s_sa_sh_t  *sh;
 
     sh = zone->sh;
 
@@ -66,13 +66,15 @@ ngx_k8s_sa_zone_recover(ngx_k8s_sa_zone_t *zone)
 
     ngx_memzero(sh->bitmap, sh->nblocks / 8 + 1);
 
-    for (rec = sh->records; rec; rec = rec->next) {
-        if (ngx_k8s_sa_zone_mark(zone, rec->keys) != NGX_OK) {
-            rec->keys = 0;
+    for (n = 0; n < sh->nrecords; n++) {
+        if (ngx_k8s_sa_zone_mark(zone, sh->records[n].keys) != NGX_OK) {
+            sh->records[n].keys = 0;
         }
     }
 
     ngx_memzero(sh->buckets,
+                ((size_t) 1 << (64 - sh->shift)) * sizeof(uint32_t));
+    ngx_memzero(sh->users,
                 ((size_t) 1 << (64 - sh->shift)) * sizeof(uint32_t));
     ngx_memzero(sh->lists, sizeof(sh->lists));
 

@@ -6,7 +6,10 @@
 #include "shared/ngx_k8s_sa_sh.h"
 
 
-/* All refused tokens, and any single entry, get at most 1/8 of the blocks. */
+/*
+ * All refused tokens, and any single entry, get at most 1/8 of the blocks, and
+ * so do one user's tokens when other entries need room.
+ */
 
 #define NGX_K8S_SA_CACHE_SHARE    8
 
@@ -18,19 +21,23 @@
 _Static_assert(NGX_K8S_SA_DIGEST_LEN == K8S_SA_FINGERPRINT_CONTEXT_LEN,
                "a digest is a fingerprint's context");
 
+_Static_assert(NGX_K8S_SA_CACHE_DATA_MAX <= K8S_SA_TOKEN_MAX,
+               "a user name has a fingerprint");
+
 
 static uint32_t *ngx_k8s_sa_cache_bucket(ngx_k8s_sa_zone_t *zone,
     const u_char *fingerprint);
 static uint32_t ngx_k8s_sa_cache_find(ngx_k8s_sa_zone_t *zone,
     const u_char *fingerprint);
-static ngx_k8s_sa_list_t *ngx_k8s_sa_cache_list(ngx_k8s_sa_zone_t *zone,
-    ngx_uint_t kind);
+static uint32_t ngx_k8s_sa_cache_user(ngx_k8s_sa_zone_t *zone,
+    const k8s_sa_str_t *user);
 static void ngx_k8s_sa_cache_link(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_list_t *list, uint32_t block);
 static void ngx_k8s_sa_cache_unlink(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_list_t *list, uint32_t block);
 static void ngx_k8s_sa_cache_remove(ngx_k8s_sa_zone_t *zone, uint32_t block);
 static void ngx_k8s_sa_cache_expire(ngx_k8s_sa_zone_t *zone, time_t now);
+static uint32_t ngx_k8s_sa_cache_victim(ngx_k8s_sa_zone_t *zone, time_t now);
 
 
 void
@@ -92,7 +99,7 @@ ngx_k8s_sa_cache_lookup(ngx_k8s_sa_zone_t *zone, const u_char *fingerprint,
     /* once a second is enough, so that most hits do not change the list */
 
     if (node->seen != (uint32_t) now) {
-        list = ngx_k8s_sa_cache_list(zone, node->kind);
+        list = &zone->sh->lists[node->list];
 
         ngx_k8s_sa_zone_touch(zone);
 
@@ -118,17 +125,23 @@ ngx_int_t
 ngx_k8s_sa_cache_insert(ngx_k8s_sa_zone_t *zone, const u_char *fingerprint,
     time_t now, const ngx_k8s_sa_cache_entry_t *e)
 {
-    uint32_t                  block, *bucket;
+    uint32_t                  block, user, *bucket;
     ngx_int_t                 rc;
-    ngx_uint_t                n, share;
+    ngx_uint_t                i, n, share;
+    ngx_k8s_sa_sh_t          *sh;
     ngx_k8s_sa_list_t        *list;
     ngx_k8s_sa_place_t        place;
     ngx_k8s_sa_cache_node_t  *node;
 
     rc = NGX_DECLINED;
 
-    list = ngx_k8s_sa_cache_list(zone, e->kind);
-    share = zone->sh->nblocks / NGX_K8S_SA_CACHE_SHARE;
+    sh = zone->sh;
+    share = sh->nblocks / NGX_K8S_SA_CACHE_SHARE;
+    user = 0;
+
+    if (e->kind != NGX_K8S_SA_CACHE_REFUSED) {
+        user = ngx_k8s_sa_cache_user(zone, &e->user);
+    }
 
     n = ngx_k8s_sa_blocks_for(NGX_K8S_SA_CACHE_NODE_DATA, e->len);
 
@@ -149,11 +162,18 @@ ngx_k8s_sa_cache_insert(ngx_k8s_sa_zone_t *zone, const u_char *fingerprint,
     ngx_k8s_sa_cache_expire(zone, now);
 
     if (e->kind == NGX_K8S_SA_CACHE_REFUSED) {
+        i = NGX_K8S_SA_REFUSALS;
 
-        while (list->blocks + n > share) {
-            ngx_k8s_sa_cache_remove(zone, list->oldest);
-            zone->sh->evictions++;
+        while (sh->lists[i].blocks + n > share) {
+            ngx_k8s_sa_cache_remove(zone, sh->lists[i].oldest);
+            sh->evictions++;
         }
+
+    } else if (sh->users[user] + n > share) {
+        i = NGX_K8S_SA_EXCESS;
+
+    } else {
+        i = NGX_K8S_SA_TOKENS;
     }
 
     ngx_k8s_sa_cache_evict(zone, n, now);
@@ -166,6 +186,8 @@ ngx_k8s_sa_cache_insert(ngx_k8s_sa_zone_t *zone, const u_char *fingerprint,
 
     node = &zone->blocks[block].node;
 
+    node->list = (uint32_t) i;
+    node->user = user;
     node->seen = (uint32_t) now;
     node->len = (uint16_t) e->len;
     node->kind = (uint8_t) e->kind;
@@ -186,10 +208,16 @@ ngx_k8s_sa_cache_insert(ngx_k8s_sa_zone_t *zone, const u_char *fingerprint,
     node->hash_next = *bucket;
     *bucket = block;
 
+    list = &sh->lists[i];
+
     ngx_k8s_sa_cache_link(zone, list, block);
 
     list->nodes++;
     list->blocks += n;
+
+    if (i != NGX_K8S_SA_REFUSALS) {
+        sh->users[user] += (uint32_t) n;
+    }
 
     rc = NGX_OK;
 
@@ -256,11 +284,25 @@ ngx_k8s_sa_cache_find(ngx_k8s_sa_zone_t *zone, const u_char *fingerprint)
 }
 
 
-static ngx_k8s_sa_list_t *
-ngx_k8s_sa_cache_list(ngx_k8s_sa_zone_t *zone, ngx_uint_t kind)
+/*
+ * Returns the user's place in sh->users.  It depends on the zone's secret, as
+ * a token's bucket does: a user name that shares another one's place cannot be
+ * chosen.
+ */
+
+static uint32_t
+ngx_k8s_sa_cache_user(ngx_k8s_sa_zone_t *zone, const k8s_sa_str_t *user)
 {
-    return &zone->sh->lists[kind == NGX_K8S_SA_CACHE_REFUSED
-                            ? NGX_K8S_SA_REFUSALS : NGX_K8S_SA_TOKENS];
+    uint64_t  n;
+    u_char    hash[K8S_SA_FINGERPRINT_LEN];
+
+    static const u_char  none[K8S_SA_FINGERPRINT_CONTEXT_LEN];
+
+    k8s_sa_fingerprint(zone->fingerprint_key, none, user, hash);
+
+    ngx_memcpy(&n, hash, sizeof(uint64_t));
+
+    return (uint32_t) (n >> zone->sh->shift);
 }
 
 
@@ -314,11 +356,13 @@ static void
 ngx_k8s_sa_cache_remove(ngx_k8s_sa_zone_t *zone, uint32_t block)
 {
     uint32_t                 *link;
+    ngx_uint_t                n;
     ngx_k8s_sa_list_t        *list;
     ngx_k8s_sa_cache_node_t  *node;
 
     node = &zone->blocks[block].node;
-    list = ngx_k8s_sa_cache_list(zone, node->kind);
+    list = &zone->sh->lists[node->list];
+    n = ngx_k8s_sa_blocks_for(NGX_K8S_SA_CACHE_NODE_DATA, node->len);
 
     link = ngx_k8s_sa_cache_bucket(zone, node->fingerprint);
 
@@ -331,8 +375,11 @@ ngx_k8s_sa_cache_remove(ngx_k8s_sa_zone_t *zone, uint32_t block)
     ngx_k8s_sa_cache_unlink(zone, list, block);
 
     list->nodes--;
-    list->blocks -= ngx_k8s_sa_blocks_for(NGX_K8S_SA_CACHE_NODE_DATA,
-                                          node->len);
+    list->blocks -= n;
+
+    if (node->list != NGX_K8S_SA_REFUSALS) {
+        zone->sh->users[node->user] -= (uint32_t) n;
+    }
 
     ngx_k8s_sa_blocks_free(zone, block);
 }
@@ -362,36 +409,23 @@ ngx_k8s_sa_cache_expire(ngx_k8s_sa_zone_t *zone, time_t now)
 void
 ngx_k8s_sa_cache_evict(ngx_k8s_sa_zone_t *zone, ngx_uint_t n, time_t now)
 {
-    uint32_t          token, refusal, block;
+    uint32_t          block;
+    ngx_uint_t        i, most;
     ngx_k8s_sa_sh_t  *sh;
 
     sh = zone->sh;
+    most = sh->nfree;
 
-    if (n > sh->nfree + sh->lists[NGX_K8S_SA_TOKENS].blocks
-            + sh->lists[NGX_K8S_SA_REFUSALS].blocks)
-    {
+    for (i = 0; i < NGX_K8S_SA_LISTS; i++) {
+        most += sh->lists[i].blocks;
+    }
+
+    if (n > most) {
         return;
     }
 
     while (sh->nfree < n) {
-        token = sh->lists[NGX_K8S_SA_TOKENS].oldest;
-        refusal = sh->lists[NGX_K8S_SA_REFUSALS].oldest;
-
-        if (token == 0
-            || (refusal && zone->blocks[refusal].node.expires <= now))
-        {
-            block = refusal;
-
-        } else if (refusal == 0
-                   || zone->blocks[token].node.expires <= now)
-        {
-            block = token;
-
-        } else {
-            block = (int32_t) (zone->blocks[refusal].node.seen
-                               - zone->blocks[token].node.seen) <= 0
-                    ? refusal : token;
-        }
+        block = ngx_k8s_sa_cache_victim(zone, now);
 
         if (zone->blocks[block].node.expires > now) {
             sh->evictions++;
@@ -399,4 +433,40 @@ ngx_k8s_sa_cache_evict(ngx_k8s_sa_zone_t *zone, ngx_uint_t n, time_t now)
 
         ngx_k8s_sa_cache_remove(zone, block);
     }
+}
+
+
+/* Returns the entry to evict next; there must be one. */
+
+static uint32_t
+ngx_k8s_sa_cache_victim(ngx_k8s_sa_zone_t *zone, time_t now)
+{
+    uint32_t            token, refusal;
+    ngx_uint_t          i;
+    ngx_k8s_sa_list_t  *lists;
+
+    lists = zone->sh->lists;
+
+    for (i = 0; i < NGX_K8S_SA_LISTS; i++) {
+        if (lists[i].oldest
+            && zone->blocks[lists[i].oldest].node.expires <= now)
+        {
+            return lists[i].oldest;
+        }
+    }
+
+    if (lists[NGX_K8S_SA_EXCESS].oldest) {
+        return lists[NGX_K8S_SA_EXCESS].oldest;
+    }
+
+    token = lists[NGX_K8S_SA_TOKENS].oldest;
+    refusal = lists[NGX_K8S_SA_REFUSALS].oldest;
+
+    if (token == 0 || refusal == 0) {
+        return token ? token : refusal;
+    }
+
+    return (int32_t) (zone->blocks[refusal].node.seen
+                      - zone->blocks[token].node.seen) <= 0
+           ? refusal : token;
 }

@@ -12,8 +12,9 @@
  *
  * The least recently used entries are evicted first, and before them those
  * that have expired.  Refused tokens get at most an eighth of the room, so
- * that a flood of them displaces no more than that.  A full cache only costs
- * speed.
+ * that a flood of them displaces no more than that.  The accepted tokens of
+ * one user may take all that is free, but what was inserted beyond an eighth
+ * is evicted before other users' tokens.  A full cache only costs speed.
  */
 
 #ifndef NGX_K8S_SA_CACHE_H
@@ -50,6 +51,9 @@ typedef struct {
     u_char                   key_id[K8S_SA_KEY_ID_LEN];   /* the key that
                                           verified the token, or zeroes */
     size_t                   len;
+    k8s_sa_str_t             user;     /* the user name of an accepted token,
+                                          at most NGX_K8S_SA_CACHE_DATA_MAX
+                                          bytes; not set by a lookup */
     u_char                  *data;     /* from k8s_sa_identity_pack(); for
                                           refused tokens any text or nothing */
 } ngx_k8s_sa_cache_entry_t;

@@ -18,6 +18,8 @@
 #define NGX_K8S_SA_AHEAD       60000
 
 
+static ngx_uint_t ngx_k8s_sa_keystore_leased(ngx_k8s_sa_record_t *rec,
+    ngx_k8s_sa_record_ref_t *ref);
 static ngx_int_t ngx_k8s_sa_keystore_lock_leased(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_record_ref_t *ref, ngx_k8s_sa_record_t **rec);
 static void ngx_k8s_sa_keystore_finish(ngx_k8s_sa_zone_t *zone,
@@ -82,8 +84,7 @@ ngx_k8s_sa_keystore_state(ngx_k8s_sa_zone_t *zone,
         state->refresh = ngx_time() + left / 1000;
     }
 
-    state->lease_owner = ngx_k8s_sa_lease_held(rec->lease_owner,
-                                               rec->lease_msec)
+    state->lease_owner = ngx_k8s_sa_keystore_leased(rec, ref)
                          ? rec->lease_owner : 0;
     state->failures = rec->failures;
     state->failed = rec->failed;
@@ -190,9 +191,7 @@ ngx_k8s_sa_keystore_lease(ngx_k8s_sa_zone_t *zone,
         return NGX_ERROR;
     }
 
-    if (rec->lease_owner != ngx_pid
-        && ngx_k8s_sa_lease_held(rec->lease_owner, rec->lease_msec))
-    {
+    if (rec->lease_owner != ngx_pid && ngx_k8s_sa_keystore_leased(rec, ref)) {
 
         if (wait) {
             *wait = rec->lease_msec - ngx_current_msec;
@@ -203,6 +202,7 @@ ngx_k8s_sa_keystore_lease(ngx_k8s_sa_zone_t *zone,
     } else {
         rec->lease_msec = ngx_current_msec + duration;
         rec->lease_owner = ngx_pid;
+        rec->lease_cycle = ref->cycle;
 
         rc = NGX_OK;
     }
@@ -214,6 +214,21 @@ ngx_k8s_sa_keystore_lease(ngx_k8s_sa_zone_t *zone,
                    duration, rc == NGX_OK ? "taken" : "busy");
 
     return rc;
+}
+
+
+/*
+ * Returns 1 if a worker holds the lease.  That of an older configuration does
+ * not count: it shuts down, and may not look at its fetch before its next
+ * event.
+ */
+
+static ngx_uint_t
+ngx_k8s_sa_keystore_leased(ngx_k8s_sa_record_t *rec,
+    ngx_k8s_sa_record_ref_t *ref)
+{
+    return rec->lease_cycle >= ref->cycle
+           && ngx_k8s_sa_lease_held(rec->lease_owner, rec->lease_msec);
 }
 
 
@@ -293,7 +308,7 @@ ngx_k8s_sa_keystore_store(ngx_k8s_sa_zone_t *zone,
 /*
  * Locks the zone and the record if this worker holds its lease.  Returns
  * NGX_OK; or with nothing locked NGX_DECLINED: it does not; NGX_ERROR: no
- * memory.
+ * record is free.
  */
 
 static ngx_int_t

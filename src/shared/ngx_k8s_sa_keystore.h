@@ -7,7 +7,8 @@
  * A record is identified by the digest of an issuer's configuration: a reload
  * that leaves the digest unchanged keeps the keys, one that changes it starts
  * without keys.  A record of an issuer that is no longer configured is dropped
- * when memory is short, or by a reload after an hour without use.
+ * when a running configuration needs the room, or by the start of a worker
+ * after an hour without use.
  *
  * Times named msec are in ngx_current_msec, a clock that all workers share and
  * that does not jump; the others are seconds since the epoch, for display.
@@ -107,7 +108,7 @@ typedef struct {
 } ngx_k8s_sa_key_state_t;
 
 /*
- * Copies the state.  Returns NGX_OK, or NGX_ERROR: no memory for the record.
+ * Copies the state.  Returns NGX_OK, or NGX_ERROR: no record is free.
  */
 
 ngx_int_t ngx_k8s_sa_keystore_state(ngx_k8s_sa_zone_t *zone,
@@ -126,7 +127,8 @@ typedef struct {
  * from ngx_alloc() that begins at keys->keys.data: the caller frees it with
  * ngx_free().  Returns NGX_OK; NGX_DECLINED: the record has no keys (those
  * that a worker has parsed before may stay in use), keys->generation is set;
- * NGX_ERROR: no memory, or the keys are replaced again and again.
+ * NGX_ERROR: no record is free, no memory, or the keys are replaced again and
+ * again.
  */
 
 ngx_int_t ngx_k8s_sa_keystore_load(ngx_k8s_sa_zone_t *zone,
@@ -136,8 +138,10 @@ ngx_int_t ngx_k8s_sa_keystore_load(ngx_k8s_sa_zone_t *zone,
 /*
  * Takes the lease, i.e. the right to fetch, for duration msec, or extends it
  * if this worker holds it.  It ends with store, fail or release, when it
- * expires, and when its owner dies.  Returns NGX_OK; NGX_BUSY: another worker
- * holds it for at most *wait msec (wait may be NULL); NGX_ERROR: no memory.
+ * expires, when its owner dies, and when a worker of a newer configuration
+ * takes it.  Returns NGX_OK; NGX_BUSY: another worker
+ * holds it for at most *wait msec (wait may be NULL); NGX_ERROR: no record is
+ * free.
  */
 
 ngx_int_t ngx_k8s_sa_keystore_lease(ngx_k8s_sa_zone_t *zone,
@@ -152,8 +156,8 @@ void ngx_k8s_sa_keystore_release(ngx_k8s_sa_zone_t *zone,
  * Requires the lease.  Replaces the key set by a checked one; the next fetch
  * is due in refresh msec.  keys->fetched is 0 for now, or an earlier time (a
  * set from disk).  The same bytes again leave the generation as it is.
- * Returns NGX_OK: stored, lease given back; NGX_DECLINED: the lease expired
- * and was taken by another worker, nothing stored; NGX_ERROR: too large, or
+ * Returns NGX_OK: stored, lease given back; NGX_DECLINED: the lease was
+ * taken by another worker, nothing stored; NGX_ERROR: too large, or
  * the zone has no room even without cached tokens: nothing stored, lease still
  * held (end it with fail).
  */
@@ -166,7 +170,7 @@ ngx_int_t ngx_k8s_sa_keystore_store(ngx_k8s_sa_zone_t *zone,
  * Requires the lease.  Records that the fetch failed for this reason, cut to
  * NGX_K8S_SA_ERROR_MAX bytes, with "?" for all but printable ASCII; the next
  * one is due in retry msec.  The keys stay.  Returns NGX_OK, or NGX_DECLINED
- * as above or without memory.
+ * as above or because no record is free.
  */
 
 ngx_int_t ngx_k8s_sa_keystore_fail(ngx_k8s_sa_zone_t *zone,
@@ -176,7 +180,7 @@ ngx_int_t ngx_k8s_sa_keystore_fail(ngx_k8s_sa_zone_t *zone,
 /*
  * Allows a fetch out of turn, for an unknown "kid", once per interval msec
  * over all workers.  Returns NGX_OK: take the lease; NGX_BUSY: not for *wait
- * msec (wait may be NULL); NGX_ERROR: no memory.
+ * msec (wait may be NULL); NGX_ERROR: no record is free.
  */
 
 ngx_int_t ngx_k8s_sa_keystore_force(ngx_k8s_sa_zone_t *zone,

@@ -12,10 +12,6 @@ static ngx_int_t ngx_k8s_sa_record_find(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_record_ref_t *ref);
 static void ngx_k8s_sa_record_take(ngx_k8s_sa_record_t *rec,
     ngx_k8s_sa_record_ref_t *ref);
-static ngx_int_t ngx_k8s_sa_record_reserve(ngx_k8s_sa_zone_t *zone,
-    ngx_uint_t n, ngx_atomic_uint_t cycle);
-static ngx_k8s_sa_record_t *ngx_k8s_sa_record_alloc(
-    ngx_k8s_sa_zone_t *zone);
 static ngx_k8s_sa_record_t *ngx_k8s_sa_record_slot(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_record_ref_t *ref);
 static void ngx_k8s_sa_record_drop(ngx_k8s_sa_zone_t *zone,
@@ -23,29 +19,23 @@ static void ngx_k8s_sa_record_drop(ngx_k8s_sa_zone_t *zone,
 
 
 ngx_int_t
-ngx_k8s_sa_records_attach(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_record_ref_t **refs, ngx_uint_t n, ngx_atomic_uint_t cycle)
+ngx_k8s_sa_records_attach(ngx_k8s_sa_zone_t *zone)
 {
-    ngx_uint_t  i, missing;
+    ngx_uint_t                 i;
+    ngx_k8s_sa_record_ref_t  **ref;
 
-    missing = 0;
+    ref = zone->issuers.elts;
 
     /* first issuers that stay, so that none of their records is reused */
 
-    for (i = 0; i < n; i++) {
-        refs[i]->cycle = cycle;
+    for (i = 0; i < zone->issuers.nelts; i++) {
+        ref[i]->cycle = zone->cycle;
 
-        if (ngx_k8s_sa_record_find(zone, refs[i]) != NGX_OK) {
-            missing++;
-        }
+        (void) ngx_k8s_sa_record_find(zone, ref[i]);
     }
 
-    if (ngx_k8s_sa_record_reserve(zone, missing, cycle) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < n; i++) {
-        if (ngx_k8s_sa_record_attach(zone, refs[i]) != NGX_OK) {
+    for (i = 0; i < zone->issuers.nelts; i++) {
+        if (ngx_k8s_sa_record_attach(zone, ref[i]) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -95,9 +85,11 @@ ngx_k8s_sa_record_attach(ngx_k8s_sa_zone_t *zone,
 static ngx_int_t
 ngx_k8s_sa_record_find(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_ref_t *ref)
 {
+    ngx_uint_t            i;
     ngx_k8s_sa_record_t  *rec;
 
-    for (rec = zone->sh->records; rec; rec = rec->next) {
+    for (i = 0; i < zone->sh->nrecords; i++) {
+        rec = &zone->sh->records[i];
 
         if (rec->serial
             && ngx_memcmp(rec->digest, ref->digest, NGX_K8S_SA_DIGEST_LEN)
@@ -126,49 +118,20 @@ ngx_k8s_sa_record_take(ngx_k8s_sa_record_t *rec,
 
 
 /*
- * Returns NGX_OK if the next n calls of ngx_k8s_sa_record_slot() will succeed.
- * A configuration that does not fit must not take records from the running
- * one.
- */
-
-static ngx_int_t
-ngx_k8s_sa_record_reserve(ngx_k8s_sa_zone_t *zone, ngx_uint_t n,
-    ngx_atomic_uint_t cycle)
-{
-    ngx_uint_t            have;
-    ngx_k8s_sa_record_t  *rec;
-
-    have = 0;
-
-    for (rec = zone->sh->records; rec; rec = rec->next) {
-        if (rec->serial == 0 || rec->cycle < cycle) {
-            have++;
-        }
-    }
-
-    for ( /* void */ ; have < n; have++) {
-        if (ngx_k8s_sa_record_alloc(zone) == NULL) {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-/*
- * A record's memory is only reused for another record, because workers read
- * its generation without a lock, old ones even after it was reused.
+ * Returns a record that is not in use, or else the one that has not been
+ * configured for longest, emptied; or NULL.
  */
 
 static ngx_k8s_sa_record_t *
 ngx_k8s_sa_record_slot(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_ref_t *ref)
 {
+    ngx_uint_t            i;
     ngx_k8s_sa_record_t  *rec, *oldest;
 
     oldest = NULL;
 
-    for (rec = zone->sh->records; rec; rec = rec->next) {
+    for (i = 0; i < zone->sh->nrecords; i++) {
+        rec = &zone->sh->records[i];
 
         if (rec->serial == 0) {
             oldest = rec;
@@ -179,13 +142,6 @@ ngx_k8s_sa_record_slot(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_ref_t *ref)
             && (oldest == NULL || rec->cycle < oldest->cycle))
         {
             oldest = rec;
-        }
-    }
-
-    if (oldest == NULL || oldest->serial) {
-        rec = ngx_k8s_sa_record_alloc(zone);
-        if (rec) {
-            return rec;
         }
     }
 
@@ -202,26 +158,6 @@ ngx_k8s_sa_record_slot(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_record_ref_t *ref)
                                 - offsetof(ngx_k8s_sa_record_t, digest));
 
     return oldest;
-}
-
-
-static ngx_k8s_sa_record_t *
-ngx_k8s_sa_record_alloc(ngx_k8s_sa_zone_t *zone)
-{
-    ngx_k8s_sa_record_t  *rec;
-
-    rec = ngx_slab_calloc_locked(zone->shpool, sizeof(ngx_k8s_sa_record_t));
-    if (rec == NULL) {
-        return NULL;
-    }
-
-    rec->next = zone->sh->records;
-
-    ngx_memory_barrier();
-
-    zone->sh->records = rec;
-
-    return rec;
 }
 
 
@@ -266,9 +202,11 @@ void
 ngx_k8s_sa_records_reap(ngx_k8s_sa_zone_t *zone, ngx_atomic_uint_t cycle,
     time_t idle)
 {
+    ngx_uint_t            i;
     ngx_k8s_sa_record_t  *rec;
 
-    for (rec = zone->sh->records; rec; rec = rec->next) {
+    for (i = 0; i < zone->sh->nrecords; i++) {
+        rec = &zone->sh->records[i];
 
         if (rec->serial && rec->cycle < cycle
             && ngx_time() - rec->used >= idle)

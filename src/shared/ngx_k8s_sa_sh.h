@@ -4,13 +4,13 @@
  * The layout of the shared zone, and what the files of src/shared/ share;
  * private to src/shared/.
  *
- * The zone is one slab allocation of blocks of 128 bytes, except for a few
- * pages that the slab allocator keeps for records.  Cached tokens and key sets
- * are chains of blocks: a block given up by either fits the other, and nothing
- * fragments.
+ * The zone is one slab allocation: this header, tables of fixed sizes, and
+ * blocks of 128 bytes.  Cached tokens and key sets are chains of blocks: a
+ * block given up by either fits the other, and nothing fragments.
  *
  * The slab pool's mutex is the only lock, because it is the only one that
- * nginx's master unlocks when a worker dies.  A process marks the zone dirty
+ * nginx's master unlocks when a worker dies.  Only workers take it: a master
+ * that waited for it could not unlock it.  A process marks the zone dirty
  * before it changes a chain or a list (ngx_k8s_sa_zone_touch()), and unlocking
  * clears the mark.  A process that finds the mark after locking knows that the
  * last owner of the lock died halfway: it drops the cached tokens and rebuilds
@@ -42,6 +42,8 @@ typedef struct {
     uint32_t                  hash_next;   /* in its bucket */
     uint32_t                  newer;       /* in its list */
     uint32_t                  older;
+    uint32_t                  list;        /* NGX_K8S_SA_TOKENS, ... */
+    uint32_t                  user;        /* whose place in sh->users */
     uint32_t                  seen;        /* last use, seconds */
     uint16_t                  len;         /* bytes of data */
     uint8_t                   kind;
@@ -79,11 +81,15 @@ typedef union {
 #define NGX_K8S_SA_PART_DATA        sizeof(uint32_t)
 
 
-/* Accepted and refused tokens, most recently used first. */
+/*
+ * Accepted tokens, refused ones, and accepted ones that were inserted when
+ * their user had its share already; most recently used first.
+ */
 
 #define NGX_K8S_SA_TOKENS      0
 #define NGX_K8S_SA_REFUSALS    1
-#define NGX_K8S_SA_LISTS       2
+#define NGX_K8S_SA_EXCESS      2
+#define NGX_K8S_SA_LISTS       3
 
 typedef struct {
     uint32_t                  newest;
@@ -108,7 +114,6 @@ struct ngx_k8s_sa_record_s {
     ngx_k8s_sa_record_public_t  public;
 
     ngx_atomic_uint_t         serial;      /* 0: not in use */
-    ngx_k8s_sa_record_t      *next;
 
     /* from here on zeroed when another issuer gets the record */
 
@@ -125,6 +130,7 @@ struct ngx_k8s_sa_record_s {
 
     ngx_pid_t                 lease_owner; /* 0: free */
     ngx_msec_t                lease_msec;
+    ngx_atomic_uint_t         lease_cycle; /* the owner's */
     ngx_msec_t                forced_msec;
     ngx_uint_t                forced_set;
 
@@ -135,7 +141,10 @@ struct ngx_k8s_sa_record_s {
 };
 
 
-/* The beginning of the allocation. */
+/*
+ * The beginning of the allocation.  The magic, the layout, sizes, and pointers
+ * never change, so that the master can read them without the lock.
+ */
 
 typedef struct {
     uint32_t                  magic;
@@ -145,8 +154,11 @@ typedef struct {
     volatile ngx_uint_t       dirty;       /* chains or lists are changing */
 
     u_char                    secret[K8S_SA_FINGERPRINT_SECRET_LEN];
-    ngx_uint_t                shift;       /* from a hash to its bucket */
+    ngx_uint_t                shift;       /* from a hash to its bucket, or
+                                              its place in users */
     uint32_t                 *buckets;
+    uint32_t                 *users;       /* blocks of accepted tokens, by a
+                                              hash of the user name */
 
     ngx_k8s_sa_block_t       *blocks;
     ngx_uint_t                nblocks;
@@ -162,8 +174,10 @@ typedef struct {
 
     ngx_atomic_uint_t         sequence;    /* last generation or event */
     ngx_atomic_uint_t         serial;      /* last record's */
-    ngx_atomic_uint_t         cycle;       /* configurations seen */
-    ngx_k8s_sa_record_t      *records;     /* never unlinked */
+    ngx_atomic_t              cycle;       /* configurations seen */
+
+    ngx_k8s_sa_record_t      *records;
+    ngx_uint_t                nrecords;
 
     ngx_k8s_sa_counters_t     counters;
 
@@ -187,6 +201,7 @@ struct ngx_k8s_sa_zone_s {
     k8s_sa_fingerprint_key_t *fingerprint_key;   /* from the zone's secret */
     ngx_shm_zone_t           *shm_zone;
     ngx_array_t               issuers;     /* ngx_k8s_sa_record_ref_t * */
+    ngx_atomic_uint_t         cycle;       /* the configuration's number */
 };
 
 
@@ -224,7 +239,7 @@ ngx_uint_t ngx_k8s_sa_lease_held(ngx_pid_t owner, ngx_msec_t msec);
 
 /*
  * Locks the zone and returns the record, which is made if ref has none any
- * more; or NULL with nothing locked: no memory.
+ * more; or NULL with nothing locked: newer configurations have taken all.
  */
 
 ngx_k8s_sa_record_t *ngx_k8s_sa_record_lock(ngx_k8s_sa_zone_t *zone,
@@ -234,12 +249,11 @@ ngx_k8s_sa_record_t *ngx_k8s_sa_record_lock(ngx_k8s_sa_zone_t *zone,
 /* All below with the lock held, and except for records_attach() touched. */
 
 /*
- * Finds or makes the records of a new configuration.  Returns NGX_ERROR,
- * leaving those of the running one alone, if there is no memory for all.
+ * Finds or makes the records of the zone's configuration.  Returns NGX_ERROR
+ * if newer configurations have taken too many.
  */
 
-ngx_int_t ngx_k8s_sa_records_attach(ngx_k8s_sa_zone_t *zone,
-    ngx_k8s_sa_record_ref_t **refs, ngx_uint_t n, ngx_atomic_uint_t cycle);
+ngx_int_t ngx_k8s_sa_records_attach(ngx_k8s_sa_zone_t *zone);
 
 /*
  * Drops records that were last configured before cycle and not used for idle

@@ -10,7 +10,9 @@
 
 
 #define NGX_K8S_SA_MAGIC         0x6b387361
-#define NGX_K8S_SA_LAYOUT        4
+#define NGX_K8S_SA_LAYOUT        5
+
+#define NGX_K8S_SA_RECORDS_MIN   4
 
 #define NGX_K8S_SA_CALLERS_MIN   4
 #define NGX_K8S_SA_CALLERS_MAX   128
@@ -26,7 +28,6 @@
 static ngx_int_t ngx_k8s_sa_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 static ngx_k8s_sa_sh_t *ngx_k8s_sa_zone_create(ngx_shm_zone_t *shm_zone,
     ngx_slab_pool_t *shpool);
-static ngx_int_t ngx_k8s_sa_zone_attach(ngx_k8s_sa_zone_t *zone);
 
 
 ngx_k8s_sa_zone_t *
@@ -73,12 +74,16 @@ ngx_k8s_sa_zone_add(ngx_conf_t *cf, ngx_str_t *name, size_t size, void *tag)
 }
 
 
+/*
+ * Runs in the master, also for a configuration that fails later: takes no lock
+ * and leaves alone what the running configuration uses.
+ */
+
 static ngx_int_t
 ngx_k8s_sa_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 {
     ngx_k8s_sa_zone_t  *ozone = data;
 
-    ngx_int_t           rc;
     ngx_k8s_sa_sh_t    *sh;
     ngx_k8s_sa_zone_t  *zone;
 
@@ -112,9 +117,17 @@ ngx_k8s_sa_zone_init(ngx_shm_zone_t *shm_zone, void *data)
         return NGX_ERROR;
     }
 
+    if (zone->issuers.nelts > sh->nrecords) {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "k8s_sa_zone \"%V\" is too small for %ui issuers",
+                      &shm_zone->shm.name, zone->issuers.nelts);
+        return NGX_ERROR;
+    }
+
     zone->sh = sh;
     zone->blocks = sh->blocks;
     zone->buckets = sh->buckets;
+    zone->cycle = ngx_atomic_fetch_add(&sh->cycle, 1) + 1;
 
     if (k8s_sa_fingerprint_init(zone->fingerprint_key, sh->secret)
         != K8S_SA_OK)
@@ -125,48 +138,60 @@ ngx_k8s_sa_zone_init(ngx_shm_zone_t *shm_zone, void *data)
         return NGX_ERROR;
     }
 
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_k8s_sa_zone_start(ngx_k8s_sa_zone_t *zone)
+{
+    ngx_int_t  rc;
+
     ngx_k8s_sa_zone_lock(zone);
 
-    rc = ngx_k8s_sa_zone_attach(zone);
+    rc = ngx_k8s_sa_records_attach(zone);
+
+    ngx_k8s_sa_zone_touch(zone);
+
+    ngx_k8s_sa_records_reap(zone, zone->cycle, NGX_K8S_SA_RECORD_IDLE);
 
     ngx_k8s_sa_zone_unlock(zone);
 
     if (rc != NGX_OK) {
-        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                      "k8s_sa_zone \"%V\" is too small for %ui issuers",
-                      &shm_zone->shm.name, zone->issuers.nelts);
+        ngx_log_error(NGX_LOG_EMERG, ngx_cycle->log, 0,
+                      "k8s_sa_zone \"%V\" has no records left for an old "
+                      "configuration", &zone->shm_zone->shm.name);
     }
 
-    ngx_log_debug3(NGX_LOG_DEBUG_CORE, shm_zone->shm.log, 0,
+    ngx_log_debug3(NGX_LOG_DEBUG_CORE, ngx_cycle->log, 0,
                    "k8s_sa: zone \"%V\", configuration %uA, %ui issuers",
-                   &shm_zone->shm.name, sh->cycle, zone->issuers.nelts);
+                   &zone->shm_zone->shm.name, zone->cycle,
+                   zone->issuers.nelts);
 
     return rc;
 }
 
 
-/*
- * Makes one allocation of all but a few pages, which stay with the slab
- * allocator for records.  Blocks are not written before they are needed.
- */
+/* Blocks are not written before they are needed. */
 
 static ngx_k8s_sa_sh_t *
 ngx_k8s_sa_zone_create(ngx_shm_zone_t *shm_zone, ngx_slab_pool_t *shpool)
 {
     u_char           *p;
-    size_t            size, used, callers, leases, bitmap;
-    ngx_uint_t        pages, bits, n;
+    size_t            size, used, records, callers, leases, bitmap;
+    ngx_uint_t        bits, n;
     ngx_k8s_sa_sh_t  *sh;
 
-    pages = shpool->pfree;
-    pages -= ngx_max(pages / 32, 1);
-    size = pages * ngx_pagesize;
+    size = shpool->pfree * ngx_pagesize;
 
     n = size / NGX_K8S_SA_BLOCK_SIZE;
 
     /* a typical token takes three blocks: at most four in three buckets */
 
     for (bits = 4; ((ngx_uint_t) 1 << bits) < n / 4; bits++) { /* void */ }
+
+    records = size / 32 / sizeof(ngx_k8s_sa_record_t);
+    records = ngx_max(records, NGX_K8S_SA_RECORDS_MIN);
 
     callers = size / 64 / sizeof(ngx_k8s_sa_caller_t);
     callers = ngx_max(callers, NGX_K8S_SA_CALLERS_MIN);
@@ -179,9 +204,10 @@ ngx_k8s_sa_zone_create(ngx_shm_zone_t *shm_zone, ngx_slab_pool_t *shpool)
     bitmap = n / 8 + 1;
 
     used = ngx_align(sizeof(ngx_k8s_sa_sh_t), NGX_K8S_SA_BLOCK_SIZE)
-           + callers * sizeof(ngx_k8s_sa_caller_t)
            + leases * sizeof(ngx_k8s_sa_review_lease_t)
-           + ((size_t) 1 << bits) * sizeof(uint32_t)
+           + records * sizeof(ngx_k8s_sa_record_t)
+           + callers * sizeof(ngx_k8s_sa_caller_t)
+           + 2 * ((size_t) 1 << bits) * sizeof(uint32_t)
            + bitmap;
     used = ngx_align(used, NGX_K8S_SA_BLOCK_SIZE);
 
@@ -202,10 +228,6 @@ ngx_k8s_sa_zone_create(ngx_shm_zone_t *shm_zone, ngx_slab_pool_t *shpool)
     sh->layout = NGX_K8S_SA_LAYOUT;
     sh->size = shm_zone->shm.size;
 
-    /* running out of memory is normal here */
-
-    shpool->log_nomem = 0;
-
     if (RAND_bytes(sh->secret, sizeof(sh->secret)) != 1) {
         return NULL;
     }
@@ -214,18 +236,27 @@ ngx_k8s_sa_zone_create(ngx_shm_zone_t *shm_zone, ngx_slab_pool_t *shpool)
 
     p += ngx_align(sizeof(ngx_k8s_sa_sh_t), NGX_K8S_SA_BLOCK_SIZE);
 
+    sh->leases = (ngx_k8s_sa_review_lease_t *) p;
+    sh->nleases = leases;
+
+    p += leases * sizeof(ngx_k8s_sa_review_lease_t);
+
+    sh->records = (ngx_k8s_sa_record_t *) p;
+    sh->nrecords = records;
+
+    p += records * sizeof(ngx_k8s_sa_record_t);
+
     sh->callers = (ngx_k8s_sa_caller_t *) p;
     sh->max_callers = callers;
     sh->ncallers = 1;
 
     p += callers * sizeof(ngx_k8s_sa_caller_t);
 
-    sh->leases = (ngx_k8s_sa_review_lease_t *) p;
-    sh->nleases = leases;
-
-    p += leases * sizeof(ngx_k8s_sa_review_lease_t);
-
     sh->buckets = (uint32_t *) p;
+
+    p += ((size_t) 1 << bits) * sizeof(uint32_t);
+
+    sh->users = (uint32_t *) p;
 
     p += ((size_t) 1 << bits) * sizeof(uint32_t);
 
@@ -240,41 +271,23 @@ ngx_k8s_sa_zone_create(ngx_shm_zone_t *shm_zone, ngx_slab_pool_t *shpool)
 }
 
 
-static ngx_int_t
-ngx_k8s_sa_zone_attach(ngx_k8s_sa_zone_t *zone)
-{
-    zone->sh->cycle++;
-
-    if (ngx_k8s_sa_records_attach(zone, zone->issuers.elts,
-                                       zone->issuers.nelts, zone->sh->cycle)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    ngx_k8s_sa_zone_touch(zone);
-
-    ngx_k8s_sa_records_reap(zone, zone->sh->cycle, NGX_K8S_SA_RECORD_IDLE);
-
-    return NGX_OK;
-}
-
-
 void
 ngx_k8s_sa_zone_stat(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_zone_stat_t *stat)
 {
     ngx_k8s_sa_sh_t    *sh;
-    ngx_k8s_sa_list_t  *tokens, *refusals;
+    ngx_k8s_sa_list_t  *tokens, *refusals, *excess;
 
     sh = zone->sh;
     tokens = &sh->lists[NGX_K8S_SA_TOKENS];
     refusals = &sh->lists[NGX_K8S_SA_REFUSALS];
+    excess = &sh->lists[NGX_K8S_SA_EXCESS];
 
     stat->size = sh->size;
     stat->room = (sh->nblocks - 1) * NGX_K8S_SA_BLOCK_SIZE;
     stat->used = (sh->nblocks - 1 - sh->nfree) * NGX_K8S_SA_BLOCK_SIZE;
-    stat->tokens = tokens->nodes;
-    stat->tokens_used = tokens->blocks * NGX_K8S_SA_BLOCK_SIZE;
+    stat->tokens = tokens->nodes + excess->nodes;
+    stat->tokens_used = (tokens->blocks + excess->blocks)
+                        * NGX_K8S_SA_BLOCK_SIZE;
     stat->refusals = refusals->nodes;
     stat->refusals_used = refusals->blocks * NGX_K8S_SA_BLOCK_SIZE;
     stat->evictions = sh->evictions;

@@ -19,14 +19,23 @@
  * tag as for ngx_shared_memory_add().  Returns NULL after logging with cf:
  * too small (8 pages are needed), another size, or out of memory.
  *
- * It can be used once nginx has initialised it, i.e. from init_module on.  A
- * reload with the same name and size keeps its contents, with another size
- * it starts empty.  nginx does not start if it is too small for the records
- * of the registered issuers (about 4 in 32k, over 200 in the default 8m).
+ * A reload with the same name and size keeps its contents, with another size
+ * it starts empty.  A configuration is refused if the zone is too small for
+ * the records of the registered issuers (4 in 32k, over 200 in the default
+ * 8m).
  */
 
 ngx_k8s_sa_zone_t *ngx_k8s_sa_zone_add(ngx_conf_t *cf, ngx_str_t *name,
     size_t size, void *tag);
+
+
+/*
+ * Called in each worker, from init_process, before any other use of the zone:
+ * finds or makes the records of the registered issuers.  Returns NGX_OK, or
+ * NGX_ERROR: newer configurations have taken too many.
+ */
+
+ngx_int_t ngx_k8s_sa_zone_start(ngx_k8s_sa_zone_t *zone);
 
 
 typedef struct {

@@ -71,7 +71,7 @@ sound('after single operations');
 
 # sizes around the ends of blocks, and the limits
 
-for my $len (0, 1, 23, 24, 25, 147, 148, 149, 271, 272, 273, 2048, 16384) {
+for my $len (0, 1, 15, 16, 17, 139, 140, 141, 263, 264, 265, 2048, 16384) {
     is(rc("op=insert&token=s$len&len=$len"), 'ok', "$len bytes");
     $answer = ask("op=lookup&token=s$len");
     is(field($answer, 'len') . field($answer, 'data'), "${len}right",
@@ -153,6 +153,35 @@ cmp_ok(stat_of('refusals'), '<', 900, 'which become fewer');
 ask('op=insert&token=bad&to=3000&kind=2&later=200&len=10');
 cmp_ok(stat_of('tokens'), '>', 2200, 'a full cache and a flood of refusals');
 sound('after the flood');
+
+
+# one user's tokens
+
+restart('tokens:1m', 'a');
+
+sub known { return field(ask("op=known&token=$_[0]&to=$_[1]"), 'known') }
+
+ask('op=insert&token=few&to=50&user=few');
+ask('op=insert&token=many&to=5000&user=many');
+cmp_ok(known('many', 5000), '>', 2400, 'one user may fill the cache');
+cmp_ok(stat_of('evictions'), '>', 2000, 'and displaces');
+is(known('few', 50), 50, 'no token of another user');
+cmp_ok(known('many', 300), '>=', 290, 'nor of its own share');
+sound('full of tokens of one user');
+
+ask('op=insert&token=other&to=2000');
+is(known('other', 2000), 2000, 'others take back');
+cmp_ok(known('many', 5000), '<', 700, 'what is beyond its share');
+is(known('few', 50), 50, 'first');
+cmp_ok(known('many', 300), '>=', 290, 'but not that');
+
+ask('op=insert&token=other&from=2001&to=5000&later=10');
+is(known('few', 50), 0, 'then the oldest tokens go');
+cmp_ok(known('many', 5000), '<', 10, 'of any user');
+cmp_ok(stat_of('tokens'), '>', 2500, 'the cache is full');
+is(rc('op=insert&token=many1&user=many&kind=2'), 'ok',
+   'a refusal has no user');
+sound('full of tokens of many users');
 
 
 # expired ones

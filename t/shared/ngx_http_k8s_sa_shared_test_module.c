@@ -42,11 +42,14 @@ static char *ngx_http_k8s_sa_shared_test_issuer(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_k8s_sa_shared_test_set(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
+static ngx_int_t ngx_http_k8s_sa_shared_test_init_process(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_k8s_sa_shared_test_handler(ngx_http_request_t *r);
 
 static ngx_int_t ngx_http_k8s_sa_shared_test_insert(
     ngx_http_k8s_sa_shared_test_t *t);
 static ngx_int_t ngx_http_k8s_sa_shared_test_lookup(
+    ngx_http_k8s_sa_shared_test_t *t);
+static ngx_int_t ngx_http_k8s_sa_shared_test_known(
     ngx_http_k8s_sa_shared_test_t *t);
 static ngx_int_t ngx_http_k8s_sa_shared_test_delete(
     ngx_http_k8s_sa_shared_test_t *t);
@@ -75,6 +78,7 @@ static ngx_http_k8s_sa_shared_test_op_t  ngx_http_k8s_sa_shared_test_ops[] = {
 
     { ngx_string("insert"),   ngx_http_k8s_sa_shared_test_insert },
     { ngx_string("lookup"),   ngx_http_k8s_sa_shared_test_lookup },
+    { ngx_string("known"),    ngx_http_k8s_sa_shared_test_known },
     { ngx_string("delete"),   ngx_http_k8s_sa_shared_test_delete },
     { ngx_string("stat"),     ngx_http_k8s_sa_shared_test_stat },
     { ngx_string("state"),    ngx_http_k8s_sa_shared_test_state },
@@ -145,7 +149,7 @@ ngx_module_t  ngx_http_k8s_sa_shared_test_module = {
     NGX_HTTP_MODULE,                         /* module type */
     NULL,                                    /* init master */
     NULL,                                    /* init module */
-    NULL,                                    /* init process */
+    ngx_http_k8s_sa_shared_test_init_process,  /* init process */
     NULL,                                    /* init thread */
     NULL,                                    /* exit thread */
     NULL,                                    /* exit process */
@@ -257,6 +261,22 @@ ngx_http_k8s_sa_shared_test_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     clcf->handler = ngx_http_k8s_sa_shared_test_handler;
 
     return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_shared_test_init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_k8s_sa_shared_test_conf_t  *tcf;
+
+    if (ngx_process != NGX_PROCESS_WORKER) {
+        return NGX_OK;
+    }
+
+    tcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                           ngx_http_k8s_sa_shared_test_module);
+
+    return ngx_k8s_sa_zone_start(tcf->zone);
 }
 
 
@@ -453,7 +473,10 @@ ngx_http_k8s_sa_shared_test_fingerprint(ngx_http_k8s_sa_shared_test_t *t,
 }
 
 
-/* Inserts "token"; with "to" tokens whose names end in "from" to "to". */
+/*
+ * Inserts "token", which is its own "user" by default; with "to" tokens whose
+ * names end in "from" to "to".
+ */
 
 static ngx_int_t
 ngx_http_k8s_sa_shared_test_insert(ngx_http_k8s_sa_shared_test_t *t)
@@ -461,10 +484,11 @@ ngx_http_k8s_sa_shared_test_insert(ngx_http_k8s_sa_shared_test_t *t)
     time_t                    now;
     u_char                    fingerprint[K8S_SA_FINGERPRINT_LEN];
     ngx_int_t                 i, to, evictions, rc;
-    ngx_str_t                 name, numbered;
+    ngx_str_t                 name, user, numbered;
     ngx_k8s_sa_cache_entry_t  e;
 
     name = ngx_http_k8s_sa_shared_test_string(t, "token");
+    user = ngx_http_k8s_sa_shared_test_string(t, "user");
     to = ngx_http_k8s_sa_shared_test_number(t, "to", -1);
     evictions = ngx_http_k8s_sa_shared_test_number(t, "evictions",
                                                    NGX_MAX_INT_T_VALUE);
@@ -494,6 +518,9 @@ ngx_http_k8s_sa_shared_test_insert(ngx_http_k8s_sa_shared_test_t *t)
                        - numbered.data;
 
         ngx_http_k8s_sa_shared_test_fingerprint(t, &numbered, fingerprint);
+
+        e.user.len = user.len ? user.len : numbered.len;
+        e.user.data = user.len ? user.data : numbered.data;
 
         ngx_memset(e.key_id, fingerprint[1], sizeof(e.key_id));
         ngx_http_k8s_sa_shared_test_fill(e.data, e.len, fingerprint[0]);
@@ -551,6 +578,46 @@ ngx_http_k8s_sa_shared_test_lookup(ngx_http_k8s_sa_shared_test_t *t)
         ngx_memcmp(want, e.data, e.len) == 0
         && ngx_memcmp(key_id, e.key_id, sizeof(key_id)) == 0 ? "right"
                                                              : "WRONG");
+
+    return NGX_OK;
+}
+
+
+/* Counts the tokens that are there, of those named as for insert. */
+
+static ngx_int_t
+ngx_http_k8s_sa_shared_test_known(ngx_http_k8s_sa_shared_test_t *t)
+{
+    u_char                   *buf, fingerprint[K8S_SA_FINGERPRINT_LEN];
+    ngx_int_t                 i, to, n;
+    ngx_str_t                 name, numbered;
+    ngx_k8s_sa_cache_entry_t  e;
+
+    name = ngx_http_k8s_sa_shared_test_string(t, "token");
+    to = ngx_http_k8s_sa_shared_test_number(t, "to", 1);
+    n = 0;
+
+    buf = ngx_pnalloc(t->request->pool, NGX_K8S_SA_CACHE_DATA_MAX);
+    numbered.data = ngx_pnalloc(t->request->pool, name.len + NGX_INT_T_LEN);
+    if (buf == NULL || numbered.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = ngx_http_k8s_sa_shared_test_number(t, "from", 1); i <= to; i++) {
+        numbered.len = ngx_sprintf(numbered.data, "%V%i", &name, i)
+                       - numbered.data;
+
+        ngx_http_k8s_sa_shared_test_fingerprint(t, &numbered, fingerprint);
+
+        if (ngx_k8s_sa_cache_lookup(t->zone, fingerprint, ngx_time(), &e, buf,
+                                    NGX_K8S_SA_CACHE_DATA_MAX)
+            == NGX_OK)
+        {
+            n++;
+        }
+    }
+
+    ngx_http_k8s_sa_shared_test_print(t, " known=%i", n);
 
     return NGX_OK;
 }

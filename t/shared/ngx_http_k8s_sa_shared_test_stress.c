@@ -29,7 +29,7 @@ ngx_http_k8s_sa_shared_test_check(ngx_http_k8s_sa_shared_test_t *t)
     u_char               *seen;
     uint32_t              i;
     const char           *problem;
-    ngx_uint_t            n, used;
+    ngx_uint_t            k, n, used;
     ngx_k8s_sa_sh_t      *sh;
     ngx_k8s_sa_set_t     *set;
     ngx_k8s_sa_zone_t    *zone;
@@ -51,7 +51,8 @@ ngx_http_k8s_sa_shared_test_check(ngx_http_k8s_sa_shared_test_t *t)
         problem = ngx_http_k8s_sa_shared_test_check_buckets(zone);
     }
 
-    for (rec = sh->records; rec && problem == NULL; rec = rec->next) {
+    for (k = 0; k < sh->nrecords && problem == NULL; k++) {
+        rec = &sh->records[k];
 
         if (rec->keys == 0) {
             continue;
@@ -131,10 +132,11 @@ ngx_http_k8s_sa_shared_test_check_lists(ngx_k8s_sa_zone_t *zone, u_char *seen)
                 return "backward link";
             }
 
-            if ((node->kind == NGX_K8S_SA_CACHE_REFUSED)
-                != (i == NGX_K8S_SA_REFUSALS))
+            if (node->list != i
+                || (node->kind == NGX_K8S_SA_CACHE_REFUSED)
+                   != (i == NGX_K8S_SA_REFUSALS))
             {
-                return "entry in the other list";
+                return "entry in another list";
             }
 
             problem = ngx_http_k8s_sa_shared_test_check_chain(zone, seen,
@@ -200,8 +202,23 @@ ngx_http_k8s_sa_shared_test_check_buckets(ngx_k8s_sa_zone_t *zone)
         }
     }
 
-    if (n != sh->lists[0].nodes + sh->lists[1].nodes) {
+    if (n != sh->lists[NGX_K8S_SA_TOKENS].nodes
+             + sh->lists[NGX_K8S_SA_REFUSALS].nodes
+             + sh->lists[NGX_K8S_SA_EXCESS].nodes)
+    {
         return "entries in buckets";
+    }
+
+    n = 0;
+
+    for (i = 0; i < (ngx_uint_t) 1 << (64 - sh->shift); i++) {
+        n += sh->users[i];
+    }
+
+    if (n != sh->lists[NGX_K8S_SA_TOKENS].blocks
+             + sh->lists[NGX_K8S_SA_EXCESS].blocks)
+    {
+        return "blocks of users";
     }
 
     return NULL;
@@ -289,7 +306,8 @@ ngx_http_k8s_sa_shared_test_die(ngx_http_k8s_sa_shared_test_t *t)
         }
     }
 
-    (void) kill(ngx_pid, SIGKILL);
+    (void) kill(ngx_pid,
+                ngx_http_k8s_sa_shared_test_number(t, "signal", SIGKILL));
 
     return NGX_ERROR;
 }
@@ -354,6 +372,8 @@ ngx_http_k8s_sa_shared_test_storm(ngx_http_k8s_sa_shared_test_t *t)
             e.kind = random() % 3;
             e.verdict = k % 200;
             e.expires = ngx_time() + random() % 4;
+            e.user.data = fingerprint;
+            e.user.len = k % 4 ? 0 : 1 + k % 8;
             e.len = len;
             e.data = buf;
 
@@ -439,6 +459,8 @@ ngx_http_k8s_sa_shared_test_bench(ngx_http_k8s_sa_shared_test_t *t)
         ngx_http_k8s_sa_shared_test_fingerprint_of((uint32_t) i, fingerprint);
 
         e.expires = ngx_time() + 3600;
+        e.user.data = fingerprint;
+        e.user.len = sizeof(fingerprint);
         e.len = len;
         e.data = buf;
 

@@ -15,10 +15,12 @@ use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
 use IO::Select;
 use IO::Socket::INET;
+use POSIX qw(WNOHANG);
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(start stop reload hup hup_refused restart ask ask_later
-                 ask_pid field log_text workers wait_for test_config);
+our @EXPORT = qw(start stop reload hup hup_refused restart ask ask_async
+                 ask_later ask_pid busy_port field log_text workers wait_for
+                 test_config);
 
 my $root = abs_path(dirname(__FILE__) . '/../../..');
 my $nginx = $ENV{TEST_NGINX_BINARY} || '/usr/sbin/nginx';
@@ -38,15 +40,20 @@ chmod 0755, $dir;
 my ($port, $master);
 
 
-sub free_port {
+# Returns a listening socket, and its port.
+sub busy_port {
     my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1')
         or die "no free port: $!\n";
-    return $s->sockport;
+    return ($s, $s->sockport);
 }
 
 
+sub free_port { return (busy_port())[1] }
+
+
 sub write_config {
-    my ($zone, $issuers) = @_;
+    my ($zone, $issuers, $more) = @_;
+    $more //= '';
     $issuers = defined $issuers && $issuers ne ''
                ? "shared_test_issuer $issuers;" : '';
 
@@ -77,6 +84,7 @@ http {
         listen 127.0.0.1:$port reuseport;
         location / { shared_test; }
     }
+    $more
 }
 EOF
     close $fh or die "$dir/nginx.conf: $!\n";
@@ -112,15 +120,17 @@ sub start {
 }
 
 
+# Returns true if nginx ended by itself.
 sub stop {
-    return unless $master;
+    return 1 unless $master;
     kill TERM => $master;
-    my $end = time + 10;
-    while (waitpid($master, 1) == 0) {
-        kill KILL => $master if time > $end;
-        sleep 0.02;
+    my $ended = wait_for(sub { waitpid($master, WNOHANG) != 0 });
+    if (!$ended) {
+        kill KILL => $master;
+        waitpid $master, 0;
     }
     undef $master;
+    return $ended;
 }
 
 
@@ -258,6 +268,15 @@ sub connection_to {
         return $s if field($answer, 'pid') == $pid;
     }
     die "worker $pid cannot be reached\n";
+}
+
+
+# The same without waiting for an answer.  Returns a function that returns it.
+sub ask_async {
+    my ($pid, $query) = @_;
+    my $s = connection_to($pid);
+    send_on($s, $query);
+    return sub { read_on($s, @_) };
 }
 
 
