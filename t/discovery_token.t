@@ -241,7 +241,7 @@ _
 delete $ENV{KUBERNETES_SERVICE_PORT};
 
 my $outside = qr/"api_server in_cluster" in issuer "a": (?#
-            )KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not in/;
+            )KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT must be set/;
 
 refused('in_cluster outside of one', <<"_", $outside);
 k8s_sa_issuer a {
