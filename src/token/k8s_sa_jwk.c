@@ -214,6 +214,8 @@ k8s_sa_jwk_add(k8s_sa_keyset_t *set, const json_t *jwk, k8s_sa_error_t *err)
         return K8S_SA_REFUSED;
     }
 
+    key->kid_source = kid.data ? K8S_SA_KID_GIVEN : K8S_SA_KID_NONE;
+
     if (kid.data
         && k8s_sa_key_set_kid(key, kid.data, kid.len) != K8S_SA_OK)
     {

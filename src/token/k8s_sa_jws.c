@@ -213,7 +213,8 @@ k8s_sa_token_verify(k8s_sa_token_t *t, const k8s_sa_keyset_t *keys,
 
     for (tried = 0; tried < K8S_SA_KEYS_TRIED; tried++) {
 
-        key = k8s_sa_keyset_find(keys, &t->kid, t->alg, key);
+        key = k8s_sa_keyset_find(keys, &t->kid, t->alg, policy->kubernetes,
+                                 key);
 
         if (key == NULL) {
             break;
@@ -228,7 +229,13 @@ k8s_sa_token_verify(k8s_sa_token_t *t, const k8s_sa_keyset_t *keys,
             return K8S_SA_VERDICT_OK;
 
         case 0:
-            if (verdict == K8S_SA_UNKNOWN_KEY) {
+
+            /* a key without a kid of its own may just not be the token's */
+
+            if (verdict == K8S_SA_UNKNOWN_KEY
+                && (t->kid.data == NULL
+                    || k8s_sa_str_eq(k8s_sa_key_kid(key), &t->kid)))
+            {
                 verdict = K8S_SA_BAD_SIGNATURE;
             }
 

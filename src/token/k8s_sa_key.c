@@ -260,6 +260,7 @@ k8s_sa_key_create(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
     k->pkey = pkey;
     k->digests = digests;
     k->kty = kty;
+    k->kid_source = K8S_SA_KID_DERIVED;
 
     alg = k8s_sa_alg_table(&n);
 

@@ -57,6 +57,15 @@ typedef struct {
 } k8s_sa_curve_t;
 
 
+/* Where a key's kid comes from */
+
+typedef enum {
+    K8S_SA_KID_NONE = 0,           /* a JWK without "kid"; as if from PEM */
+    K8S_SA_KID_DERIVED,            /* PEM: as Kubernetes derives it */
+    K8S_SA_KID_GIVEN               /* the JWK's own */
+} k8s_sa_kid_e;
+
+
 struct k8s_sa_key_s {
     EVP_PKEY            *pkey;
     k8s_sa_digests_t    *digests;
@@ -70,6 +79,7 @@ struct k8s_sa_key_s {
 
     unsigned char        id[K8S_SA_KEY_ID_LEN];
     k8s_sa_str_t         kid;
+    k8s_sa_kid_e         kid_source;
 
     k8s_sa_key_t        *next_kid;     /* chains in the set's tables */
     k8s_sa_key_t        *next_id;
@@ -88,8 +98,8 @@ const k8s_sa_curve_t *k8s_sa_curve_by_group(const char *group);
 /*
  * Create a key from big-endian numbers: n and e with any leading zeros, x and y
  * with exactly the curve's length, Ed25519's x as in RFC 8032.  The key can be
- * used with all algorithms of its type, and has the kid that Kubernetes would
- * give it.  K8S_SA_OK and *key, K8S_SA_REFUSED or K8S_SA_ERROR.
+ * used with all algorithms of its type, and has the kid that Kubernetes derives
+ * (K8S_SA_KID_DERIVED).  K8S_SA_OK and *key, K8S_SA_REFUSED or K8S_SA_ERROR.
  */
 
 int k8s_sa_key_rsa(k8s_sa_key_t **key, k8s_sa_digests_t *digests,

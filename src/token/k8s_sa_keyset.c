@@ -12,7 +12,7 @@
 #define K8S_SA_KEYSET_SIZE  8     /* initial capacity, a power of two */
 
 
-/* The first keys that fit an algorithm, for tokens without "kid" */
+/* The first keys that fit an algorithm, for tokens that do not name a key */
 
 typedef struct {
     size_t              n;
@@ -34,6 +34,10 @@ struct k8s_sa_keyset_s {
     k8s_sa_key_t          **by_id;
 
     k8s_sa_keyset_tried_t   tried[K8S_SA_ALG_BITS];
+
+    /* those without a kid of their own; [1]: if the issuer is Kubernetes */
+    k8s_sa_keyset_tried_t   unnamed[2][K8S_SA_ALG_BITS];
+
     k8s_sa_digests_t        digests;
 };
 
@@ -44,8 +48,12 @@ static void k8s_sa_keyset_index(k8s_sa_keyset_t *set);
 static void k8s_sa_keyset_link(k8s_sa_keyset_t *set, k8s_sa_key_t *key);
 static int k8s_sa_keyset_has(const k8s_sa_keyset_t *set,
     const k8s_sa_key_t *key);
-static k8s_sa_key_t *k8s_sa_keyset_next_tried(const k8s_sa_keyset_t *set,
-    const k8s_sa_alg_t *alg, k8s_sa_key_t *last);
+static k8s_sa_key_t *k8s_sa_keyset_next_named(const k8s_sa_keyset_t *set,
+    const k8s_sa_str_t *kid, const k8s_sa_alg_t *alg, k8s_sa_key_t *last);
+static void k8s_sa_keyset_try(k8s_sa_keyset_tried_t *tried,
+    k8s_sa_key_t *key);
+static k8s_sa_key_t *k8s_sa_keyset_next_tried(
+    const k8s_sa_keyset_tried_t *tried, k8s_sa_key_t *last);
 static k8s_sa_key_t *k8s_sa_keyset_chain(const k8s_sa_keyset_t *set,
     const k8s_sa_str_t *kid);
 static size_t k8s_sa_keyset_kid_hash(const k8s_sa_str_t *kid);
@@ -220,6 +228,7 @@ k8s_sa_keyset_index(k8s_sa_keyset_t *set)
     memset(set->by_kid, 0, set->size * sizeof(k8s_sa_key_t *));
     memset(set->by_id, 0, set->size * sizeof(k8s_sa_key_t *));
     memset(set->tried, 0, sizeof(set->tried));
+    memset(set->unnamed, 0, sizeof(set->unnamed));
 
     for (i = 0; i < set->n; i++) {
         k8s_sa_keyset_link(set, set->keys[i]);
@@ -230,9 +239,8 @@ k8s_sa_keyset_index(k8s_sa_keyset_t *set)
 static void
 k8s_sa_keyset_link(k8s_sa_keyset_t *set, k8s_sa_key_t *key)
 {
-    unsigned                 i;
-    k8s_sa_key_t           **p;
-    k8s_sa_keyset_tried_t   *tried;
+    unsigned        i;
+    k8s_sa_key_t  **p;
 
     p = &set->by_kid[k8s_sa_keyset_kid_hash(&key->kid) & (set->size - 1)];
 
@@ -253,11 +261,29 @@ k8s_sa_keyset_link(k8s_sa_keyset_t *set, k8s_sa_key_t *key)
     key->next_id = NULL;
 
     for (i = 0; i < K8S_SA_ALG_BITS; i++) {
-        tried = &set->tried[i];
 
-        if ((key->algorithms & (1u << i)) && tried->n < K8S_SA_KEYS_TRIED) {
-            tried->keys[tried->n++] = key;
+        if ((key->algorithms & (1u << i)) == 0) {
+            continue;
         }
+
+        k8s_sa_keyset_try(&set->tried[i], key);
+
+        if (key->kid_source != K8S_SA_KID_GIVEN) {
+            k8s_sa_keyset_try(&set->unnamed[0][i], key);
+        }
+
+        if (key->kid_source == K8S_SA_KID_NONE) {
+            k8s_sa_keyset_try(&set->unnamed[1][i], key);
+        }
+    }
+}
+
+
+static void
+k8s_sa_keyset_try(k8s_sa_keyset_tried_t *tried, k8s_sa_key_t *key)
+{
+    if (tried->n < K8S_SA_KEYS_TRIED) {
+        tried->keys[tried->n++] = key;
     }
 }
 
@@ -270,6 +296,8 @@ k8s_sa_keyset_has(const k8s_sa_keyset_t *set, const k8s_sa_key_t *key)
     for (k = k8s_sa_keyset_chain(set, &key->kid); k; k = k->next_kid) {
 
         if (k->algorithms == key->algorithms
+            && (k->kid_source == K8S_SA_KID_NONE)
+               == (key->kid_source == K8S_SA_KID_NONE)
             && k8s_sa_str_eq(&k->kid, &key->kid)
             && memcmp(k->id, key->id, K8S_SA_KEY_ID_LEN) == 0)
         {
@@ -328,13 +356,43 @@ k8s_sa_keyset_has_kid(const k8s_sa_keyset_t *set, const k8s_sa_str_t *kid)
 
 k8s_sa_key_t *
 k8s_sa_keyset_find(const k8s_sa_keyset_t *set, const k8s_sa_str_t *kid,
+    const k8s_sa_alg_t *alg, unsigned kubernetes, k8s_sa_key_t *last)
+{
+    unsigned                      i;
+    k8s_sa_key_t                 *key;
+    const k8s_sa_keyset_tried_t  *unnamed;
+
+    i = k8s_sa_alg_index(alg);
+
+    if (kid->data == NULL) {
+        return k8s_sa_keyset_next_tried(&set->tried[i], last);
+    }
+
+    if (last == NULL || k8s_sa_str_eq(&last->kid, kid)) {
+        key = k8s_sa_keyset_next_named(set, kid, alg, last);
+
+        if (key) {
+            return key;
+        }
+
+        last = NULL;
+    }
+
+    unnamed = &set->unnamed[kubernetes ? 1 : 0][i];
+
+    do {
+        last = k8s_sa_keyset_next_tried(unnamed, last);
+    } while (last && k8s_sa_str_eq(&last->kid, kid));
+
+    return last;
+}
+
+
+static k8s_sa_key_t *
+k8s_sa_keyset_next_named(const k8s_sa_keyset_t *set, const k8s_sa_str_t *kid,
     const k8s_sa_alg_t *alg, k8s_sa_key_t *last)
 {
     k8s_sa_key_t  *key;
-
-    if (kid->data == NULL) {
-        return k8s_sa_keyset_next_tried(set, alg, last);
-    }
 
     key = last ? last->next_kid : k8s_sa_keyset_chain(set, kid);
 
@@ -349,13 +407,11 @@ k8s_sa_keyset_find(const k8s_sa_keyset_t *set, const k8s_sa_str_t *kid,
 
 
 static k8s_sa_key_t *
-k8s_sa_keyset_next_tried(const k8s_sa_keyset_t *set, const k8s_sa_alg_t *alg,
+k8s_sa_keyset_next_tried(const k8s_sa_keyset_tried_t *tried,
     k8s_sa_key_t *last)
 {
-    size_t                        i;
-    const k8s_sa_keyset_tried_t  *tried;
+    size_t  i;
 
-    tried = &set->tried[k8s_sa_alg_index(alg)];
     i = 0;
 
     if (last) {

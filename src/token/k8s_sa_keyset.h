@@ -81,7 +81,8 @@ int k8s_sa_keyset_add_pem(k8s_sa_keyset_t *set, const void *data, size_t len,
  * "SHOULD ignore").  Malformed or weak keys, and those with private members
  * ("d") or kty "oct", are skipped with the reason in *note, which keeps the
  * first reason and is "" if there is none; note may be NULL.  A key without
- * "kid" gets the one that Kubernetes would give it.
+ * "kid" gets the one that Kubernetes would give it, but that contradicts no
+ * token: see k8s_sa_keyset_find().
  *
  * Members that are null count as absent.
  *
@@ -110,15 +111,21 @@ k8s_sa_key_t *k8s_sa_keyset_by_id(const k8s_sa_keyset_t *set,
 int k8s_sa_keyset_has_kid(const k8s_sa_keyset_t *set, const k8s_sa_str_t *kid);
 
 /*
- * Finds the first key that has a token's kid (any, if kid is absent) and fits
- * alg by its type, curve and the JWK's own "alg"; or, given the last key found,
- * the next one: several keys can share a kid (RFC 7517 section 4.5).  NULL if
- * there are no more, or after K8S_SA_KEYS_TRIED keys for an absent kid.  The
- * cost does not grow with the set if there is a kid.
+ * Finds the first key for a token that fits alg by its type, curve and the
+ * JWK's own "alg"; or, given the last key found, the next one.  NULL if there
+ * are no more.
+ *
+ * If the token has a kid, keys of this kid come first: several can share one
+ * (RFC 7517 section 4.5).  Then come keys without a kid of their own, whose
+ * names cannot contradict the token's: JWKs without "kid", and unless the
+ * issuer is Kubernetes (kubernetes is 0), keys from PEM.  If the token has none
+ * (kid is absent), any key is found.  Of keys that the token does not name, at
+ * most K8S_SA_KEYS_TRIED are found, so the cost does not grow with the set.
  */
 
 k8s_sa_key_t *k8s_sa_keyset_find(const k8s_sa_keyset_t *set,
-    const k8s_sa_str_t *kid, const k8s_sa_alg_t *alg, k8s_sa_key_t *last);
+    const k8s_sa_str_t *kid, const k8s_sa_alg_t *alg, unsigned kubernetes,
+    k8s_sa_key_t *last);
 
 
 /* What these return is owned by the key. */

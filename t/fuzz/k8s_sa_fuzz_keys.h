@@ -93,9 +93,9 @@ fuzz_check_key(const k8s_sa_keyset_t *set, k8s_sa_key_t *key, size_t *verified)
 
     for (i = 0; i < n; i++) {
 
-        for (found = k8s_sa_keyset_find(set, kid, &algs[i], NULL);
+        for (found = k8s_sa_keyset_find(set, kid, &algs[i], 1, NULL);
              found != NULL && found != key;
-             found = k8s_sa_keyset_find(set, kid, &algs[i], found))
+             found = k8s_sa_keyset_find(set, kid, &algs[i], 1, found))
         {
             fuzz_check(k8s_sa_key_type(found) == algs[i].kty);
         }

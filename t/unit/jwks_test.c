@@ -116,7 +116,7 @@ find(const k8s_sa_keyset_t *set, const char *kid, const char *name,
         s = test_str(kid);
     }
 
-    return k8s_sa_keyset_find(set, &s, alg(name), last);
+    return k8s_sa_keyset_find(set, &s, alg(name), 1, last);
 }
 
 

@@ -157,7 +157,7 @@ verify_signed_part(const vector_t *v)
 
     kid.len = 0;
     kid.data = NULL;
-    key = k8s_sa_keyset_find(set, &kid, alg, NULL);
+    key = k8s_sa_keyset_find(set, &kid, alg, 1, NULL);
     assert_non_null(key);
 
     part = test_format("%s.%s", v->header, v->payload);

@@ -30,7 +30,7 @@ attack_setup(EVP_PKEY *rsa_key)
     assert_non_null(keys);
 
     for (i = 0; i < TEST_KEYS; i++) {
-        jwk = test_jwk(test_keys[i], "");
+        jwk = test_jwk_named(test_keys[i]);
         assert_int_equal(k8s_sa_keyset_add_jwks(keys, jwk, strlen(jwk), NULL,
                                                 NULL), K8S_SA_OK);
     }

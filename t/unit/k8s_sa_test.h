@@ -400,6 +400,15 @@ test_jwk(EVP_PKEY *pkey, const char *more)
 }
 
 
+/* A JWK with the kid that Kubernetes gives it. */
+
+static inline char *
+test_jwk_named(EVP_PKEY *pkey)
+{
+    return test_jwk(pkey, test_format(",\"kid\":\"%s\"", test_kid(pkey)));
+}
+
+
 /* A set with one key, which has the kid that Kubernetes gives it. */
 
 static inline k8s_sa_keyset_t *
@@ -412,7 +421,7 @@ test_keyset(EVP_PKEY *pkey)
     set = k8s_sa_keyset_create();
     assert_non_null(set);
 
-    jwk = test_jwk(pkey, "");
+    jwk = test_jwk_named(pkey);
 
     if (k8s_sa_keyset_add_jwks(set, jwk, strlen(jwk), NULL, &err)
         != K8S_SA_OK)

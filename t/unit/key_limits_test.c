@@ -110,7 +110,11 @@ same_number(void)
 
     len = EVP_PKEY_get_bits(rsa) / 8 + 3;
 
-    set = test_keyset(rsa);
+    set = k8s_sa_keyset_create();
+    jwk = test_jwk(rsa, "");
+
+    assert_int_equal(k8s_sa_keyset_add_jwks(set, jwk, strlen(jwk), NULL, NULL),
+                     K8S_SA_OK);
 
     jwk = test_format("{\"kty\":\"RSA\",\"n\":\"%s\",\"e\":\"%s\"}",
                       test_jwk_number(rsa, OSSL_PKEY_PARAM_RSA_N, len),
@@ -413,7 +417,10 @@ first_note_is_kept(void **state)
 }
 
 
-/* Keys with the same numbers, kid and algorithms are one, from any source. */
+/*
+ * Keys with the same numbers, kid and algorithms are one, from any source,
+ * unless only one of them has a kid of its own.
+ */
 
 static void
 same_key_again(void **state)
@@ -449,7 +456,15 @@ same_key_again(void **state)
     text = test_pem(rsa);
     assert_int_equal(k8s_sa_keyset_add_pem(set, text, strlen(text), NULL,
                                            NULL), K8S_SA_OK);
-    assert_int_equal(k8s_sa_keyset_count(set), 4);
+    assert_int_equal(k8s_sa_keyset_count(set), 5);
+    assert_int_equal(k8s_sa_keyset_add_pem(set, text, strlen(text), NULL,
+                                           NULL), K8S_SA_OK);
+    assert_int_equal(k8s_sa_keyset_count(set), 5);
+
+    text = test_jwk_named(rsa);
+    assert_int_equal(k8s_sa_keyset_add_jwks(set, text, strlen(text), NULL,
+                                            NULL), K8S_SA_OK);
+    assert_int_equal(k8s_sa_keyset_count(set), 5);
 
     assert_ptr_equal(k8s_sa_keyset_by_id(set, k8s_sa_key_id(
                                              k8s_sa_keyset_key(set, 3))),
@@ -497,12 +512,12 @@ failed_addition_leaves_nothing(void **state)
     memset(&none, 0, sizeof(none));
 
     assert_int_equal(k8s_sa_keyset_has_kid(set, &kid), 0);
-    assert_null(k8s_sa_keyset_find(set, &kid, alg, NULL));
-    assert_null(k8s_sa_keyset_find(set, &none, alg, NULL));
+    assert_null(k8s_sa_keyset_find(set, &kid, alg, 1, NULL));
+    assert_null(k8s_sa_keyset_find(set, &none, alg, 1, NULL));
 
     alg = k8s_sa_alg_find((unsigned char *) "RS256", 5);
 
-    assert_ptr_equal(k8s_sa_keyset_find(set, &none, alg, NULL),
+    assert_ptr_equal(k8s_sa_keyset_find(set, &none, alg, 1, NULL),
                      k8s_sa_keyset_key(set, 0));
 
     k8s_sa_keyset_free(set);

@@ -659,7 +659,7 @@ an_empty_set(void **state)
                                     "0123456789abcdef0123456789abcdef"));
     assert_null(k8s_sa_keyset_find(set, &absent,
                             k8s_sa_alg_find((unsigned char *) "RS256", 5),
-                            NULL));
+                            1, NULL));
 
     k8s_sa_keyset_free(set);
     k8s_sa_keyset_free(NULL);
