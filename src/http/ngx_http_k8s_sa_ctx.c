@@ -31,7 +31,20 @@ ngx_http_k8s_sa_get_ctx(ngx_http_request_t *r)
     for (cln = r->pool->cleanup; cln; cln = cln->next) {
         if (cln->handler == ngx_http_k8s_sa_ctx_cleanup) {
             ctx = cln->data;
+
+            if (r == r->main) {
+
+                /*
+                 * A client that disconnects while the request waits may cause
+                 * the redirect ("post_action").
+                 */
+
+                ngx_http_k8s_sa_end_pause(ctx);
+                ctx->prepared = 0;
+            }
+
             ngx_http_set_ctx(r, ctx, ngx_http_k8s_sa_module);
+
             return ctx;
         }
     }

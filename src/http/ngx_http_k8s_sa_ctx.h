@@ -105,6 +105,7 @@ typedef struct {
                                               identity; or empty */
 
     ngx_http_k8s_sa_pause_t   *pause;      /* NULL: not needed until now */
+    ngx_http_request_t        *request;    /* that waits; valid if paused */
     uint64_t                   lacking;    /* bit n: the n-th issuer may get
                                               the token's key by a fetch */
 

@@ -222,11 +222,6 @@ static ngx_int_t
 ngx_http_k8s_sa_prepare(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     ngx_http_k8s_sa_ctx_t *ctx)
 {
-    /*
-     * A client that disconnects while the request waits may cause an internal
-     * redirect ("post_action").
-     */
-
     ngx_http_k8s_sa_end_pause(ctx);
 
     /*

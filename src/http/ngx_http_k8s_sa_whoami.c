@@ -118,17 +118,16 @@ ngx_http_k8s_sa_whoami_resume(ngx_k8s_sa_waiter_t *waiter)
     ngx_connection_t    *c;
     ngx_http_request_t  *r;
 
-    r = waiter->data;
+    r = ngx_http_k8s_sa_waited(waiter->data);
+    if (r == NULL) {
+        return;
+    }
+
     c = r->connection;
-
-    ngx_http_set_log_request(c->log, r);
-
-    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, c->log, 0, "k8s_sa resumed");
 
     r->read_event_handler = ngx_http_block_reading;
 
-    rc = ngx_http_k8s_sa_whoami_decide(r,
-                          ngx_http_get_module_ctx(r, ngx_http_k8s_sa_module));
+    rc = ngx_http_k8s_sa_whoami_decide(r, waiter->data);
 
     if (rc != NGX_AGAIN) {
         ngx_http_finalize_request(r, rc);
