@@ -127,6 +127,7 @@ ngx_http_k8s_sa_create_loc_conf(ngx_conf_t *cf)
     conf->require = NGX_CONF_UNSET_PTR;
     conf->dry_run = NGX_CONF_UNSET;
     conf->front_proxy = NGX_CONF_UNSET;
+    conf->phase = NGX_CONF_UNSET_UINT;
 
     return conf;
 }
@@ -157,6 +158,8 @@ ngx_http_k8s_sa_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->require, prev->require, NULL);
     ngx_conf_merge_value(conf->dry_run, prev->dry_run, 0);
     ngx_conf_merge_value(conf->front_proxy, prev->front_proxy, 0);
+    ngx_conf_merge_uint_value(conf->phase, prev->phase,
+                              NGX_HTTP_K8S_SA_PREACCESS);
 
     if (conf->headers == NGX_CONF_UNSET_PTR) {
 

@@ -51,6 +51,7 @@ ngx_http_k8s_sa_access_handler(ngx_http_request_t *r)
         {
 
         case NGX_OK:
+            ngx_http_k8s_sa_reset_variables(r);
             break;
 
         case NGX_ERROR:

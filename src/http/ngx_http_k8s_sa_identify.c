@@ -69,8 +69,7 @@ ngx_http_k8s_sa_wait(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
         return NGX_ERROR;
     }
 
-    ctx->request = r;
-
+    pause->request = r;
     pause->waiter.handler = resume;
     pause->waiter.data = ctx;
 
@@ -165,7 +164,7 @@ ngx_http_k8s_sa_waited(ngx_http_k8s_sa_ctx_t *ctx)
     ngx_connection_t    *c;
     ngx_http_request_t  *r;
 
-    r = ctx->request;
+    r = ctx->pause->request;
 
     if (ngx_http_get_module_ctx(r, ngx_http_k8s_sa_module) != ctx) {
         return NULL;

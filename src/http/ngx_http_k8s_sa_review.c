@@ -337,8 +337,6 @@ ngx_http_k8s_sa_review_wait(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
     pause->review.handler = ngx_http_k8s_sa_review_handler;
     pause->review.data = ctx;
 
-    ctx->request = r;
-
     switch (ngx_k8s_sa_review_start(ctx->issuer, &pause->question,
                                     &pause->review))
     {
@@ -361,7 +359,7 @@ ngx_http_k8s_sa_review_handler(ngx_k8s_sa_waiter_t *waiter)
 
     ngx_http_request_t  *r;
 
-    r = ctx->request;
+    r = ctx->pause->request;
 
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "k8s_sa review ended: %s",
