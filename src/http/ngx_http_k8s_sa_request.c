@@ -7,9 +7,9 @@
 
 
 /*
- * A shorter token is only looked for in the header that it comes from: it is
- * not a secret, and a client must not be able to have any other header
- * removed.
+ * Anything shorter, or without the shape of a JWT, is only looked for in the
+ * header that it comes from: a client must not be able to change other headers
+ * by what it sends as a token.
  */
 
 #define NGX_HTTP_K8S_SA_TOKEN_MIN  32
@@ -19,13 +19,19 @@ typedef struct {
     ngx_http_k8s_sa_main_conf_t  *mcf;
     ngx_http_k8s_sa_ctx_t        *ctx;        /* NULL unless withhold */
     ngx_uint_t                    withhold;   /* 1: withhold the token, too */
+    ngx_uint_t                    cut;        /* 1: cut it out of others */
 } ngx_http_k8s_sa_clean_t;
 
 
 static ngx_int_t ngx_http_k8s_sa_find_token(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
 static ngx_int_t ngx_http_k8s_sa_strip_scheme(ngx_str_t *value);
-static ngx_uint_t ngx_http_k8s_sa_holds(ngx_str_t *value, ngx_str_t *token);
+static ngx_uint_t ngx_http_k8s_sa_two_credentials(ngx_str_t *value);
+static ngx_uint_t ngx_http_k8s_sa_is_own(ngx_str_t *value, ngx_str_t *token);
+static ngx_uint_t ngx_http_k8s_sa_has_shape(ngx_http_k8s_sa_loc_conf_t *lcf,
+    ngx_str_t *token);
+static ngx_int_t ngx_http_k8s_sa_cut(ngx_http_request_t *r, ngx_str_t *value,
+    ngx_str_t *token);
 static ngx_int_t ngx_http_k8s_sa_prepare(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
 static ngx_int_t ngx_http_k8s_sa_attach(ngx_http_request_t *r,
@@ -54,7 +60,7 @@ ngx_http_k8s_sa_sub_ctx(ngx_http_request_t *r)
 
     /* the header may have been removed, here or in the main request */
 
-    if (prepared && prepared->prepared) {
+    if (prepared && (prepared->prepared || prepared->withheld)) {
         ctx->token = prepared->token;
 
     } else if (lcf->auth && ngx_http_k8s_sa_find_token(r, lcf, ctx) != NGX_OK)
@@ -153,9 +159,12 @@ static ngx_int_t
 ngx_http_k8s_sa_prepare_sub(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx)
 {
-    /* the headers are the main request's, cleaned and with its identity */
+    /*
+     * The headers are the main request's, cleaned and with its identity, or
+     * without the token of a location before a redirect.
+     */
 
-    if (ctx && ctx->prepared) {
+    if (ctx && (ctx->prepared || ctx->withheld)) {
         return NGX_DECLINED;
     }
 
@@ -193,13 +202,15 @@ ngx_http_k8s_sa_clean(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
     clean.ctx = ctx;
     clean.withhold = ctx && ctx->prepared && !ctx->conf->forward_token
                      && ctx->token.len;
+    clean.cut = clean.withhold
+                && ngx_http_k8s_sa_has_shape(ctx->conf, &ctx->token);
 
     return ngx_http_k8s_sa_filter_headers(r, ngx_http_k8s_sa_clean_header,
                                           &clean);
 }
 
 
-/* A header that is removed because of the token is kept in ctx->withheld. */
+/* The header of the token is kept in ctx->withheld. */
 
 static ngx_int_t
 ngx_http_k8s_sa_clean_header(ngx_http_request_t *r, ngx_table_elt_t *h,
@@ -218,8 +229,19 @@ ngx_http_k8s_sa_clean_header(ngx_http_request_t *r, ngx_table_elt_t *h,
 
     ctx = clean->ctx;
 
-    if (!clean->withhold || !ngx_http_k8s_sa_holds(&h->value, &ctx->token)) {
+    if (!clean->withhold) {
         return NGX_OK;
+    }
+
+    if (!ngx_http_k8s_sa_is_own(&h->value, &ctx->token)) {
+
+        if (!clean->cut || h->value.len <= ctx->token.len) {
+            return NGX_OK;
+        }
+
+        *value = h->value;
+
+        return ngx_http_k8s_sa_cut(r, value, &ctx->token);
     }
 
     withheld = ngx_palloc(r->pool, sizeof(ngx_http_k8s_sa_withheld_t));
@@ -245,13 +267,12 @@ ngx_http_k8s_sa_clean_header(ngx_http_request_t *r, ngx_table_elt_t *h,
 }
 
 
-/* Returns 1 if the token is anywhere in the value. */
+/* Returns 1 if the token comes from this header, or the header is a copy. */
 
 static ngx_uint_t
-ngx_http_k8s_sa_holds(ngx_str_t *value, ngx_str_t *token)
+ngx_http_k8s_sa_is_own(ngx_str_t *value, ngx_str_t *token)
 {
-    u_char  *tail;
-    size_t   len;
+    ngx_str_t  copy;
 
     if (token->data >= value->data
         && token->data < value->data + value->len)
@@ -259,17 +280,84 @@ ngx_http_k8s_sa_holds(ngx_str_t *value, ngx_str_t *token)
         return 1;
     }
 
-    len = NGX_HTTP_K8S_SA_TOKEN_MIN;
-
-    if (token->len < len || value->len < token->len) {
+    if (token->len < NGX_HTTP_K8S_SA_TOKEN_MIN || value->len < token->len) {
         return 0;
     }
 
-    /* its end is enough, and faster to find */
+    copy = *value;
+    (void) ngx_http_k8s_sa_strip_scheme(&copy);
 
-    tail = token->data + token->len - len;
+    return copy.len == token->len
+           && ngx_memcmp(copy.data, token->data, token->len) == 0;
+}
 
-    return memmem(value->data, value->len, tail, len) != NULL;
+
+/*
+ * Returns 1 for what looks like a JWT: three parts, of which the first begins
+ * as the base64url of an object does.  A token that k8s_sa_token computes may
+ * be a copy out of any header, and a blank is in no token.
+ */
+
+static ngx_uint_t
+ngx_http_k8s_sa_has_shape(ngx_http_k8s_sa_loc_conf_t *lcf, ngx_str_t *token)
+{
+    u_char  *dot, *last;
+
+    if (token->len < NGX_HTTP_K8S_SA_TOKEN_MIN) {
+        return 0;
+    }
+
+    last = token->data + token->len;
+
+    if (lcf->token) {
+        return ngx_strlchr(token->data, last, ' ') == NULL;
+    }
+
+    if (token->data[0] != 'e' || token->data[1] != 'y') {
+        return 0;
+    }
+
+    dot = ngx_strlchr(token->data, last, '.');
+
+    return dot && ngx_strlchr(dot + 1, last, '.');
+}
+
+
+/*
+ * Cuts the token out of a value.  NGX_OK: it is not there; NGX_DONE; NGX_ERROR
+ * without memory.
+ */
+
+static ngx_int_t
+ngx_http_k8s_sa_cut(ngx_http_request_t *r, ngx_str_t *value, ngx_str_t *token)
+{
+    u_char  *p;
+
+    p = memmem(value->data, value->len, token->data, token->len);
+    if (p == NULL) {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, value->len + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    value->data = ngx_cpymem(p, value->data, value->len) - value->len;
+
+    /* what is left may be the token again */
+
+    while ((p = memmem(value->data, value->len, token->data, token->len))) {
+        value->len -= token->len;
+        ngx_memmove(p, p + token->len, value->data + value->len - p);
+    }
+
+    value->data[value->len] = '\0';
+
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "k8s_sa token cut out of a header");
+
+    return NGX_DONE;
 }
 
 
@@ -398,12 +486,45 @@ ngx_http_k8s_sa_find_token(ngx_http_request_t *r,
 
         ctx->token = r->headers_in.authorization->value;
 
-        if (ngx_http_k8s_sa_strip_scheme(&ctx->token) != NGX_OK) {
+        if (ngx_http_k8s_sa_strip_scheme(&ctx->token) != NGX_OK
+            && !ngx_http_k8s_sa_two_credentials(&ctx->token))
+        {
             ngx_str_null(&ctx->token);
         }
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * Returns 1 for "Basic ..., Bearer ...": as a whole it is a malformed token, so
+ * that it is refused and does not reach the upstream.
+ */
+
+static ngx_uint_t
+ngx_http_k8s_sa_two_credentials(ngx_str_t *value)
+{
+    u_char     *p, *last;
+    ngx_str_t   rest;
+
+    last = value->data + value->len;
+
+    for (p = value->data; (p = ngx_strlchr(p, last, ',')); /* void */ ) {
+
+        do {
+            p++;
+        } while (p < last && (*p == ' ' || *p == '\t'));
+
+        rest.data = p;
+        rest.len = last - p;
+
+        if (ngx_http_k8s_sa_strip_scheme(&rest) == NGX_OK) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
