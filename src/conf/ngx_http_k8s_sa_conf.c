@@ -139,7 +139,17 @@ ngx_http_k8s_sa_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_k8s_sa_loc_conf_t  *prev = parent;
     ngx_http_k8s_sa_loc_conf_t  *conf = child;
 
+    ngx_http_core_loc_conf_t    *clcf;
     ngx_http_k8s_sa_srv_conf_t  *scf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* a limit_except block has a handler of its own, or none */
+
+    if (clcf->lmt_excpt && clcf->handler == NULL) {
+        clcf->handler = prev->handler;
+        conf->prometheus = prev->prometheus;
+    }
 
     if (conf->token_file == NULL) {
         conf->token_file = prev->token_file;

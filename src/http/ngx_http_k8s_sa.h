@@ -129,6 +129,8 @@ typedef struct {
     ngx_flag_t                 dry_run;
     ngx_flag_t                 front_proxy;
     ngx_uint_t                 phase;      /* ngx_http_k8s_sa_phase_e */
+    ngx_http_handler_pt        handler;    /* k8s_sa_whoami, k8s_sa_status; or
+                                              NULL */
 } ngx_http_k8s_sa_loc_conf_t;
 
 
