@@ -143,7 +143,8 @@ is_deeply(seen('plain', "Authorization: Bearer $token", "X-Copy: $token",
           [ 'X-A: 1', 'X-Copy: <>', $identity ],
           'withheld from other headers, too');
 is_deeply(seen('plain', "Authorization: Bearer $token",
-               "X-Forwarded-For: $token, 203.0.113.7", "Via: 1.1 $token, 1.1 lb"),
+               "X-Forwarded-For: $token, 203.0.113.7",
+               "Via: 1.1 $token, 1.1 lb"),
           [ 'X-Forwarded-For: , 203.0.113.7', 'Via: 1.1 , 1.1 lb', $identity ],
           '... of which the rest stays');
 is_deeply(seen('forwarded', "Authorization: Bearer $token",
