@@ -14,6 +14,7 @@
 #include "conf/ngx_http_k8s_sa_conf_token.h"
 #include "conf/ngx_http_k8s_sa_conf_token_file.h"
 #include "http/ngx_http_k8s_sa_access.h"
+#include "http/ngx_http_k8s_sa_headers.h"
 #include "http/ngx_http_k8s_sa_request.h"
 #include "http/ngx_http_k8s_sa_variables.h"
 #include "http/ngx_http_k8s_sa_whoami.h"
@@ -37,6 +38,13 @@ static ngx_conf_enum_t  ngx_http_k8s_sa_log_levels[] = {
     { ngx_string("notice"), NGX_LOG_NOTICE },
     { ngx_string("warn"), NGX_LOG_WARN },
     { ngx_string("error"), NGX_LOG_ERR },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_k8s_sa_phases[] = {
+    { ngx_string("preaccess"), NGX_HTTP_K8S_SA_PREACCESS },
+    { ngx_string("access"), NGX_HTTP_K8S_SA_ACCESS },
     { ngx_null_string, 0 }
 };
 
@@ -127,6 +135,13 @@ static ngx_command_t  ngx_http_k8s_sa_commands[] = {
       offsetof(ngx_http_k8s_sa_loc_conf_t, dry_run),
       NULL },
 
+    { ngx_string("k8s_sa_phase"),
+      NGX_HTTP_K8S_SA_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_k8s_sa_loc_conf_t, phase),
+      &ngx_http_k8s_sa_phases },
+
     { ngx_string("k8s_sa_front_proxy_headers"),
       NGX_HTTP_K8S_SA_ANY_CONF|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
@@ -191,6 +206,13 @@ ngx_http_k8s_sa_init(ngx_conf_t *cf)
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_POST_READ_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_k8s_sa_post_read_handler;
+
     h = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
     if (h == NULL) {
         return NGX_ERROR;
@@ -221,7 +243,9 @@ ngx_http_k8s_sa_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    if (mcf->zone && ngx_k8s_sa_zone_start(mcf->zone) != NGX_OK) {
+    if ((mcf->zone && ngx_k8s_sa_zone_start(mcf->zone) != NGX_OK)
+        || ngx_http_k8s_sa_headers_start(cycle, mcf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

@@ -44,6 +44,14 @@ server {
     location = /sub { auth_request /who; empty_gif; }
     location = /who { internal; k8s_sa_auth a; k8s_sa_whoami; }
     location = /action { k8s_sa_auth a; post_action /after; empty_gif; }
+    location = /gated { auth_request /who-after; empty_gif; }
+    location = /who-after { k8s_sa_auth a; k8s_sa_whoami; post_action /after; }
+    location = /twice { auth_request /who-again; empty_gif; }
+    location = /who-again { k8s_sa_auth a; k8s_sa_whoami;
+                            post_action \@again; }
+    location \@again { k8s_sa_auth a; rewrite ^ /after break;
+                       proxy_pass http://127.0.0.1:@{[ $mute->sockport ]};
+                       proxy_read_timeout 1s; }
     location = /after {
         proxy_pass http://127.0.0.1:@{[ $mute->sockport ]};
         proxy_read_timeout 1s;
@@ -101,6 +109,27 @@ is(scalar(() = map { $mute->accept || () } 1 .. 50), 5,
 sleep 1;                                   # and the actions end
 is(get($port, '/action', bearer(opaque_token()))->{status}, 200,
    'post_action: the worker still works');
+
+
+# ... and so does a waiting subrequest, whose state is its own
+
+for my $path ('/gated', '/twice') {
+    my @workers = $nginx->workers;
+
+    @given_up = map {
+        my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                      PeerPort => $port);
+        print $s with_token($path, opaque_token());
+        $s;
+    } 1 .. 3;
+
+    sleep 0.2;
+    close $_ for @given_up;
+    sleep 0.8;
+    is(get($port, $path, bearer(opaque_token()))->{status}, 200,
+       "post_action of a subrequest: $path still works");
+    is_deeply([ $nginx->workers ], [ @workers ], '... with the same worker');
+}
 
 
 # A reload, and the end of the old worker

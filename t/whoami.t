@@ -47,6 +47,16 @@ server {
         k8s_sa_allow mytest/service2;
         k8s_sa_whoami;
     }
+    location = /except {
+        k8s_sa_auth made;
+        limit_except GET { k8s_sa_allow mytest/service1; }
+        k8s_sa_whoami;
+    }
+    location = /moved { k8s_sa_auth made; try_files /none \@moved; }
+    location \@moved {
+        k8s_sa_auth off; auth_request /moved-who; proxy_pass http://127.0.0.1:$up;
+    }
+    location = /moved-who { internal; k8s_sa_auth made; k8s_sa_whoami; }
     location = /teapot {
         k8s_sa_auth made; k8s_sa_require "" error=418; k8s_sa_whoami;
     }
@@ -498,6 +508,43 @@ refused("whoami: $_->[0]", "$issuers server {\nlocation / {\n$_->[1] # HERE\n"
         [ 'twice', 'k8s_sa_whoami; k8s_sa_whoami;', qr/is duplicate/ ];
 refused('whoami: in a server', "$issuers server {\nk8s_sa_whoami; # HERE\n}",
         qr/"k8s_sa_whoami" directive is not allowed here/);
+
+
+# What the asker's client sends along
+
+{
+    my $good = bearer(sign_token());
+
+    for my $condition ('If-Match: "x"', 'If-None-Match: *', 'Range: bytes=0-1',
+                       'If-Unmodified-Since: Thu, 01 Jan 1970 00:00:00 GMT')
+    {
+        is(get($port, '/whoami', $good, $condition)->{status}, 200,
+           "not subject to $condition");
+    }
+
+    my $c = talk($port);
+
+    print {$c->{socket}} join "\r\n", 'POST /whoami HTTP/1.1', 'Host: x', $good,
+                              'Content-Length: 1', 'Expect: 100-continue',
+                              'Connection: close', '', '';
+    is(receive($c)->{status}, 200, 'no "100 Continue"');
+
+    for my $method ('GET', 'POST') {
+        is(request($port, join "\r\n", "$method /except HTTP/1.1", 'Host: x',
+                          $good, 'Content-Length: 0', 'Connection: close',
+                          '', '')->{status},
+           200, "limit_except, $method");
+    }
+
+    is(request($port, join "\r\n", 'POST /except HTTP/1.1', 'Host: x',
+                      bearer(account_token('a', 'b')), 'Content-Length: 0',
+                      'Connection: close', '', '')->{status},
+       403, '... its rules apply');
+    is(get($port, '/moved', $good)->{status}, 200,
+       'auth_request after a redirect from a location that has the token');
+    unlike(get($port, '/moved', $good)->{body}, qr/^Authorization/mi,
+           '... whose upstream does not get it');
+}
 
 
 K8sSa::Nginx->finish;

@@ -34,6 +34,8 @@ my %location = (
                         . 'k8s_sa_token $http_x_service_token;',
     argument => 'k8s_sa_auth made; k8s_sa_forward_token on; '
                 . 'k8s_sa_token $arg_token; access_log off;',
+    forwarded => 'k8s_sa_auth made; proxy_set_header X-Forwarded-For '
+                 . '$proxy_add_x_forwarded_for;',
     set      => 'k8s_sa_auth made; '
                 . 'proxy_set_header Authorization "Bearer own";',
     explicit => 'k8s_sa_auth made; '
@@ -128,7 +130,8 @@ is_deeply(seen('cookie', 'Cookie: a=b; c=d', 'X-A: 1'),
           [ 'Cookie: a=b; c=d', 'X-A: 1' ],
           'cookies without a token are left alone');
 is_deeply(seen('mapped', "X-List: v1,$token,x", 'X-A: 1'),
-          [ 'X-A: 1', $identity ], 'withheld from the header that a map reads');
+          [ 'X-List: v1,,x', 'X-A: 1', $identity ],
+          'withheld from the header that a map reads');
 is_deeply(seen("argument?token=$token", 'X-A: 1'), [ 'X-A: 1', $identity ],
           'in an argument');
 
@@ -136,8 +139,21 @@ is_deeply(seen("argument?token=$token", 'X-A: 1'), [ 'X-A: 1', $identity ],
 # Sent twice
 
 is_deeply(seen('plain', "Authorization: Bearer $token", "X-Copy: $token",
-               'X-A: 1', "X-Copy: <$token>"), [ 'X-A: 1', $identity ],
+               'X-A: 1', "X-Copy: <$token>"),
+          [ 'X-A: 1', 'X-Copy: <>', $identity ],
           'withheld from other headers, too');
+is_deeply(seen('plain', "Authorization: Bearer $token",
+               "X-Forwarded-For: $token, 203.0.113.7",
+               "Via: 1.1 $token, 1.1 lb"),
+          [ 'X-Forwarded-For: , 203.0.113.7', 'Via: 1.1 , 1.1 lb', $identity ],
+          '... of which the rest stays');
+is_deeply(seen('forwarded', "Authorization: Bearer $token",
+               "X-Forwarded-For: $token, 203.0.113.7"),
+          [ 'X-Forwarded-For: , 203.0.113.7, 127.0.0.1', $identity ],
+          '... also in a variable');
+is_deeply(seen('plain', "Authorization: Bearer $token", 'X-A: <'
+               . substr($token, 0, 50) . $token . substr($token, 50) . '>'),
+          [ 'X-A: <>', $identity ], '... twice, one in the other');
 is_deeply(seen('redirected', "Authorization: Bearer $token",
                "X-Copy: $token", 'X-A: 1'), [ 'X-A: 1', $identity ],
           'after an internal redirect, too');
@@ -159,6 +175,33 @@ for my $value ('10.1.1.1', 'NONE', 'N', '1', '.', '10.1') {
     is_deeply(seen('any', @front, "Authorization: Bearer $value"), [ @front ],
               "satisfy any: nor a later one");
 }
+
+
+my $failed = 'X-Verify: FAILED:unable to get local issuer certificate';
+my $name = 'X-Forwarded-Host: eyes.example.very-long-name-of-a-host.example';
+
+for my $value ('get local issuer certificate..........',
+               'unable to get local issuer certificate',
+               'FAILED:unable to get local issuer certificate',
+               'example.very-long-name-of-a-host.example')
+{
+    is_deeply(seen('any', "Authorization: Bearer $value", $failed, $name),
+              [ grep { !/: \Q$value\E$/ } $failed, $name ],
+              "satisfy any: \"Bearer $value\" is not a token");
+}
+
+
+# Two credentials in one header
+
+is_deeply(seen('optional', "$basic, Bearer $token"), [ 'refused 401' ],
+          'optional: two credentials in one header');
+is_deeply(seen('optional', "$basic ,,\tbearer  $token"), [ 'refused 401' ],
+          '... in another spelling');
+is_deeply(seen('any', "$basic, Bearer $token", 'X-A: 1'), [ 'X-A: 1' ],
+          'satisfy any: withheld');
+is_deeply(seen('optional', 'Authorization: Digest a="b", c="Bearer"'),
+          [ 'Authorization: Digest a="b", c="Bearer"' ],
+          'optional: a list of parameters is left alone');
 
 
 # A short token, such as a bootstrap token, is withheld only from where it was

@@ -127,6 +127,7 @@ ngx_http_k8s_sa_create_loc_conf(ngx_conf_t *cf)
     conf->require = NGX_CONF_UNSET_PTR;
     conf->dry_run = NGX_CONF_UNSET;
     conf->front_proxy = NGX_CONF_UNSET;
+    conf->phase = NGX_CONF_UNSET_UINT;
 
     return conf;
 }
@@ -138,7 +139,17 @@ ngx_http_k8s_sa_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_k8s_sa_loc_conf_t  *prev = parent;
     ngx_http_k8s_sa_loc_conf_t  *conf = child;
 
+    ngx_http_core_loc_conf_t    *clcf;
     ngx_http_k8s_sa_srv_conf_t  *scf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* a limit_except block has a handler of its own, or none */
+
+    if (clcf->lmt_excpt && clcf->handler == NULL) {
+        clcf->handler = prev->handler;
+        conf->prometheus = prev->prometheus;
+    }
 
     if (conf->token_file == NULL) {
         conf->token_file = prev->token_file;
@@ -157,6 +168,8 @@ ngx_http_k8s_sa_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->require, prev->require, NULL);
     ngx_conf_merge_value(conf->dry_run, prev->dry_run, 0);
     ngx_conf_merge_value(conf->front_proxy, prev->front_proxy, 0);
+    ngx_conf_merge_uint_value(conf->phase, prev->phase,
+                              NGX_HTTP_K8S_SA_PREACCESS);
 
     if (conf->headers == NGX_CONF_UNSET_PTR) {
 

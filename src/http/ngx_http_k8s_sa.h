@@ -59,6 +59,9 @@ typedef struct {
     ngx_http_k8s_sa_front_t   *front;      /* this worker's token cache */
     ngx_array_t                watches;    /* ngx_k8s_sa_watch_t * */
 
+    ngx_array_t                header_vars;   /* ngx_uint_t: see
+                                              ngx_http_k8s_sa_headers_start() */
+
     /* names of all identity headers, wherever configured */
     ngx_array_t                protected;  /* ngx_http_k8s_sa_protected_t */
     uint64_t                   lengths;    /* bit n: a name of n bytes may
@@ -96,6 +99,14 @@ typedef struct {
 } ngx_http_k8s_sa_source_t;
 
 
+/* The phase in which callers are identified: k8s_sa_phase. */
+
+typedef enum {
+    NGX_HTTP_K8S_SA_PREACCESS = 0,
+    NGX_HTTP_K8S_SA_ACCESS
+} ngx_http_k8s_sa_phase_e;
+
+
 typedef struct {
     ngx_http_k8s_sa_auth_t    *auth;       /* NULL: off */
     ngx_flag_t                 optional;
@@ -117,6 +128,9 @@ typedef struct {
                                               NULL: none */
     ngx_flag_t                 dry_run;
     ngx_flag_t                 front_proxy;
+    ngx_uint_t                 phase;      /* ngx_http_k8s_sa_phase_e */
+    ngx_http_handler_pt        handler;    /* k8s_sa_whoami, k8s_sa_status; or
+                                              NULL */
 } ngx_http_k8s_sa_loc_conf_t;
 
 

@@ -9,7 +9,7 @@
 #define NGX_HTTP_K8S_SA_ACCESS_H
 
 
-#include "http/ngx_http_k8s_sa_ctx.h"
+#include "http/ngx_http_k8s_sa_identify.h"
 
 
 /* The handler of the access phase. */
@@ -23,8 +23,6 @@ ngx_int_t ngx_http_k8s_sa_access_handler(ngx_http_request_t *r);
  * called, which has to call this again; NGX_ERROR: no memory; or the HTTP
  * status of the response.
  */
-
-typedef void (*ngx_http_k8s_sa_resume_pt)(ngx_k8s_sa_waiter_t *waiter);
 
 ngx_int_t ngx_http_k8s_sa_pass(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,

@@ -76,10 +76,15 @@ ngx_http_k8s_sa_challenge(ngx_http_request_t *r,
                + ngx_strlen(description);
     }
 
-    h = ngx_list_push(&r->headers_out.headers);
     p = ngx_pnalloc(r->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
 
-    if (h == NULL || p == NULL) {
+    /* nothing may fail before the element is filled: it would be sent */
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
         return NGX_ERROR;
     }
 

@@ -4,6 +4,7 @@
 #include "token/k8s_sa_packed.h"
 
 
+static ngx_http_k8s_sa_ctx_t *ngx_http_k8s_sa_find_ctx(ngx_http_request_t *r);
 static ngx_http_k8s_sa_ctx_t *ngx_http_k8s_sa_new_ctx(ngx_http_request_t *r,
     ngx_pool_cleanup_pt handler);
 static void ngx_http_k8s_sa_ctx_cleanup(void *data);
@@ -14,7 +15,6 @@ static void ngx_http_k8s_sa_entry_cleanup(void *data);
 ngx_http_k8s_sa_ctx_t *
 ngx_http_k8s_sa_get_ctx(ngx_http_request_t *r)
 {
-    ngx_pool_cleanup_t     *cln;
     ngx_http_k8s_sa_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_k8s_sa_module);
@@ -28,11 +28,36 @@ ngx_http_k8s_sa_get_ctx(ngx_http_request_t *r)
      * which shares the pool, but not the contexts, of the main request.
      */
 
+    ctx = ngx_http_k8s_sa_find_ctx(r);
+    if (ctx == NULL) {
+        return NULL;
+    }
+
+    if (r == r->main) {
+
+        /*
+         * A client that disconnects while the request waits may cause the
+         * redirect ("post_action").
+         */
+
+        ngx_http_k8s_sa_end_pause(ctx);
+        ctx->prepared = 0;
+    }
+
+    ngx_http_set_ctx(r, ctx, ngx_http_k8s_sa_module);
+
+    return ctx;
+}
+
+
+static ngx_http_k8s_sa_ctx_t *
+ngx_http_k8s_sa_find_ctx(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t  *cln;
+
     for (cln = r->pool->cleanup; cln; cln = cln->next) {
         if (cln->handler == ngx_http_k8s_sa_ctx_cleanup) {
-            ctx = cln->data;
-            ngx_http_set_ctx(r, ctx, ngx_http_k8s_sa_module);
-            return ctx;
+            return cln->data;
         }
     }
 
@@ -98,6 +123,39 @@ static void
 ngx_http_k8s_sa_own_cleanup(void *data)
 {
     ngx_http_k8s_sa_ctx_cleanup(data);
+}
+
+
+/* variables are shared with subrequests, therefore the note is, too */
+
+ngx_int_t
+ngx_http_k8s_sa_note_early_read(ngx_http_request_t *r)
+{
+    ngx_http_k8s_sa_ctx_t  *ctx;
+
+    ctx = ngx_http_k8s_sa_find_ctx(r);
+
+    if (ctx == NULL) {
+        ctx = ngx_http_k8s_sa_new_ctx(r->main, ngx_http_k8s_sa_ctx_cleanup);
+        if (ctx == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    ctx->read_early = 1;
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_k8s_sa_read_early(ngx_http_request_t *r)
+{
+    ngx_http_k8s_sa_ctx_t  *ctx;
+
+    ctx = ngx_http_k8s_sa_find_ctx(r);
+
+    return ctx && ctx->read_early;
 }
 
 

@@ -40,6 +40,7 @@ struct ngx_http_k8s_sa_reviewed_s {
 /* What only a request needs that may have to wait, for keys or a review. */
 
 typedef struct {
+    ngx_http_request_t           *request;   /* that waits */
     ngx_k8s_sa_waiter_t           waiter;
     ngx_uint_t                    waits;     /* for keys, until now */
 
@@ -62,7 +63,7 @@ typedef struct {
  *      |  |
  *      +--+ the request is suspended: forget()
  *
- * An internal redirect leads back to UNDECIDED, too.
+ * An internal redirect to a location with k8s_sa_auth leads back to UNDECIDED.
  */
 
 typedef enum {
@@ -92,8 +93,15 @@ typedef struct {
 
     ngx_http_k8s_sa_state_e    state;
     ngx_http_k8s_sa_cache_e    cache;      /* whether a cache had the token */
-    ngx_uint_t                 prepared;   /* 1: the headers are cleaned, for a
-                                              location with k8s_sa_auth */
+    ngx_http_k8s_sa_loc_conf_t  *conf;     /* of the last location with
+                                              k8s_sa_auth, or NULL */
+    unsigned                   prepared:1; /* the headers are cleaned, for the
+                                              location of conf */
+    unsigned                   read:1;     /* a variable was read since the
+                                              decision */
+    unsigned                   read_early:1;   /* a variable was read before
+                                              the decision, or since one about
+                                              another token */
 
     k8s_sa_verdict_e           verdict;    /* valid unless UNDECIDED */
     k8s_sa_identity_t         *identity;   /* NULL: unknown, or not unpacked:
@@ -126,6 +134,18 @@ ngx_http_k8s_sa_ctx_t *ngx_http_k8s_sa_make_ctx(ngx_http_request_t *r);
  */
 
 ngx_http_k8s_sa_ctx_t *ngx_http_k8s_sa_own_ctx(ngx_http_request_t *r);
+
+/*
+ * Notes that a variable of the module was read before the caller was
+ * identified: what nginx caches of it ("map", "set") may be wrong.  NGX_OK, or
+ * NGX_ERROR without memory.
+ */
+
+ngx_int_t ngx_http_k8s_sa_note_early_read(ngx_http_request_t *r);
+
+/* Returns 1 if that has happened in the request or its subrequests. */
+
+ngx_uint_t ngx_http_k8s_sa_read_early(ngx_http_request_t *r);
 
 /* Takes the decision back. */
 

@@ -12,18 +12,43 @@
 
 
 /*
- * Rebuilds the list of request headers without those for which drop() returns
- * 1, with room for more.  The old elements stay where they are, so pointers of
- * r->headers_in to them remain valid.  They cannot be removed in place:
- * nginx's own loops over a list do not expect an empty part after a full one.
- * NGX_OK, or NGX_ERROR without memory.
+ * Finds the variables that nginx computes from request headers: the indexed
+ * ones whose values it may have cached.  From init_process.  NGX_OK, or
+ * NGX_ERROR without memory.
  */
 
-typedef ngx_uint_t (*ngx_http_k8s_sa_drop_pt)(ngx_http_request_t *r,
-    ngx_table_elt_t *h, void *data);
+ngx_int_t ngx_http_k8s_sa_headers_start(ngx_cycle_t *cycle,
+    ngx_http_k8s_sa_main_conf_t *mcf);
 
-ngx_int_t ngx_http_k8s_sa_drop_headers(ngx_http_request_t *r,
-    ngx_http_k8s_sa_drop_pt drop, void *data);
+/*
+ * Calls filter() for each request header.  NGX_OK: it stays; NGX_DECLINED: it
+ * is removed; NGX_DONE: it gets *value; NGX_ERROR ends the loop.
+ *
+ * The list is rebuilt if something changes, with room for more.  The old
+ * elements stay where they are, so pointers to them remain valid.  They cannot
+ * be removed in place: nginx's own loops over a list do not expect an empty
+ * part after a full one, and a subrequest shares the main request's.  Pointers
+ * of r->headers_in and cached variables follow.  NGX_OK, or NGX_ERROR without
+ * memory.
+ */
+
+typedef ngx_int_t (*ngx_http_k8s_sa_filter_pt)(ngx_http_request_t *r,
+    ngx_table_elt_t *h, ngx_str_t *value, void *data);
+
+ngx_int_t ngx_http_k8s_sa_filter_headers(ngx_http_request_t *r,
+    ngx_http_k8s_sa_filter_pt filter, void *data);
+
+/*
+ * Adds a removed header to the main request again.  NGX_OK, or NGX_ERROR
+ * without memory.
+ */
+
+ngx_int_t ngx_http_k8s_sa_restore_header(ngx_http_request_t *r,
+    ngx_table_elt_t *header);
+
+/* Forgets the cached values of variables that depend on request headers. */
+
+void ngx_http_k8s_sa_reset_variables(ngx_http_request_t *r);
 
 /*
  * Returns 1 if one of the n names of list is this header's, otherwise 0.  Case

@@ -2,13 +2,14 @@
 
 #include "http/ngx_http_k8s_sa_request.h"
 #include "http/ngx_http_k8s_sa_headers.h"
+#include "http/ngx_http_k8s_sa_identify.h"
 #include "token/k8s_sa_bearer.h"
 
 
 /*
- * A shorter token is only looked for in the header that it comes from: it is
- * not a secret, and a client must not be able to have any other header
- * removed.
+ * Anything shorter, or without the shape of a JWT, is only looked for in the
+ * header that it comes from: a client must not be able to change other headers
+ * by what it sends as a token.
  */
 
 #define NGX_HTTP_K8S_SA_TOKEN_MIN  32
@@ -16,23 +17,31 @@
 
 typedef struct {
     ngx_http_k8s_sa_main_conf_t  *mcf;
-    ngx_http_k8s_sa_ctx_t        *ctx;
-    ngx_uint_t                    withhold;   /* 1: also remove headers that
-                                                 hold the token */
-    ngx_uint_t                    failed;     /* 1: memory was short */
-} ngx_http_k8s_sa_drop_t;
+    ngx_http_k8s_sa_ctx_t        *ctx;        /* NULL unless withhold */
+    ngx_uint_t                    withhold;   /* 1: withhold the token, too */
+    ngx_uint_t                    cut;        /* 1: cut it out of others */
+} ngx_http_k8s_sa_clean_t;
 
 
 static ngx_int_t ngx_http_k8s_sa_find_token(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
 static ngx_int_t ngx_http_k8s_sa_strip_scheme(ngx_str_t *value);
-static ngx_uint_t ngx_http_k8s_sa_holds(ngx_str_t *value, ngx_str_t *token);
+static ngx_uint_t ngx_http_k8s_sa_two_credentials(ngx_str_t *value);
+static ngx_uint_t ngx_http_k8s_sa_is_own(ngx_str_t *value, ngx_str_t *token);
+static ngx_uint_t ngx_http_k8s_sa_has_shape(ngx_http_k8s_sa_loc_conf_t *lcf,
+    ngx_str_t *token);
+static ngx_int_t ngx_http_k8s_sa_cut(ngx_http_request_t *r, ngx_str_t *value,
+    ngx_str_t *token);
 static ngx_int_t ngx_http_k8s_sa_prepare(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
 static ngx_int_t ngx_http_k8s_sa_attach(ngx_http_request_t *r,
     ngx_http_k8s_sa_ctx_t *ctx);
-static ngx_uint_t ngx_http_k8s_sa_drop(ngx_http_request_t *r,
-    ngx_table_elt_t *h, void *data);
+static ngx_int_t ngx_http_k8s_sa_prepare_sub(ngx_http_request_t *r,
+    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
+static ngx_int_t ngx_http_k8s_sa_clean(ngx_http_request_t *r,
+    ngx_http_k8s_sa_ctx_t *ctx);
+static ngx_int_t ngx_http_k8s_sa_clean_header(ngx_http_request_t *r,
+    ngx_table_elt_t *h, ngx_str_t *value, void *data);
 
 
 ngx_http_k8s_sa_ctx_t *
@@ -51,7 +60,7 @@ ngx_http_k8s_sa_sub_ctx(ngx_http_request_t *r)
 
     /* the header may have been removed, here or in the main request */
 
-    if (prepared && prepared->prepared) {
+    if (prepared && (prepared->prepared || prepared->withheld)) {
         ctx->token = prepared->token;
 
     } else if (lcf->auth && ngx_http_k8s_sa_find_token(r, lcf, ctx) != NGX_OK)
@@ -67,10 +76,27 @@ ngx_http_k8s_sa_sub_ctx(ngx_http_request_t *r)
 
 
 ngx_int_t
+ngx_http_k8s_sa_post_read_handler(ngx_http_request_t *r)
+{
+    ngx_http_k8s_sa_srv_conf_t  *scf;
+
+    scf = ngx_http_get_module_srv_conf(r, ngx_http_k8s_sa_module);
+
+    if (scf->used && ngx_http_k8s_sa_clean(r, NULL) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* NGX_OK would skip limit_req and limit_conn */
+
+ngx_int_t
 ngx_http_k8s_sa_preaccess_handler(ngx_http_request_t *r)
 {
+    ngx_int_t                    rc;
     ngx_http_k8s_sa_ctx_t       *ctx;
-    ngx_http_k8s_sa_drop_t       drop;
     ngx_http_k8s_sa_loc_conf_t  *lcf;
     ngx_http_k8s_sa_srv_conf_t  *scf;
 
@@ -84,49 +110,77 @@ ngx_http_k8s_sa_preaccess_handler(ngx_http_request_t *r)
     ctx = ngx_http_k8s_sa_get_ctx(r);
 
     if (r != r->main) {
+        return ngx_http_k8s_sa_prepare_sub(r, lcf, ctx);
+    }
 
-        /* the headers are the main request's, cleaned and with its identity */
+    /* after a wait the phase begins again */
 
-        if (ctx && ctx->prepared) {
-            return NGX_DECLINED;
-        }
-
-        ctx = NULL;
+    if (ctx == NULL || !ctx->prepared || ctx->conf != lcf) {
 
         if (lcf->auth) {
-
-            /*
-             * For the headers only: nginx skips the access phase in
-             * subrequests.
-             */
-
-            ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_k8s_sa_ctx_t));
-
-            if (ctx == NULL || ngx_http_k8s_sa_prepare(r, lcf, ctx) != NGX_OK)
-            {
+            ctx = ngx_http_k8s_sa_make_ctx(r);
+            if (ctx == NULL) {
                 return NGX_HTTP_INTERNAL_SERVER_ERROR;
             }
-
-            ngx_http_set_ctx(r, ctx, ngx_http_k8s_sa_module);
         }
 
-    } else if (lcf->auth || ctx) {
-        ctx = ngx_http_k8s_sa_make_ctx(r);
+        if (ctx && ngx_http_k8s_sa_prepare(r, lcf, ctx) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
 
-        if (ctx == NULL || ngx_http_k8s_sa_prepare(r, lcf, ctx) != NGX_OK) {
+        if (ngx_http_k8s_sa_clean(r, ctx) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
     }
 
-    drop.mcf = ngx_http_get_module_main_conf(r, ngx_http_k8s_sa_module);
-    drop.ctx = ctx;
-    drop.withhold = ctx && ctx->prepared && !lcf->forward_token
-                    && ctx->token.len;
-    drop.failed = 0;
+    if (lcf->auth == NULL || lcf->phase != NGX_HTTP_K8S_SA_PREACCESS) {
+        return NGX_DECLINED;
+    }
 
-    if (ngx_http_k8s_sa_drop_headers(r, ngx_http_k8s_sa_drop, &drop) != NGX_OK
-        || drop.failed)
-    {
+    rc = ngx_http_k8s_sa_identify(r, lcf, ctx, ngx_http_k8s_sa_resume);
+
+    switch (rc) {
+
+    case NGX_OK:
+        return NGX_DECLINED;
+
+    case NGX_AGAIN:
+        return NGX_AGAIN;
+
+    default: /* NGX_ERROR */
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+}
+
+
+/* nginx skips the access phase in subrequests: this is about headers only */
+
+static ngx_int_t
+ngx_http_k8s_sa_prepare_sub(ngx_http_request_t *r,
+    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx)
+{
+    /*
+     * The headers are the main request's, cleaned and with its identity, or
+     * without the token of a location before a redirect.
+     */
+
+    if (ctx && (ctx->prepared || ctx->withheld)) {
+        return NGX_DECLINED;
+    }
+
+    ctx = NULL;
+
+    if (lcf->auth) {
+        ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_k8s_sa_ctx_t));
+
+        if (ctx == NULL || ngx_http_k8s_sa_prepare(r, lcf, ctx) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ngx_http_set_ctx(r, ctx, ngx_http_k8s_sa_module);
+    }
+
+    if (ngx_http_k8s_sa_clean(r, ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -135,68 +189,90 @@ ngx_http_k8s_sa_preaccess_handler(ngx_http_request_t *r)
 
 
 /*
- * Returns 1 for a header that must not reach the upstream.  One that holds the
- * token is kept in ctx->withheld.
+ * Removes headers that must not reach the upstream: those that could be
+ * mistaken for identity headers, and in a location with k8s_sa_auth the token.
  */
 
-static ngx_uint_t
-ngx_http_k8s_sa_drop(ngx_http_request_t *r, ngx_table_elt_t *h, void *data)
+static ngx_int_t
+ngx_http_k8s_sa_clean(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
 {
-    ngx_http_k8s_sa_drop_t *drop = data;
+    ngx_http_k8s_sa_clean_t  clean;
+
+    clean.mcf = ngx_http_get_module_main_conf(r, ngx_http_k8s_sa_module);
+    clean.ctx = ctx;
+    clean.withhold = ctx && ctx->prepared && !ctx->conf->forward_token
+                     && ctx->token.len;
+    clean.cut = clean.withhold
+                && ngx_http_k8s_sa_has_shape(ctx->conf, &ctx->token);
+
+    return ngx_http_k8s_sa_filter_headers(r, ngx_http_k8s_sa_clean_header,
+                                          &clean);
+}
+
+
+/* The header of the token is kept in ctx->withheld. */
+
+static ngx_int_t
+ngx_http_k8s_sa_clean_header(ngx_http_request_t *r, ngx_table_elt_t *h,
+    ngx_str_t *value, void *data)
+{
+    ngx_http_k8s_sa_clean_t *clean = data;
 
     ngx_http_k8s_sa_ctx_t       *ctx;
     ngx_http_k8s_sa_withheld_t  *withheld, **last;
 
-    if (ngx_http_k8s_sa_is_protected(drop->mcf, &h->key)) {
+    if (ngx_http_k8s_sa_is_protected(clean->mcf, &h->key)) {
         ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                        "k8s_sa identity header removed");
-        return 1;
+        return NGX_DECLINED;
     }
 
-    ctx = drop->ctx;
+    ctx = clean->ctx;
 
-    if (!drop->withhold || !ngx_http_k8s_sa_holds(&h->value, &ctx->token)) {
-        return 0;
+    if (!clean->withhold) {
+        return NGX_OK;
+    }
+
+    if (!ngx_http_k8s_sa_is_own(&h->value, &ctx->token)) {
+
+        if (!clean->cut || h->value.len <= ctx->token.len) {
+            return NGX_OK;
+        }
+
+        *value = h->value;
+
+        return ngx_http_k8s_sa_cut(r, value, &ctx->token);
     }
 
     withheld = ngx_palloc(r->pool, sizeof(ngx_http_k8s_sa_withheld_t));
-
-    if (withheld) {
-        withheld->header = h;
-        withheld->next = NULL;
-
-        last = &ctx->withheld;
-
-        while (*last) {
-            last = &(*last)->next;
-        }
-
-        *last = withheld;
-
-        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
-                       "k8s_sa header with the token removed");
-
-    } else {
-        drop->failed = 1;
+    if (withheld == NULL) {
+        return NGX_ERROR;
     }
 
-    if (r->headers_in.authorization
-        && r->headers_in.authorization->value.data == h->value.data)
-    {
-        r->headers_in.authorization = NULL;
+    withheld->header = h;
+    withheld->next = NULL;
+
+    last = &ctx->withheld;
+
+    while (*last) {
+        last = &(*last)->next;
     }
 
-    return 1;
+    *last = withheld;
+
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "k8s_sa header with the token removed");
+
+    return NGX_DECLINED;
 }
 
 
-/* Returns 1 if the token is anywhere in the value. */
+/* Returns 1 if the token comes from this header, or the header is a copy. */
 
 static ngx_uint_t
-ngx_http_k8s_sa_holds(ngx_str_t *value, ngx_str_t *token)
+ngx_http_k8s_sa_is_own(ngx_str_t *value, ngx_str_t *token)
 {
-    u_char  *tail;
-    size_t   len;
+    ngx_str_t  copy;
 
     if (token->data >= value->data
         && token->data < value->data + value->len)
@@ -204,17 +280,84 @@ ngx_http_k8s_sa_holds(ngx_str_t *value, ngx_str_t *token)
         return 1;
     }
 
-    len = NGX_HTTP_K8S_SA_TOKEN_MIN;
-
-    if (token->len < len || value->len < token->len) {
+    if (token->len < NGX_HTTP_K8S_SA_TOKEN_MIN || value->len < token->len) {
         return 0;
     }
 
-    /* its end is enough, and faster to find */
+    copy = *value;
+    (void) ngx_http_k8s_sa_strip_scheme(&copy);
 
-    tail = token->data + token->len - len;
+    return copy.len == token->len
+           && ngx_memcmp(copy.data, token->data, token->len) == 0;
+}
 
-    return memmem(value->data, value->len, tail, len) != NULL;
+
+/*
+ * Returns 1 for what looks like a JWT: three parts, of which the first begins
+ * as the base64url of an object does.  A token that k8s_sa_token computes may
+ * be a copy out of any header, and a blank is in no token.
+ */
+
+static ngx_uint_t
+ngx_http_k8s_sa_has_shape(ngx_http_k8s_sa_loc_conf_t *lcf, ngx_str_t *token)
+{
+    u_char  *dot, *last;
+
+    if (token->len < NGX_HTTP_K8S_SA_TOKEN_MIN) {
+        return 0;
+    }
+
+    last = token->data + token->len;
+
+    if (lcf->token) {
+        return ngx_strlchr(token->data, last, ' ') == NULL;
+    }
+
+    if (token->data[0] != 'e' || token->data[1] != 'y') {
+        return 0;
+    }
+
+    dot = ngx_strlchr(token->data, last, '.');
+
+    return dot && ngx_strlchr(dot + 1, last, '.');
+}
+
+
+/*
+ * Cuts the token out of a value.  NGX_OK: it is not there; NGX_DONE; NGX_ERROR
+ * without memory.
+ */
+
+static ngx_int_t
+ngx_http_k8s_sa_cut(ngx_http_request_t *r, ngx_str_t *value, ngx_str_t *token)
+{
+    u_char  *p;
+
+    p = memmem(value->data, value->len, token->data, token->len);
+    if (p == NULL) {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, value->len + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    value->data = ngx_cpymem(p, value->data, value->len) - value->len;
+
+    /* what is left may be the token again */
+
+    while ((p = memmem(value->data, value->len, token->data, token->len))) {
+        value->len -= token->len;
+        ngx_memmove(p, p + token->len, value->data + value->len - p);
+    }
+
+    value->data[value->len] = '\0';
+
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "k8s_sa token cut out of a header");
+
+    return NGX_DONE;
 }
 
 
@@ -222,10 +365,8 @@ static ngx_int_t
 ngx_http_k8s_sa_prepare(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     ngx_http_k8s_sa_ctx_t *ctx)
 {
-    /*
-     * A client that disconnects while the request waits may cause an internal
-     * redirect ("post_action").
-     */
+    ngx_str_t                    token;
+    ngx_http_k8s_sa_loc_conf_t  *conf;
 
     ngx_http_k8s_sa_end_pause(ctx);
 
@@ -254,6 +395,9 @@ ngx_http_k8s_sa_prepare(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
         return NGX_ERROR;
     }
 
+    token = ctx->token;
+    conf = ctx->conf;
+
     ngx_str_null(&ctx->token);
 
     if (ctx->challenge) {
@@ -261,11 +405,24 @@ ngx_http_k8s_sa_prepare(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     }
 
     ctx->prepared = 1;
+    ctx->conf = lcf;
     ctx->pause = NULL;
 
     if (ngx_http_k8s_sa_find_token(r, lcf, ctx) != NGX_OK) {
         return NGX_ERROR;
     }
+
+    if (ctx->read
+        && (ngx_memcmp(conf->auth->digest, lcf->auth->digest,
+                       NGX_K8S_SA_DIGEST_LEN)
+            != 0
+            || token.len != ctx->token.len
+            || ngx_memcmp(token.data, ctx->token.data, token.len) != 0))
+    {
+        ctx->read_early = 1;
+    }
+
+    ctx->read = 0;
 
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "k8s_sa token: %uz bytes", ctx->token.len);
@@ -279,24 +436,11 @@ ngx_http_k8s_sa_prepare(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
 static ngx_int_t
 ngx_http_k8s_sa_attach(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
 {
-    ngx_table_elt_t             *h;
     ngx_http_k8s_sa_withheld_t  *withheld;
 
     for (withheld = ctx->withheld; withheld; withheld = withheld->next) {
-
-        h = ngx_list_push(&r->headers_in.headers);
-        if (h == NULL) {
+        if (ngx_http_k8s_sa_restore_header(r, withheld->header) != NGX_OK) {
             return NGX_ERROR;
-        }
-
-        *h = *withheld->header;
-
-        if (h->key.len == sizeof("Authorization") - 1
-            && ngx_strncasecmp(h->key.data, (u_char *) "Authorization",
-                               h->key.len)
-               == 0)
-        {
-            r->headers_in.authorization = h;
         }
     }
 
@@ -342,12 +486,45 @@ ngx_http_k8s_sa_find_token(ngx_http_request_t *r,
 
         ctx->token = r->headers_in.authorization->value;
 
-        if (ngx_http_k8s_sa_strip_scheme(&ctx->token) != NGX_OK) {
+        if (ngx_http_k8s_sa_strip_scheme(&ctx->token) != NGX_OK
+            && !ngx_http_k8s_sa_two_credentials(&ctx->token))
+        {
             ngx_str_null(&ctx->token);
         }
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * Returns 1 for "Basic ..., Bearer ...": as a whole it is a malformed token, so
+ * that it is refused and does not reach the upstream.
+ */
+
+static ngx_uint_t
+ngx_http_k8s_sa_two_credentials(ngx_str_t *value)
+{
+    u_char     *p, *last;
+    ngx_str_t   rest;
+
+    last = value->data + value->len;
+
+    for (p = value->data; (p = ngx_strlchr(p, last, ',')); /* void */ ) {
+
+        do {
+            p++;
+        } while (p < last && (*p == ' ' || *p == '\t'));
+
+        rest.data = p;
+        rest.len = last - p;
+
+        if (ngx_http_k8s_sa_strip_scheme(&rest) == NGX_OK) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

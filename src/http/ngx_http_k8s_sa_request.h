@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * A request's arrival: its token is found, and headers that must not reach the
- * upstream are removed.
+ * A request's arrival: its token is found, headers that must not reach the
+ * upstream are removed, and the caller is identified.
  */
 
 #ifndef NGX_HTTP_K8S_SA_REQUEST_H
@@ -13,8 +13,18 @@
 
 
 /*
- * The handler of the preaccess phase: removes headers that could be mistaken
- * for identity headers, finds the token and withholds it from the upstream.
+ * The handler of the post-read phase: removes headers that could be mistaken
+ * for identity headers, before any variable is read.
+ */
+
+ngx_int_t ngx_http_k8s_sa_post_read_handler(ngx_http_request_t *r);
+
+/*
+ * The handler of the preaccess phase: removes such headers again, since a
+ * redirect brings our own along and nginx sends a request that it refuses
+ * itself ("error_page 497") past the post-read phase; finds the token and
+ * withholds it from the upstream; and identifies the caller, unless
+ * "k8s_sa_phase access" leaves that to the access phase.
  */
 
 ngx_int_t ngx_http_k8s_sa_preaccess_handler(ngx_http_request_t *r);

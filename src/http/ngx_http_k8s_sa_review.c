@@ -335,7 +335,7 @@ ngx_http_k8s_sa_review_wait(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
     pause->reviewed = reviewed;
 
     pause->review.handler = ngx_http_k8s_sa_review_handler;
-    pause->review.data = r;
+    pause->review.data = ctx;
 
     switch (ngx_k8s_sa_review_start(ctx->issuer, &pause->question,
                                     &pause->review))
@@ -355,11 +355,11 @@ ngx_http_k8s_sa_review_wait(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
 static void
 ngx_http_k8s_sa_review_handler(ngx_k8s_sa_waiter_t *waiter)
 {
-    ngx_http_request_t     *r;
-    ngx_http_k8s_sa_ctx_t  *ctx;
+    ngx_http_k8s_sa_ctx_t *ctx = waiter->data;
 
-    r = waiter->data;
-    ctx = ngx_http_get_module_ctx(r, ngx_http_k8s_sa_module);
+    ngx_http_request_t  *r;
+
+    r = ctx->pause->request;
 
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "k8s_sa review ended: %s",

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include "http/ngx_http_k8s_sa_variables.h"
-#include "http/ngx_http_k8s_sa_check.h"
 #include "issuer/ngx_k8s_sa_token_file.h"
 
 
+static ngx_http_k8s_sa_ctx_t *ngx_http_k8s_sa_decided(ngx_http_request_t *r);
 static ngx_http_k8s_sa_ctx_t *ngx_http_k8s_sa_identified(
     ngx_http_request_t *r);
+static ngx_int_t ngx_http_k8s_sa_absent(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v);
 static ngx_int_t ngx_http_k8s_sa_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_k8s_sa_groups_variable(ngx_http_request_t *r,
@@ -33,8 +35,8 @@ static ngx_int_t ngx_http_k8s_sa_set_text(ngx_http_request_t *r,
 
 
 /*
- * Not cacheable: a variable that "map" or "set" has read before the access
- * phase must not stay empty after it.
+ * Not cacheable: a variable that was read before the caller was identified must
+ * not stay empty after it.
  */
 
 static ngx_http_variable_t  ngx_http_k8s_sa_vars[] = {
@@ -114,36 +116,54 @@ ngx_http_k8s_sa_field_of(ngx_str_t *value)
 }
 
 
-/*
- * Returns the state of a request that has an identity, otherwise NULL.
- * limit_req and limit_conn read variables in the preaccess phase, before the
- * access phase: then this decides, if that is possible without waiting.
- */
+/* Returns the state of a request that was decided about, otherwise NULL. */
+
+static ngx_http_k8s_sa_ctx_t *
+ngx_http_k8s_sa_decided(ngx_http_request_t *r)
+{
+    ngx_http_k8s_sa_ctx_t  *ctx;
+
+    ctx = ngx_http_k8s_sa_get_ctx(r);
+
+    if (ctx == NULL || ctx->state != NGX_HTTP_K8S_SA_DECIDED) {
+        return NULL;
+    }
+
+    ctx->read = 1;
+
+    return ctx;
+}
+
+
+/* Returns the state of a request that has an identity, otherwise NULL. */
 
 static ngx_http_k8s_sa_ctx_t *
 ngx_http_k8s_sa_identified(ngx_http_request_t *r)
 {
-    ngx_http_k8s_sa_ctx_t       *ctx;
-    ngx_http_k8s_sa_loc_conf_t  *lcf;
+    ngx_http_k8s_sa_ctx_t  *ctx;
 
-    ctx = ngx_http_k8s_sa_get_ctx(r);
+    ctx = ngx_http_k8s_sa_decided(r);
 
-    if (ctx == NULL) {
-        return NULL;
+    return ctx && ngx_http_k8s_sa_authentic(ctx) ? ctx : NULL;
+}
+
+
+/* Makes a variable empty. */
+
+static ngx_int_t
+ngx_http_k8s_sa_absent(ngx_http_request_t *r, ngx_http_variable_value_t *v)
+{
+    ngx_http_k8s_sa_srv_conf_t  *scf;
+
+    v->not_found = 1;
+
+    scf = ngx_http_get_module_srv_conf(r, ngx_http_k8s_sa_module);
+
+    if (!scf->used || ngx_http_k8s_sa_decided(r)) {
+        return NGX_OK;
     }
 
-    lcf = ngx_http_get_module_loc_conf(r, ngx_http_k8s_sa_module);
-
-    if (ctx->state == NGX_HTTP_K8S_SA_UNDECIDED
-        && ctx->prepared && lcf->auth && r == r->main
-        && !ngx_http_k8s_sa_paused(ctx))
-    {
-        if (ngx_http_k8s_sa_check(r, lcf, ctx) != NGX_OK) {
-            return NULL;
-        }
-    }
-
-    return ngx_http_k8s_sa_authentic(ctx) ? ctx : NULL;
+    return ngx_http_k8s_sa_note_early_read(r);
 }
 
 
@@ -156,8 +176,7 @@ ngx_http_k8s_sa_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 
     ctx = ngx_http_k8s_sa_identified(r);
     if (ctx == NULL) {
-        v->not_found = 1;
-        return NGX_OK;
+        return ngx_http_k8s_sa_absent(r, v);
     }
 
     field = ngx_http_k8s_sa_identity_field(r, ctx, data);
@@ -181,8 +200,7 @@ ngx_http_k8s_sa_groups_variable(ngx_http_request_t *r,
 
     ctx = ngx_http_k8s_sa_identified(r);
     if (ctx == NULL) {
-        v->not_found = 1;
-        return NGX_OK;
+        return ngx_http_k8s_sa_absent(r, v);
     }
 
     groups = ngx_http_k8s_sa_identity_field(r, ctx,
@@ -243,8 +261,7 @@ ngx_http_k8s_sa_expires_variable(ngx_http_request_t *r,
 
     ctx = ngx_http_k8s_sa_identified(r);
     if (ctx == NULL) {
-        v->not_found = 1;
-        return NGX_OK;
+        return ngx_http_k8s_sa_absent(r, v);
     }
 
     id = ngx_http_k8s_sa_identity(r, ctx);
@@ -272,10 +289,9 @@ ngx_http_k8s_sa_result_variable(ngx_http_request_t *r,
     const char             *word;
     ngx_http_k8s_sa_ctx_t  *ctx;
 
-    ctx = ngx_http_k8s_sa_get_ctx(r);
-    if (ctx == NULL || ctx->state == NGX_HTTP_K8S_SA_UNDECIDED) {
-        v->not_found = 1;
-        return NGX_OK;
+    ctx = ngx_http_k8s_sa_decided(r);
+    if (ctx == NULL) {
+        return ngx_http_k8s_sa_absent(r, v);
     }
 
     word = k8s_sa_verdict_info(ctx->verdict)->word;
@@ -292,10 +308,9 @@ ngx_http_k8s_sa_cache_variable(ngx_http_request_t *r,
 {
     ngx_http_k8s_sa_ctx_t  *ctx;
 
-    ctx = ngx_http_k8s_sa_get_ctx(r);
+    ctx = ngx_http_k8s_sa_decided(r);
     if (ctx == NULL || ctx->cache == NGX_HTTP_K8S_SA_CACHE_UNUSED) {
-        v->not_found = 1;
-        return NGX_OK;
+        return ngx_http_k8s_sa_absent(r, v);
     }
 
     if (ctx->cache == NGX_HTTP_K8S_SA_CACHE_HIT) {
@@ -322,8 +337,7 @@ ngx_http_k8s_sa_claims_variable(ngx_http_request_t *r,
 
         /* a review confirms a user, not claims */
 
-        v->not_found = 1;
-        return NGX_OK;
+        return ngx_http_k8s_sa_absent(r, v);
     }
 
     rc = k8s_sa_token_claims_text(ctx->token.data, ctx->token.len, &text,
@@ -349,8 +363,7 @@ ngx_http_k8s_sa_claim_variable(ngx_http_request_t *r,
 
         /* a review confirms a user, not claims */
 
-        v->not_found = 1;
-        return NGX_OK;
+        return ngx_http_k8s_sa_absent(r, v);
     }
 
     len = sizeof("k8s_sa_claim_") - 1;

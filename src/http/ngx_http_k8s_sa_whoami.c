@@ -27,6 +27,8 @@ static json_t *ngx_http_k8s_sa_whoami_extra(const k8s_sa_str_t *extra);
 char *
 ngx_http_k8s_sa_whoami(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
+    ngx_http_k8s_sa_loc_conf_t *lcf = conf;
+
     ngx_http_core_loc_conf_t  *clcf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
@@ -36,18 +38,25 @@ ngx_http_k8s_sa_whoami(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     clcf->handler = ngx_http_k8s_sa_whoami_handler;
+    lcf->handler = clcf->handler;
 
     return NGX_CONF_OK;
 }
 
 
-/* any method: external authorization may pass on the caller's */
+/*
+ * Any method, conditions and expectations: external authorization may pass on
+ * the caller's.  An asker takes 304, 412 and "100 Continue" for a verdict.
+ */
 
 static ngx_int_t
 ngx_http_k8s_sa_whoami_handler(ngx_http_request_t *r)
 {
     ngx_int_t               rc;
     ngx_http_k8s_sa_ctx_t  *ctx;
+
+    r->disable_not_modified = 1;
+    r->expect_tested = 1;
 
     rc = ngx_http_discard_request_body(r);
     if (rc != NGX_OK) {
@@ -118,17 +127,16 @@ ngx_http_k8s_sa_whoami_resume(ngx_k8s_sa_waiter_t *waiter)
     ngx_connection_t    *c;
     ngx_http_request_t  *r;
 
-    r = waiter->data;
+    r = ngx_http_k8s_sa_waited(waiter->data);
+    if (r == NULL) {
+        return;
+    }
+
     c = r->connection;
-
-    ngx_http_set_log_request(c->log, r);
-
-    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, c->log, 0, "k8s_sa resumed");
 
     r->read_event_handler = ngx_http_block_reading;
 
-    rc = ngx_http_k8s_sa_whoami_decide(r,
-                          ngx_http_get_module_ctx(r, ngx_http_k8s_sa_module));
+    rc = ngx_http_k8s_sa_whoami_decide(r, waiter->data);
 
     if (rc != NGX_AGAIN) {
         ngx_http_finalize_request(r, rc);
@@ -176,6 +184,12 @@ ngx_http_k8s_sa_whoami_send(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_k8s_sa_module);
 
+    id = ngx_http_k8s_sa_identity(r, ctx);
+
+    if (id == NULL || ngx_http_k8s_sa_whoami_json(r, id, &body) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     rc = ngx_http_k8s_sa_push_headers(r, lcf, ctx, &r->headers_out.headers);
     if (rc == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -185,12 +199,10 @@ ngx_http_k8s_sa_whoami_send(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
         return rc;
     }
 
-    h = ngx_list_push(&r->headers_out.headers);
-    id = ngx_http_k8s_sa_identity(r, ctx);
+    /* nothing may fail before the element is filled: it would be sent */
 
-    if (h == NULL || id == NULL
-        || ngx_http_k8s_sa_whoami_json(r, id, &body) != NGX_OK)
-    {
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

@@ -36,6 +36,7 @@ ngx_http_k8s_sa_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     clcf->handler = ngx_http_k8s_sa_status_handler;
+    lcf->handler = clcf->handler;
 
     return NGX_CONF_OK;
 }
