@@ -261,7 +261,7 @@ client_verify_add(client_verify_t *v, const char *name, int jwks)
                                     &err);
     } else {
         rc = k8s_sa_keyset_add_pem(v->keys, file.data, file.size,
-                                   &has_private, &err);
+                                   &has_private, &note, &err);
     }
 
     client_file_free(&file);

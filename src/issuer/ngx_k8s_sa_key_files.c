@@ -29,7 +29,7 @@ ngx_k8s_sa_key_file_read(ngx_k8s_sa_key_file_t *file, k8s_sa_keyset_t *keys,
                                     err);
     } else {
         rc = k8s_sa_keyset_add_pem(keys, content.data, content.len,
-                                   &has_private, err);
+                                   &has_private, note, err);
     }
 
     ngx_k8s_sa_file_free(&content);

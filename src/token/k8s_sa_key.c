@@ -42,6 +42,7 @@ static int k8s_sa_key_failed(const char *what, k8s_sa_error_t *err);
     K8S_SA_EC_IDS("\x30" len "\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06" curve)
 
 #define K8S_SA_EC_IDS(der)  der, sizeof(der) - 1
+#define K8S_SA_EC_OID       11     /* where the curve's id begins */
 
 static const k8s_sa_curve_t  k8s_sa_curves[] = {
     { "P-256", "prime256v1", K8S_SA_KTY_P256, 256, 32,
@@ -71,13 +72,18 @@ k8s_sa_curve_by_crv(const char *crv)
 
 
 const k8s_sa_curve_t *
-k8s_sa_curve_by_group(const char *group)
+k8s_sa_curve_by_oid(const void *oid, size_t len)
 {
-    size_t  i;
+    size_t                 i;
+    const k8s_sa_curve_t  *curve;
 
     for (i = 0; i < K8S_SA_CURVES; i++) {
-        if (strcmp(k8s_sa_curves[i].group, group) == 0) {
-            return &k8s_sa_curves[i];
+        curve = &k8s_sa_curves[i];
+
+        if (len == curve->algorithm_len - K8S_SA_EC_OID
+            && memcmp(oid, curve->algorithm + K8S_SA_EC_OID, len) == 0)
+        {
+            return curve;
         }
     }
 

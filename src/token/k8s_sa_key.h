@@ -90,10 +90,10 @@ struct k8s_sa_key_s {
 };
 
 
-/* Find a curve by one of its names; NULL if it is not supported. */
+/* Find a curve by its name or its DER OID; NULL if it is not supported. */
 
 const k8s_sa_curve_t *k8s_sa_curve_by_crv(const char *crv);
-const k8s_sa_curve_t *k8s_sa_curve_by_group(const char *group);
+const k8s_sa_curve_t *k8s_sa_curve_by_oid(const void *oid, size_t len);
 
 /*
  * Create a key from big-endian numbers: n and e with any leading zeros, x and y
@@ -110,6 +110,18 @@ int k8s_sa_key_ec(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
     const unsigned char *y, k8s_sa_error_t *err);
 int k8s_sa_key_ed25519(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
     const unsigned char *x, k8s_sa_error_t *err);
+
+/*
+ * Creates a key from DER: SubjectPublicKeyInfo or a certificate (RFC 5280
+ * section 4.1), or the public half of PKCS#1 (RFC 8017 appendix A.1), SEC 1
+ * (RFC 5915 section 3) or PKCS#8 (RFC 5958 section 2).  *is_private becomes 1
+ * if it has a private half, otherwise 0.  K8S_SA_OK and *key, K8S_SA_REFUSED or
+ * K8S_SA_ERROR.
+ */
+
+int k8s_sa_key_from_der(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
+    const unsigned char *data, size_t len, int *is_private,
+    k8s_sa_error_t *err);
 
 /*
  * Tests that an Ed25519 key is the canonical encoding of a point of the curve

@@ -55,22 +55,26 @@ void k8s_sa_keyset_free(k8s_sa_keyset_t *set);
 /*
  * Adds the keys of all blocks of a PEM file, like kube-apiserver's
  * --service-account-key-file (client-go/util/keyutil, ParsePublicKeysPEM):
- * PUBLIC KEY, RSA PUBLIC KEY, CERTIFICATE, and the public halves of
- * RSA PRIVATE KEY, EC PRIVATE KEY and PRIVATE KEY; RSA and EC P-256/384/521
- * only.  Text around blocks, and blocks that are not keys (EC PARAMETERS,
- * X509 CRL, ...), are skipped.  Each key gets the kid that Kubernetes gives it
- * (pkg/serviceaccount/jwt.go, keyIDFromPublicKey): base64url(SHA-256(DER
- * SubjectPublicKeyInfo)).  A key with the kid and the algorithms of an earlier
- * one is not added again.
+ * public keys, certificates, and the public halves of private keys, whatever
+ * their labels are; RSA and EC P-256/384/521 only.  As in Go's encoding/pem,
+ * blanks at line ends and empty lines do not matter.  Each key gets the kid
+ * that Kubernetes gives it (pkg/serviceaccount/jwt.go, keyIDFromPublicKey):
+ * base64url(SHA-256(DER SubjectPublicKeyInfo)).  A key with the kid and the
+ * algorithms of an earlier one is not added again.
  *
- * K8S_SA_OK, or K8S_SA_ERROR with the reason in *err (not PEM; no key; a key
- * that is malformed, encrypted, weak or unsupported; out of memory), in which
- * case the set is unchanged.  *has_private (may be NULL) is set to 1 if a block
- * held a private key, otherwise to 0.
+ * Text around blocks, and blocks that are not keys (EC PARAMETERS, X509 CRL,
+ * ...), are skipped.  Keys that are malformed, encrypted, weak or unsupported
+ * are skipped with the reason in *note, which keeps the first reason and is ""
+ * if there is none; note may be NULL.
+ *
+ * K8S_SA_OK if at least one key was usable; otherwise K8S_SA_ERROR with the
+ * reason in *err (no usable key; the file ends within a block; out of memory),
+ * in which case the set is unchanged.  *has_private (may be NULL) is set to 1
+ * if a block held a private key, otherwise to 0.
  */
 
 int k8s_sa_keyset_add_pem(k8s_sa_keyset_t *set, const void *data, size_t len,
-    int *has_private, k8s_sa_error_t *err);
+    int *has_private, k8s_sa_error_t *note, k8s_sa_error_t *err);
 
 /*
  * Adds the usable keys of a JWK set (RFC 7517 section 5) or a single JWK: RSA,

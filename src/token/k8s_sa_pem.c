@@ -1,187 +1,258 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE                 /* memmem() */
+#endif
+
 #include "token/k8s_sa_key.h"
 #include "token/k8s_sa_discovery.h"
 
-#include <openssl/bio.h>
-#include <openssl/bn.h>
-#include <openssl/core_names.h>
-#include <openssl/decoder.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
+#include <openssl/crypto.h>
 
 #include <stdlib.h>
 #include <string.h>
 
 
-/* Blocks with a key; structure and type are names of OpenSSL's decoders. */
-
-typedef struct {
-    const char      *name;
-    const char      *structure;      /* NULL: X.509 */
-    const char      *type;
-    unsigned         is_private;
-} k8s_sa_pem_type_t;
+#define K8S_SA_PEM_BEGIN  "-----BEGIN "
+#define K8S_SA_PEM_END    "-----END "
+#define K8S_SA_PEM_TAIL   "-----"
 
 
 typedef struct {
-    char            *name;
-    char            *header;
-    unsigned char   *data;
-    long             len;
+    k8s_sa_str_t     label;
+    k8s_sa_str_t     body;         /* base64 */
+    unsigned         encrypted:1;  /* by its headers */
+    unsigned         complete:1;   /* it has its END line */
+    unsigned         cut:1;        /* the text ends before an END line */
 } k8s_sa_pem_block_t;
 
 
-static int k8s_sa_pem_next(BIO *bio, k8s_sa_pem_block_t *block);
-static void k8s_sa_pem_free(k8s_sa_pem_block_t *block);
+static int k8s_sa_pem_next(k8s_sa_str_t *text, k8s_sa_pem_block_t *block);
+static void k8s_sa_pem_headers(k8s_sa_pem_block_t *block);
+static int k8s_sa_pem_line(k8s_sa_str_t *text, k8s_sa_str_t *line);
+static int k8s_sa_pem_boundary(const k8s_sa_str_t *line, const char *prefix,
+    k8s_sa_str_t *label);
 static int k8s_sa_pem_add(k8s_sa_keyset_t *set,
     const k8s_sa_pem_block_t *block, int *has_private, k8s_sa_error_t *err);
-static const k8s_sa_pem_type_t *k8s_sa_pem_type(const char *name);
-static int k8s_sa_pem_is_key(const char *name);
-static EVP_PKEY *k8s_sa_pem_decode(const k8s_sa_pem_type_t *type,
-    const k8s_sa_pem_block_t *block);
-static EVP_PKEY *k8s_sa_pem_certificate(const k8s_sa_pem_block_t *block);
-static int k8s_sa_pem_no_password(char *buf, int size, int rwflag, void *data);
-static int k8s_sa_pem_key(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
-    EVP_PKEY *pkey, k8s_sa_error_t *err);
-static int k8s_sa_pem_rsa(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
-    EVP_PKEY *pkey, k8s_sa_error_t *err);
-static int k8s_sa_pem_ec(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
-    EVP_PKEY *pkey, k8s_sa_error_t *err);
-static int k8s_sa_pem_number(EVP_PKEY *pkey, const char *name,
-    unsigned char *dst, size_t size, size_t *len);
-
-
-static const k8s_sa_pem_type_t  k8s_sa_pem_types[] = {
-    { "PUBLIC KEY",      "SubjectPublicKeyInfo", NULL,  0 },
-    { "RSA PUBLIC KEY",  "type-specific",        "RSA", 0 },
-    { "CERTIFICATE",     NULL,                   NULL,  0 },
-    { "PRIVATE KEY",     "PrivateKeyInfo",       NULL,  1 },
-    { "RSA PRIVATE KEY", "type-specific",        "RSA", 1 },
-    { "EC PRIVATE KEY",  "type-specific",        "EC",  1 }
-};
-
-#define K8S_SA_PEM_TYPES                                                      \
-    (sizeof(k8s_sa_pem_types) / sizeof(k8s_sa_pem_types[0]))
+static int k8s_sa_pem_add_der(k8s_sa_keyset_t *set,
+    const k8s_sa_pem_block_t *block, const unsigned char *data, size_t len,
+    int *has_private, k8s_sa_error_t *err);
+static int k8s_sa_pem_has_suffix(const k8s_sa_str_t *label,
+    const char *suffix);
+static int k8s_sa_pem_decode(const k8s_sa_str_t *body, unsigned char *dst,
+    size_t *len);
+static int k8s_sa_pem_value(unsigned char ch);
 
 
 int
 k8s_sa_keyset_add_pem(k8s_sa_keyset_t *set, const void *data, size_t len,
-    int *has_private, k8s_sa_error_t *err)
+    int *has_private, k8s_sa_error_t *note, k8s_sa_error_t *err)
 {
     int                  rc, private;
-    BIO                 *bio;
     size_t               n;
     unsigned             number, keys;
-    k8s_sa_error_t       why;
+    k8s_sa_str_t         text;
+    k8s_sa_error_t       why, own;
     k8s_sa_pem_block_t   block;
 
     if (has_private == NULL) {
         has_private = &private;
     }
 
+    if (note == NULL) {
+        note = &own;
+    }
+
     *has_private = 0;
+    note->text[0] = '\0';
 
     if (len > K8S_SA_DOCUMENT_MAX) {
         k8s_sa_error_set(err, "over %d bytes", K8S_SA_DOCUMENT_MAX);
         return K8S_SA_ERROR;
     }
 
-    bio = BIO_new_mem_buf(len ? data : "", len);
-    if (bio == NULL) {
-        ERR_clear_error();
-        k8s_sa_error_set(err, "out of memory");
-        return K8S_SA_ERROR;
-    }
+    text.data = (unsigned char *) data;
+    text.len = len;
 
     n = k8s_sa_keyset_count(set);
     keys = 0;
 
-    for (number = 1; /* void */ ; number++) {
-
-        rc = k8s_sa_pem_next(bio, &block);
-
-        if (rc == K8S_SA_REFUSED) {
-            break;
-        }
-
-        if (rc != K8S_SA_OK) {
-            k8s_sa_error_set(err, "PEM block %u is malformed", number);
-            break;
-        }
+    for (number = 1; k8s_sa_pem_next(&text, &block) == K8S_SA_OK; number++) {
 
         why.text[0] = '\0';
 
-        rc = k8s_sa_pem_add(set, &block, has_private, &why);
+        if (block.cut) {
 
-        k8s_sa_pem_free(&block);
+            /* the file may still be being written */
+
+            k8s_sa_error_set(&why, "has no END line");
+            rc = K8S_SA_ERROR;
+
+        } else {
+            rc = k8s_sa_pem_add(set, &block, has_private, &why);
+        }
 
         if (rc == K8S_SA_OK) {
             keys++;
 
-        } else if (rc != K8S_SA_REFUSED || why.text[0] != '\0') {
+        } else if (rc != K8S_SA_REFUSED) {
             k8s_sa_error_set(err, "PEM block %u: %s", number, why.text);
-            rc = K8S_SA_ERROR;
+            k8s_sa_keyset_truncate(set, n);
+            return K8S_SA_ERROR;
+
+        } else if (why.text[0] != '\0' && note->text[0] == '\0') {
+            k8s_sa_error_set(note, "PEM block %u: %s", number, why.text);
+        }
+    }
+
+    if (keys == 0) {
+        k8s_sa_error_set(err, "%s", note->text[0] != '\0' ? note->text
+                         : "no PEM block with a public key, certificate or "
+                           "private key");
+        return K8S_SA_ERROR;
+    }
+
+    return K8S_SA_OK;
+}
+
+
+/*
+ * Reads the next block of text and advances it; K8S_SA_ERROR if there are no
+ * more.  A block is not complete if text ends or another one begins before its
+ * END line.
+ */
+
+static int
+k8s_sa_pem_next(k8s_sa_str_t *text, k8s_sa_pem_block_t *block)
+{
+    k8s_sa_str_t  line, label, rest;
+
+    do {
+        if (!k8s_sa_pem_line(text, &line)) {
+            return K8S_SA_ERROR;
+        }
+
+    } while (!k8s_sa_pem_boundary(&line, K8S_SA_PEM_BEGIN, &block->label));
+
+    block->body = *text;
+    block->complete = 0;
+    block->cut = 0;
+
+    for ( ;; ) {
+        rest = *text;
+
+        if (!k8s_sa_pem_line(text, &line)) {
+            block->cut = 1;
+            break;
+        }
+
+        if (k8s_sa_pem_boundary(&line, K8S_SA_PEM_BEGIN, &label)) {
+            *text = rest;
+            break;
+        }
+
+        if (k8s_sa_pem_boundary(&line, K8S_SA_PEM_END, &label)) {
+            block->complete = k8s_sa_str_eq(&label, &block->label);
             break;
         }
     }
 
-    BIO_free(bio);
-    ERR_clear_error();
+    block->body.len = (size_t) (rest.data - block->body.data);
 
-    if (rc == K8S_SA_REFUSED) {
+    k8s_sa_pem_headers(block);
 
-        if (keys) {
-            return K8S_SA_OK;
-        }
-
-        k8s_sa_error_set(err, "no PEM block with a public key, certificate "
-                         "or private key");
-    }
-
-    k8s_sa_keyset_truncate(set, n);
-
-    return K8S_SA_ERROR;
+    return K8S_SA_OK;
 }
 
 
-/* K8S_SA_OK and a block; K8S_SA_REFUSED at the end; or K8S_SA_ERROR. */
-
-static int
-k8s_sa_pem_next(BIO *bio, k8s_sa_pem_block_t *block)
-{
-    unsigned long  e;
-
-    ERR_clear_error();
-
-    /* PEM_FLAG_SECURE makes OpenSSL wipe its buffers */
-
-    if (PEM_read_bio_ex(bio, &block->name, &block->header, &block->data,
-                        &block->len, PEM_FLAG_SECURE)
-        == 1)
-    {
-        return K8S_SA_OK;
-    }
-
-    e = ERR_peek_last_error();
-
-    if (ERR_GET_LIB(e) == ERR_LIB_PEM
-        && ERR_GET_REASON(e) == PEM_R_NO_START_LINE)
-    {
-        return K8S_SA_REFUSED;
-    }
-
-    return K8S_SA_ERROR;
-}
-
+/* RFC 1421 section 4.6: removes lines with a colon; a blank line follows. */
 
 static void
-k8s_sa_pem_free(k8s_sa_pem_block_t *block)
+k8s_sa_pem_headers(k8s_sa_pem_block_t *block)
 {
-    OPENSSL_secure_free(block->name);
-    OPENSSL_secure_free(block->header);
-    OPENSSL_secure_clear_free(block->data, block->len);
+    k8s_sa_str_t  rest, line;
+
+    static const char  encrypted[] = "ENCRYPTED";
+
+    block->encrypted = 0;
+    rest = block->body;
+
+    while (k8s_sa_pem_line(&rest, &line)) {
+
+        if (line.len && memchr(line.data, ':', line.len) == NULL) {
+            return;
+        }
+
+        if (memmem(line.data, line.len, encrypted, sizeof(encrypted) - 1)) {
+            block->encrypted = 1;
+        }
+
+        block->body = rest;
+    }
+}
+
+
+/* Takes a line from text, without blanks at its end; 0 if there is none. */
+
+static int
+k8s_sa_pem_line(k8s_sa_str_t *text, k8s_sa_str_t *line)
+{
+    size_t          n;
+    unsigned char  *end;
+
+    if (text->len == 0) {
+        return 0;
+    }
+
+    line->data = text->data;
+
+    end = memchr(text->data, '\n', text->len);
+    line->len = end ? (size_t) (end - text->data) : text->len;
+
+    n = line->len + (end != NULL);
+    text->data += n;
+    text->len -= n;
+
+    while (line->len) {
+
+        switch (line->data[line->len - 1]) {
+
+        case ' ':
+        case '\t':
+        case '\r':
+            line->len--;
+            continue;
+        }
+
+        break;
+    }
+
+    return 1;
+}
+
+
+/* Returns 1 if the line is a BEGIN or END line, and sets its label. */
+
+static int
+k8s_sa_pem_boundary(const k8s_sa_str_t *line, const char *prefix,
+    k8s_sa_str_t *label)
+{
+    size_t  n, tail;
+
+    n = strlen(prefix);
+    tail = sizeof(K8S_SA_PEM_TAIL) - 1;
+
+    if (line->len < n + tail
+        || memcmp(line->data, prefix, n) != 0
+        || memcmp(line->data + line->len - tail, K8S_SA_PEM_TAIL, tail) != 0)
+    {
+        return 0;
+    }
+
+    label->data = line->data + n;
+    label->len = line->len - n - tail;
+
+    return 1;
 }
 
 
@@ -194,299 +265,157 @@ static int
 k8s_sa_pem_add(k8s_sa_keyset_t *set, const k8s_sa_pem_block_t *block,
     int *has_private, k8s_sa_error_t *err)
 {
-    int                       rc;
-    EVP_PKEY                 *pkey;
-    k8s_sa_key_t             *key;
-    const k8s_sa_pem_type_t  *type;
+    int             rc;
+    size_t          len;
+    unsigned char  *data;
 
-    type = k8s_sa_pem_type(block->name);
-
-    if (type == NULL) {
-
-        if (strcmp(block->name, "ENCRYPTED PRIVATE KEY") == 0) {
-            *has_private = 1;
-            k8s_sa_error_set(err, "private key is encrypted");
-
-        } else if (k8s_sa_pem_is_key(block->name)) {
-            k8s_sa_error_set(err, "unsupported type of key");
-        }
-
-        return K8S_SA_REFUSED;
-    }
-
-    if (type->is_private) {
+    if (k8s_sa_pem_has_suffix(&block->label, "PRIVATE KEY")) {
         *has_private = 1;
     }
 
-    /* RFC 1421 section 4.6.1.1: Proc-Type and DEK-Info */
-
-    if (strstr(block->header, "ENCRYPTED")) {
-        k8s_sa_error_set(err, "%s is encrypted", type->name);
-        return K8S_SA_REFUSED;
-    }
-
-    pkey = k8s_sa_pem_decode(type, block);
-
-    if (pkey == NULL) {
-
-        if (k8s_sa_openssl_no_memory()) {
-            k8s_sa_error_set(err, "out of memory");
-            return K8S_SA_ERROR;
-        }
-
-        k8s_sa_error_set(err, "%s is malformed or of an unsupported type",
-                         type->name);
-        return K8S_SA_REFUSED;
-    }
-
-    rc = k8s_sa_pem_key(&key, k8s_sa_keyset_digests(set), pkey, err);
-
-    /* wipes the private half if there is one */
-
-    EVP_PKEY_free(pkey);
-
-    if (rc != K8S_SA_OK) {
-        return rc;
-    }
-
-    return k8s_sa_keyset_add(set, key, err);
-}
-
-
-static const k8s_sa_pem_type_t *
-k8s_sa_pem_type(const char *name)
-{
-    size_t  i;
-
-    for (i = 0; i < K8S_SA_PEM_TYPES; i++) {
-        if (strcmp(k8s_sa_pem_types[i].name, name) == 0) {
-            return &k8s_sa_pem_types[i];
-        }
-    }
-
-    return NULL;
-}
-
-
-/* "DSA PRIVATE KEY", "OPENSSH PRIVATE KEY", ... */
-
-static int
-k8s_sa_pem_is_key(const char *name)
-{
-    size_t             i, len, n;
-    static const char  *const ends[] = { "PUBLIC KEY", "PRIVATE KEY" };
-
-    len = strlen(name);
-
-    for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-        n = strlen(ends[i]);
-
-        if (len >= n && strcmp(name + len - n, ends[i]) == 0) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-static EVP_PKEY *
-k8s_sa_pem_decode(const k8s_sa_pem_type_t *type,
-    const k8s_sa_pem_block_t *block)
-{
-    size_t                len;
-    EVP_PKEY             *pkey;
-    OSSL_DECODER_CTX     *ctx;
-    const unsigned char  *p;
-
-    if (type->structure == NULL) {
-        return k8s_sa_pem_certificate(block);
-    }
-
-    pkey = NULL;
-
-    ctx = OSSL_DECODER_CTX_new_for_pkey(&pkey, "DER", type->structure,
-                                        type->type,
-                                        type->is_private ? EVP_PKEY_KEYPAIR
-                                                       : EVP_PKEY_PUBLIC_KEY,
-                                        NULL, NULL);
-    if (ctx == NULL) {
-        return NULL;
-    }
-
-    p = block->data;
-    len = block->len;
-
-    if (OSSL_DECODER_CTX_set_pem_password_cb(ctx, k8s_sa_pem_no_password,
-                                             NULL)
-        != 1
-        || OSSL_DECODER_from_data(ctx, &p, &len) != 1
-        || len != 0)
+    if (block->encrypted
+        || k8s_sa_pem_has_suffix(&block->label, "ENCRYPTED PRIVATE KEY"))
     {
-        EVP_PKEY_free(pkey);
-        pkey = NULL;
-    }
-
-    OSSL_DECODER_CTX_free(ctx);
-
-    return pkey;
-}
-
-
-static EVP_PKEY *
-k8s_sa_pem_certificate(const k8s_sa_pem_block_t *block)
-{
-    X509                 *cert;
-    EVP_PKEY             *pkey;
-    const unsigned char  *p;
-
-    p = block->data;
-
-    cert = d2i_X509(NULL, &p, block->len);
-    if (cert == NULL) {
-        return NULL;
-    }
-
-    pkey = NULL;
-
-    if (p == block->data + block->len) {
-        pkey = X509_get_pubkey(cert);
-    }
-
-    X509_free(cert);
-
-    return pkey;
-}
-
-
-/* There is no one to ask for a password. */
-
-static int
-k8s_sa_pem_no_password(char *buf, int size, int rwflag, void *data)
-{
-    (void) buf;
-    (void) size;
-    (void) rwflag;
-    (void) data;
-
-    return -1;
-}
-
-
-static int
-k8s_sa_pem_key(k8s_sa_key_t **key, k8s_sa_digests_t *digests, EVP_PKEY *pkey,
-    k8s_sa_error_t *err)
-{
-    if (EVP_PKEY_is_a(pkey, "RSA")) {
-        return k8s_sa_pem_rsa(key, digests, pkey, err);
-    }
-
-    if (EVP_PKEY_is_a(pkey, "EC")) {
-        return k8s_sa_pem_ec(key, digests, pkey, err);
-    }
-
-    k8s_sa_error_set(err, "unsupported type of key, neither RSA nor EC");
-
-    return K8S_SA_REFUSED;
-}
-
-
-static int
-k8s_sa_pem_rsa(k8s_sa_key_t **key, k8s_sa_digests_t *digests, EVP_PKEY *pkey,
-    k8s_sa_error_t *err)
-{
-    size_t         n_len, e_len;
-    unsigned char  n[K8S_SA_RSA_OCTETS_MAX], e[K8S_SA_RSA_OCTETS_MAX];
-
-    if (k8s_sa_pem_number(pkey, OSSL_PKEY_PARAM_RSA_N, n, sizeof(n), &n_len)
-        != K8S_SA_OK
-        || k8s_sa_pem_number(pkey, OSSL_PKEY_PARAM_RSA_E, e, sizeof(e),
-                             &e_len)
-           != K8S_SA_OK)
-    {
-        k8s_sa_error_set(err, "RSA modulus or exponent over %d bits",
-                         K8S_SA_RSA_MAX_BITS);
+        k8s_sa_error_set(err, "private key is encrypted");
         return K8S_SA_REFUSED;
     }
 
-    return k8s_sa_key_rsa(key, digests, n, n_len, e, e_len, err);
-}
-
-
-static int
-k8s_sa_pem_ec(k8s_sa_key_t **key, k8s_sa_digests_t *digests, EVP_PKEY *pkey,
-    k8s_sa_error_t *err)
-{
-    int                    is_explicit;
-    char                   group[32];
-    unsigned char          x[K8S_SA_EC_OCTETS_MAX], y[K8S_SA_EC_OCTETS_MAX];
-    const char            *param;
-    const k8s_sa_curve_t  *curve;
-
-    curve = NULL;
-    param = OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS;
-
-    if (EVP_PKEY_get_group_name(pkey, group, sizeof(group), NULL) == 1) {
-        curve = k8s_sa_curve_by_group(group);
-    }
-
-    /* RFC 5480 section 2.1.1: namedCurve only */
-
-    if (curve == NULL
-        || EVP_PKEY_get_int_param(pkey, param, &is_explicit) != 1
-        || is_explicit)
-    {
-        k8s_sa_error_set(err, "EC key is not on the named curve P-256, P-384 "
-                         "or P-521");
-        return K8S_SA_REFUSED;
-    }
-
-    if (k8s_sa_pem_number(pkey, OSSL_PKEY_PARAM_EC_PUB_X, x, curve->octets,
-                          NULL)
-        != K8S_SA_OK
-        || k8s_sa_pem_number(pkey, OSSL_PKEY_PARAM_EC_PUB_Y, y,
-                             curve->octets, NULL)
-           != K8S_SA_OK)
-    {
-        k8s_sa_error_set(err, "EC key has no public point");
-        return K8S_SA_REFUSED;
-    }
-
-    return k8s_sa_key_ec(key, digests, curve, x, y, err);
-}
-
-
-/*
- * Writes a number of the key to dst, big-endian: in as few bytes as possible,
- * *len of them, or padded with zeros to size bytes if len is NULL.
- */
-
-static int
-k8s_sa_pem_number(EVP_PKEY *pkey, const char *name, unsigned char *dst,
-    size_t size, size_t *len)
-{
-    int      rc;
-    BIGNUM  *bn;
-
-    bn = NULL;
-
-    if (EVP_PKEY_get_bn_param(pkey, name, &bn) != 1) {
+    data = malloc(block->body.len + 1);
+    if (data == NULL) {
+        k8s_sa_error_set(err, "out of memory");
         return K8S_SA_ERROR;
     }
 
-    if (len) {
-        *len = BN_num_bytes(bn);
+    if (!block->complete
+        || k8s_sa_pem_decode(&block->body, data, &len) != K8S_SA_OK)
+    {
+        k8s_sa_error_set(err, "malformed");
+        rc = K8S_SA_REFUSED;
 
-        if (*len < size) {
-            size = *len;
+    } else {
+        rc = k8s_sa_pem_add_der(set, block, data, len, has_private, err);
+    }
+
+    /* it may be a private key */
+
+    OPENSSL_cleanse(data, block->body.len + 1);
+    free(data);
+
+    return rc;
+}
+
+
+static int
+k8s_sa_pem_add_der(k8s_sa_keyset_t *set, const k8s_sa_pem_block_t *block,
+    const unsigned char *data, size_t len, int *has_private,
+    k8s_sa_error_t *err)
+{
+    int            rc, is_private;
+    k8s_sa_key_t  *key;
+
+    rc = k8s_sa_key_from_der(&key, k8s_sa_keyset_digests(set), data, len,
+                             &is_private, err);
+
+    if (is_private) {
+        *has_private = 1;
+    }
+
+    if (rc == K8S_SA_OK) {
+        return k8s_sa_keyset_add(set, key, err);
+    }
+
+    /* EC PARAMETERS, X509 CRL, ...: other blocks are no mistake */
+
+    if (rc == K8S_SA_REFUSED
+        && !k8s_sa_pem_has_suffix(&block->label, "KEY")
+        && !k8s_sa_pem_has_suffix(&block->label, "CERTIFICATE"))
+    {
+        err->text[0] = '\0';
+    }
+
+    return rc;
+}
+
+
+static int
+k8s_sa_pem_has_suffix(const k8s_sa_str_t *label, const char *suffix)
+{
+    size_t  n;
+
+    n = strlen(suffix);
+
+    return label->len >= n
+           && memcmp(label->data + label->len - n, suffix, n) == 0;
+}
+
+
+/* RFC 4648 section 4, with white space anywhere, as for Go's encoding/pem */
+
+static int
+k8s_sa_pem_decode(const k8s_sa_str_t *body, unsigned char *dst, size_t *len)
+{
+    int             value;
+    size_t          i, digits, pads;
+    uint32_t        bits;
+    unsigned char   ch, *p;
+
+    p = dst;
+    bits = 0;
+    digits = 0;
+    pads = 0;
+
+    for (i = 0; i < body->len; i++) {
+        ch = body->data[i];
+
+        if (ch == ' ' || ch == '\t' || ch == '\r' || ch == '\n') {
+            continue;
+        }
+
+        if (ch == '=') {
+            pads++;
+            continue;
+        }
+
+        value = k8s_sa_pem_value(ch);
+
+        if (value < 0 || pads) {
+            return K8S_SA_ERROR;
+        }
+
+        bits = bits << 6 | (uint32_t) value;
+        digits++;
+
+        /* a byte is complete with the second, third and fourth digit */
+
+        if (digits % 4 != 1) {
+            *p++ = (unsigned char) (bits >> ((4 - digits % 4) % 4 * 2));
         }
     }
 
-    /* fails if the number has more bytes than size */
+    if (pads > 2 || digits % 4 == 1 || (digits + pads) % 4 != 0) {
+        return K8S_SA_ERROR;
+    }
 
-    rc = BN_bn2binpad(bn, dst, size);
+    *len = (size_t) (p - dst);
 
-    BN_free(bn);
+    return K8S_SA_OK;
+}
 
-    return rc == (int) size ? K8S_SA_OK : K8S_SA_ERROR;
+
+static int
+k8s_sa_pem_value(unsigned char ch)
+{
+    if (ch >= 'A' && ch <= 'Z') {
+        return ch - 'A';
+    }
+
+    if (ch >= 'a' && ch <= 'z') {
+        return ch - 'a' + 26;
+    }
+
+    if (ch >= '0' && ch <= '9') {
+        return ch - '0' + 52;
+    }
+
+    return ch == '+' ? 62 : ch == '/' ? 63 : -1;
 }

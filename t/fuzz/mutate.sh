@@ -139,9 +139,9 @@ mutate jwks "small keys" token/k8s_sa_key.c \
 mutate jwks "control characters in kid" token/k8s_sa_jwk.c \
     's/!k8s_sa_str_is_clean\(kid\)/0/'
 mutate pem "truncate after a bad block" token/k8s_sa_pem.c \
-    's/\n    k8s_sa_keyset_truncate\(set, n\);\n/\n/'
+    's/\n            k8s_sa_keyset_truncate\(set, n\);\n/\n/'
 mutate pem "leak of a block" token/k8s_sa_pem.c \
-    's/\n        k8s_sa_pem_free\(&block\);\n/\n/'
+    's/\n    free\(data\);\n/\n/'
 
 mutate discovery "control characters" token/k8s_sa_discovery.c \
     's/!k8s_sa_str_is_clean\(&value\)/0/'

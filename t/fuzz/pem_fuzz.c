@@ -71,7 +71,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(&err, 0xa5, sizeof(err));
     has_private = -1;
 
-    rc = k8s_sa_keyset_add_pem(fuzz_set, pem, len, &has_private, &err);
+    rc = k8s_sa_keyset_add_pem(fuzz_set, pem, len, &has_private, NULL, &err);
 
     free(pem);
 

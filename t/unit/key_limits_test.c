@@ -7,7 +7,6 @@
 
 #include "k8s_sa_test.h"
 
-#include "token/k8s_sa_discovery.h"
 #include "token/k8s_sa_key.h"
 
 
@@ -454,10 +453,10 @@ same_key_again(void **state)
     }
 
     text = test_pem(rsa);
-    assert_int_equal(k8s_sa_keyset_add_pem(set, text, strlen(text), NULL,
+    assert_int_equal(k8s_sa_keyset_add_pem(set, text, strlen(text), NULL, NULL,
                                            NULL), K8S_SA_OK);
     assert_int_equal(k8s_sa_keyset_count(set), 5);
-    assert_int_equal(k8s_sa_keyset_add_pem(set, text, strlen(text), NULL,
+    assert_int_equal(k8s_sa_keyset_add_pem(set, text, strlen(text), NULL, NULL,
                                            NULL), K8S_SA_OK);
     assert_int_equal(k8s_sa_keyset_count(set), 5);
 
@@ -521,192 +520,6 @@ failed_addition_leaves_nothing(void **state)
                      k8s_sa_keyset_key(set, 0));
 
     k8s_sa_keyset_free(set);
-}
-
-
-static void
-pem_refused(const char *pem, const char *reason)
-{
-    k8s_sa_error_t    err;
-    k8s_sa_keyset_t  *set;
-
-    set = k8s_sa_keyset_create();
-    err.text[0] = '\0';
-
-    assert_int_equal(k8s_sa_keyset_add_pem(set, pem, strlen(pem), NULL, &err),
-                     K8S_SA_ERROR);
-
-    if (strstr(err.text, reason) == NULL) {
-        fail_msg("\"%s\" instead of \"%s\"", err.text, reason);
-    }
-
-    assert_int_equal(k8s_sa_keyset_count(set), 0);
-    assert_int_equal(ERR_peek_error(), 0);
-
-    k8s_sa_keyset_free(set);
-}
-
-
-/* Renames a block. */
-
-static char *
-renamed(const char *pem, const char *from, const char *to)
-{
-    char        *out;
-    const char  *p;
-
-    out = "";
-
-    while ((p = strstr(pem, from)) != NULL) {
-        out = test_format("%s%.*s%s", out, (int) (p - pem), pem, to);
-        pem = p + strlen(from);
-    }
-
-    return test_format("%s%s", out, pem);
-}
-
-
-static void
-pem_reasons(void **state)
-{
-    char  *good, *cut, *text;
-
-    (void) state;
-
-    good = test_pem(rsa);
-
-    pem_refused("", "no PEM block");
-    pem_refused("# nothing\n", "no PEM block");
-    pem_refused(renamed(good, "PUBLIC KEY", "X509 CRL"), "no PEM block");
-    pem_refused(renamed(good, "PUBLIC KEY", "DSA PRIVATE KEY"),
-                "block 1: unsupported");
-    pem_refused(renamed(good, "PUBLIC KEY", "OPENSSH PRIVATE KEY"),
-                "block 1: unsupported");
-    pem_refused(test_format("%s%s", good,
-                            renamed(good, "PUBLIC KEY", "SSH2 PUBLIC KEY")),
-                "block 2: unsupported");
-    pem_refused(renamed(good, "PUBLIC KEY", "ENCRYPTED PRIVATE KEY"),
-                "block 1: private key is encrypted");
-    pem_refused(renamed(good, "PUBLIC KEY", "CERTIFICATE"),
-                "block 1: CERTIFICATE is malformed");
-
-    text = renamed(good, "PUBLIC KEY", "RSA PRIVATE KEY");
-    pem_refused(renamed(text, "-----BEGIN RSA PRIVATE KEY-----\n",
-                        "-----BEGIN RSA PRIVATE KEY-----\n"
-                        "Proc-Type: 4,ENCRYPTED\n"
-                        "DEK-Info: AES-128-CBC,0123456789ABCDEF01234567"
-                        "89ABCDEF\n\n"),
-                "block 1: RSA PRIVATE KEY is encrypted");
-
-    cut = test_format("%.*s", (int) strlen(good) - 30, good);
-    pem_refused(cut, "block 1 is malformed");
-    pem_refused(test_format("%s%s", good, cut), "block 2 is malformed");
-
-    pem_refused(test_format("%s%*s", good, K8S_SA_DOCUMENT_MAX, ""), "over");
-}
-
-
-static void
-pem_ed25519(void **state)
-{
-    EVP_PKEY  *pkey;
-
-    (void) state;
-
-    pkey = test_ed25519();
-
-    pem_refused(test_pem(pkey), "block 1: unsupported type of key");
-
-    EVP_PKEY_free(pkey);
-}
-
-
-/* RFC 5480 section 2.1.1: named curves only */
-
-static void
-pem_explicit_curve(void **state)
-{
-    EVP_PKEY  *pkey;
-
-    (void) state;
-
-    pkey = EVP_PKEY_dup(p256);
-    assert_non_null(pkey);
-    assert_int_equal(EVP_PKEY_set_utf8_string_param(pkey,
-                             OSSL_PKEY_PARAM_EC_ENCODING,
-                             OSSL_PKEY_EC_ENCODING_EXPLICIT), 1);
-
-    pem_refused(test_pem(pkey), "named curve");
-
-    EVP_PKEY_free(pkey);
-}
-
-
-static X509 *
-certificate(EVP_PKEY *pkey)
-{
-    X509  *cert;
-
-    cert = X509_new();
-    assert_non_null(cert);
-
-    assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(cert), 1), 1);
-    assert_non_null(X509_gmtime_adj(X509_getm_notBefore(cert), -7200));
-    assert_non_null(X509_gmtime_adj(X509_getm_notAfter(cert), -3600));
-    assert_int_equal(X509_set_pubkey(cert, pkey), 1);
-    assert_true(X509_sign(cert, pkey, EVP_sha256()) > 0);
-
-    return cert;
-}
-
-
-/* A certificate's validity is ignored, but nothing may follow its DER. */
-
-static void
-pem_with_trailing_bytes(void **state)
-{
-    int               len, rc;
-    BIO              *bio;
-    char             *pem;
-    X509             *cert;
-    size_t            i;
-    unsigned char    *der;
-    k8s_sa_keyset_t  *set;
-
-    (void) state;
-
-    cert = certificate(p256);
-
-    for (i = 0; i < 4; i++) {
-        der = NULL;
-
-        len = (i & 1) ? i2d_X509(cert, &der) : i2d_PUBKEY(p256, &der);
-        assert_true(len > 0);
-
-        if (i & 2) {
-            der = OPENSSL_realloc(der, len + 1);
-            der[len++] = 0;
-        }
-
-        bio = BIO_new(BIO_s_mem());
-        assert_true(PEM_write_bio(bio, (i & 1) ? "CERTIFICATE" : "PUBLIC KEY",
-                                  "", der, len) > 0);
-        OPENSSL_free(der);
-
-        pem = test_bio_text(bio);
-
-        if (i & 2) {
-            pem_refused(pem, "malformed");
-            continue;
-        }
-
-        set = k8s_sa_keyset_create();
-        rc = k8s_sa_keyset_add_pem(set, pem, strlen(pem), NULL, NULL);
-        assert_int_equal(rc, K8S_SA_OK);
-        k8s_sa_keyset_free(set);
-    }
-
-    X509_free(cert);
 }
 
 
@@ -833,10 +646,6 @@ main(void)
         cmocka_unit_test_teardown(same_key_again, test_release),
         cmocka_unit_test_teardown(failed_addition_leaves_nothing,
                                   test_release),
-        cmocka_unit_test_teardown(pem_reasons, test_release),
-        cmocka_unit_test_teardown(pem_ed25519, test_release),
-        cmocka_unit_test_teardown(pem_explicit_curve, test_release),
-        cmocka_unit_test_teardown(pem_with_trailing_bytes, test_release),
         cmocka_unit_test_teardown(algorithms_that_do_not_fit, test_release),
         cmocka_unit_test_teardown(errors_of_other_code, test_release)
     };

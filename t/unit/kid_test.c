@@ -26,7 +26,7 @@ set_of(const char *jwk, const char *pem)
         fail_msg("%s", err.text);
     }
 
-    if (pem && k8s_sa_keyset_add_pem(set, pem, strlen(pem), NULL, &err)
+    if (pem && k8s_sa_keyset_add_pem(set, pem, strlen(pem), NULL, NULL, &err)
                != K8S_SA_OK)
     {
         fail_msg("%s", err.text);

@@ -218,7 +218,7 @@ load(const char *file, k8s_sa_keyset_t *set)
 
     pem = test_read(file, &len);
 
-    if (k8s_sa_keyset_add_pem(set, pem, len, NULL, &err) != K8S_SA_OK) {
+    if (k8s_sa_keyset_add_pem(set, pem, len, NULL, NULL, &err) != K8S_SA_OK) {
         fail_msg("%s: %s", file, err.text);
     }
 
