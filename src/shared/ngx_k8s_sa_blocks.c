@@ -6,6 +6,7 @@
 #include "shared/ngx_k8s_sa_sh.h"
 
 
+static void ngx_k8s_sa_zone_lock_exiting(ngx_shmtx_t *mutex);
 static void ngx_k8s_sa_zone_recover(ngx_k8s_sa_zone_t *zone);
 static ngx_int_t ngx_k8s_sa_zone_mark(ngx_k8s_sa_zone_t *zone,
     uint32_t first);
@@ -16,10 +17,39 @@ static u_char *ngx_k8s_sa_blocks_part(ngx_k8s_sa_zone_t *zone,
 void
 ngx_k8s_sa_zone_lock(ngx_k8s_sa_zone_t *zone)
 {
-    ngx_shmtx_lock(&zone->shpool->mutex);
+    if (ngx_quit || ngx_exiting) {
+        ngx_k8s_sa_zone_lock_exiting(&zone->shpool->mutex);
+
+    } else {
+        ngx_shmtx_lock(&zone->shpool->mutex);
+    }
 
     if (zone->sh->dirty) {
         ngx_k8s_sa_zone_recover(zone);
+    }
+}
+
+
+/*
+ * The zone of a worker that shuts down may have been replaced by one of another
+ * size: nginx's master does not know it any more, and does not unlock it when
+ * its owner dies.
+ */
+
+static void
+ngx_k8s_sa_zone_lock_exiting(ngx_shmtx_t *mutex)
+{
+    ngx_pid_t  owner;
+
+    while (!ngx_shmtx_trylock(mutex)) {
+        owner = (ngx_pid_t) *mutex->lock;
+
+        if (owner && kill(owner, 0) == -1 && ngx_errno == NGX_ESRCH) {
+            (void) ngx_shmtx_force_unlock(mutex, owner);
+            continue;
+        }
+
+        ngx_msleep(1);
     }
 }
 

@@ -106,4 +106,16 @@ is(rc(ask_pid($new[1], 'op=lease&issuer=a')), 'busy', 'and hold it');
 is(rc($late->()), 'declined', 'the result of the old one comes too late');
 is(field(ask('op=state&issuer=a'), 'owner'), $new[0], 'the lease is still held');
 
+# the lock of a zone that was replaced
+
+restart('old:1m', 'a');
+($one, $two) = workers();
+$late = ask_half($two, 'op=lookup&token=x');
+$die = stop_with_lock($one);
+hup('old:2m', 'a');
+ok(wait_for(sub { log_text() =~ /$two#$two: gracefully shutting down/ }),
+   'a reload with another size');
+$die->();
+is(rc($late->(5)), 'declined', 'an old worker gets the lock of a dead one');
+
 done_testing();

@@ -19,7 +19,7 @@ use POSIX qw(WNOHANG);
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(start stop reload hup hup_refused restart ask ask_async
-                 ask_later ask_pid busy_port field log_text workers wait_for
+                 ask_half ask_later ask_pid busy_port field log_text workers wait_for
                  test_config);
 
 my $root = abs_path(dirname(__FILE__) . '/../../..');
@@ -277,6 +277,16 @@ sub ask_async {
     my $s = connection_to($pid);
     send_on($s, $query);
     return sub { read_on($s, @_) };
+}
+
+
+# Sends all but the end of a query to worker $pid, which keeps it alive while it
+# shuts down.  Returns a function that sends the end and returns the answer.
+sub ask_half {
+    my ($pid, $query) = @_;
+    my $s = connection_to($pid);
+    print $s "GET /?$query HTTP/1.1\r\nHost: t\r\n";
+    return sub { print $s "\r\n"; read_on($s, @_) };
 }
 
 
