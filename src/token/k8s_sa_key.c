@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include "token/k8s_sa_key.h"
+#include "token/k8s_sa_openssl.h"
 #include "token/k8s_sa_base64url.h"
 
 #include <openssl/bn.h>
@@ -460,28 +461,6 @@ k8s_sa_key_failed(const char *what, k8s_sa_error_t *err)
     k8s_sa_error_set(err, "%s", what);
 
     return K8S_SA_REFUSED;
-}
-
-
-int
-k8s_sa_openssl_no_memory(void)
-{
-    int            found;
-    unsigned long  e;
-
-    found = 0;
-
-    for ( ;; ) {
-        e = ERR_get_error();
-
-        if (e == 0) {
-            return found;
-        }
-
-        if (ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE) {
-            found = 1;
-        }
-    }
 }
 
 

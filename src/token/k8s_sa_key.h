@@ -156,13 +156,6 @@ int k8s_sa_key_set_kid(k8s_sa_key_t *key, const void *kid, size_t len);
 void k8s_sa_key_free(k8s_sa_key_t *key);
 
 /*
- * Empties OpenSSL's error queue after a failure.  Returns 1 if memory was
- * short, otherwise 0.
- */
-
-int k8s_sa_openssl_no_memory(void);
-
-/*
  * Adds a key to a set, which takes ownership.  A key that the set already has
  * (same key, kid and algorithms) is freed.  K8S_SA_OK, or K8S_SA_ERROR with the
  * reason in *err, in which case the key is freed, too.

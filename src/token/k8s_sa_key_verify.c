@@ -2,6 +2,7 @@
 
 #include "token/k8s_sa_key.h"
 #include "token/k8s_sa_der.h"
+#include "token/k8s_sa_openssl.h"
 
 #include <openssl/err.h>
 #include <openssl/rsa.h>

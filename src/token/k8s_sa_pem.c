@@ -6,6 +6,7 @@
 
 #include "token/k8s_sa_key.h"
 #include "token/k8s_sa_discovery.h"
+#include "token/k8s_sa_openssl.h"
 
 #include <openssl/crypto.h>
 
