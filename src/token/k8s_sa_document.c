@@ -8,7 +8,17 @@
 #include <string.h>
 
 
+static void *k8s_sa_document_alloc(size_t size);
 static unsigned char *k8s_sa_document_copy(const void *data, size_t len);
+
+
+/*
+ * jansson reports some failed allocations as errors of syntax, and loses a
+ * character after others, so they are counted here.
+ */
+
+static json_malloc_t  k8s_sa_document_malloc;
+static unsigned       k8s_sa_document_failed;
 
 
 json_t *
@@ -16,6 +26,7 @@ k8s_sa_document_read(const void *data, size_t len, size_t flags,
     k8s_sa_error_t *err)
 {
     json_t         *root;
+    json_free_t     release;
     json_error_t    why;
     unsigned char  *copy;
 
@@ -30,20 +41,25 @@ k8s_sa_document_read(const void *data, size_t len, size_t flags,
         return NULL;
     }
 
+    json_get_alloc_funcs(&k8s_sa_document_malloc, &release);
+    json_set_alloc_funcs(k8s_sa_document_alloc, release);
+    k8s_sa_document_failed = 0;
+
     root = json_loadb((char *) copy, len, JSON_REJECT_DUPLICATES|flags, &why);
+
+    json_set_alloc_funcs(k8s_sa_document_malloc, release);
 
     free(copy);
 
+    if (k8s_sa_document_failed) {
+        json_decref(root);
+        k8s_sa_error_set(err, "out of memory");
+        return NULL;
+    }
+
     if (root == NULL) {
-
-        if (json_error_code(&why) == json_error_out_of_memory) {
-            k8s_sa_error_set(err, "out of memory");
-
-        } else {
-            k8s_sa_error_set(err, "invalid JSON in line %d, column %d",
-                             why.line, why.column);
-        }
-
+        k8s_sa_error_set(err, "invalid JSON in line %d, column %d", why.line,
+                         why.column);
         return NULL;
     }
 
@@ -54,6 +70,21 @@ k8s_sa_document_read(const void *data, size_t len, size_t flags,
     }
 
     return root;
+}
+
+
+static void *
+k8s_sa_document_alloc(size_t size)
+{
+    void  *p;
+
+    p = k8s_sa_document_malloc(size);
+
+    if (p == NULL) {
+        k8s_sa_document_failed = 1;
+    }
+
+    return p;
 }
 
 

@@ -8,6 +8,7 @@
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
+#include <openssl/objects.h>
 #include <openssl/param_build.h>
 
 #include <stdlib.h>
@@ -33,8 +34,8 @@ static EVP_PKEY *k8s_sa_pkey_rsa(const unsigned char *n, size_t n_len,
 static EVP_PKEY *k8s_sa_pkey_ec(const k8s_sa_curve_t *curve,
     const unsigned char *x, const unsigned char *y);
 static EVP_PKEY *k8s_sa_pkey_build(const char *type, OSSL_PARAM *params);
-static int k8s_sa_pkey_check(EVP_PKEY *pkey);
-static int k8s_sa_key_failed(const char *what, k8s_sa_error_t *err);
+static int k8s_sa_ec_check(const k8s_sa_curve_t *curve,
+    const unsigned char *x, const unsigned char *y, k8s_sa_error_t *err);
 
 
 /* RFC 5480 section 2.1.1: length, id-ecPublicKey, length and id of the curve */
@@ -180,9 +181,16 @@ k8s_sa_key_ec(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
     EVP_PKEY       *pkey;
     unsigned char  *p, spki[K8S_SA_SPKI_MAX];
 
+    rc = k8s_sa_ec_check(curve, x, y, err);
+    if (rc != K8S_SA_OK) {
+        return rc;
+    }
+
     pkey = k8s_sa_pkey_ec(curve, x, y);
     if (pkey == NULL) {
-        return k8s_sa_key_failed("point is not on the curve", err);
+        (void) k8s_sa_openssl_no_memory();
+        k8s_sa_error_set(err, "OpenSSL could not create an EC key");
+        return K8S_SA_ERROR;
     }
 
     p = k8s_sa_spki_ec(spki + sizeof(spki), curve, x, y);
@@ -372,9 +380,8 @@ static EVP_PKEY *
 k8s_sa_pkey_ec(const k8s_sa_curve_t *curve, const unsigned char *x,
     const unsigned char *y)
 {
-    EVP_PKEY       *pkey;
-    OSSL_PARAM      params[3];
-    unsigned char   point[1 + 2 * K8S_SA_EC_OCTETS_MAX];
+    OSSL_PARAM     params[3];
+    unsigned char  point[1 + 2 * K8S_SA_EC_OCTETS_MAX];
 
     point[0] = POINT_CONVERSION_UNCOMPRESSED;
     memcpy(&point[1], x, curve->octets);
@@ -387,14 +394,7 @@ k8s_sa_pkey_ec(const k8s_sa_curve_t *curve, const unsigned char *x,
                                                   1 + 2 * curve->octets);
     params[2] = OSSL_PARAM_construct_end();
 
-    pkey = k8s_sa_pkey_build("EC", params);
-
-    if (pkey && k8s_sa_pkey_check(pkey) != K8S_SA_OK) {
-        EVP_PKEY_free(pkey);
-        return NULL;
-    }
-
-    return pkey;
+    return k8s_sa_pkey_build("EC", params);
 }
 
 
@@ -430,37 +430,46 @@ k8s_sa_pkey_build(const char *type, OSSL_PARAM *params)
  */
 
 static int
-k8s_sa_pkey_check(EVP_PKEY *pkey)
+k8s_sa_ec_check(const k8s_sa_curve_t *curve, const unsigned char *x,
+    const unsigned char *y, k8s_sa_error_t *err)
 {
-    int            rc;
-    EVP_PKEY_CTX  *ctx;
+    int             rc;
+    EC_GROUP       *group;
+    EC_POINT       *p;
+    unsigned char   point[1 + 2 * K8S_SA_EC_OCTETS_MAX];
 
-    ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
-    if (ctx == NULL) {
-        return K8S_SA_ERROR;
+    point[0] = POINT_CONVERSION_UNCOMPRESSED;
+    memcpy(&point[1], x, curve->octets);
+    memcpy(&point[1 + curve->octets], y, curve->octets);
+
+    ERR_clear_error();
+
+    group = EC_GROUP_new_by_curve_name(OBJ_sn2nid(curve->group));
+    p = group ? EC_POINT_new(group) : NULL;
+
+    if (p == NULL) {
+        rc = K8S_SA_ERROR;
+
+    } else if (EC_POINT_oct2point(group, p, point, 1 + 2 * curve->octets, NULL)
+               == 1)
+    {
+        rc = K8S_SA_OK;
+
+    } else {
+        rc = k8s_sa_openssl_no_memory() ? K8S_SA_ERROR : K8S_SA_REFUSED;
     }
 
-    rc = EVP_PKEY_public_check_quick(ctx);
+    EC_POINT_free(p);
+    EC_GROUP_free(group);
 
-    EVP_PKEY_CTX_free(ctx);
-
-    return rc == 1 ? K8S_SA_OK : K8S_SA_ERROR;
-}
-
-
-/* OpenSSL did not create a key: it is bad, or memory is short. */
-
-static int
-k8s_sa_key_failed(const char *what, k8s_sa_error_t *err)
-{
-    if (k8s_sa_openssl_no_memory()) {
-        k8s_sa_error_set(err, "out of memory");
-        return K8S_SA_ERROR;
+    if (rc != K8S_SA_OK) {
+        ERR_clear_error();
+        k8s_sa_error_set(err, "%s", rc == K8S_SA_REFUSED
+                                    ? "point is not on the curve"
+                                    : "out of memory");
     }
 
-    k8s_sa_error_set(err, "%s", what);
-
-    return K8S_SA_REFUSED;
+    return rc;
 }
 
 

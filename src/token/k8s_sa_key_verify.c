@@ -24,6 +24,10 @@ static int k8s_sa_key_verify_digest(k8s_sa_key_t *key,
 static int k8s_sa_key_verify_ed25519(k8s_sa_key_t *key,
     const unsigned char *data, size_t len, const unsigned char *sig,
     size_t sig_len);
+static int k8s_sa_key_try_ed25519(k8s_sa_key_t *key,
+    const unsigned char *data, size_t len, const unsigned char *sig,
+    size_t sig_len);
+static int k8s_sa_key_probe_memory(void);
 static EVP_PKEY_CTX *k8s_sa_key_prepare(k8s_sa_key_t *key,
     const k8s_sa_alg_t *alg);
 static unsigned char *k8s_sa_key_der(const k8s_sa_key_t *key,
@@ -99,6 +103,7 @@ k8s_sa_key_verify_digest(k8s_sa_key_t *key, const k8s_sa_alg_t *alg,
     const unsigned char *data, size_t len, const unsigned char *sig,
     size_t sig_len)
 {
+    int             rc;
     unsigned        i, md_len;
     EVP_MD_CTX     *md_ctx;
     EVP_PKEY_CTX   *ctx;
@@ -124,12 +129,46 @@ k8s_sa_key_verify_digest(k8s_sa_key_t *key, const k8s_sa_alg_t *alg,
         return K8S_SA_ERROR;
     }
 
-    return EVP_PKEY_verify(ctx, sig, sig_len, md, md_len) == 1;
+    rc = EVP_PKEY_verify(ctx, sig, sig_len, md, md_len);
+
+    /* ECDSA: 0 if it is wrong, negative if it could not be computed */
+
+    if (rc < 0 && key->kty != K8S_SA_KTY_RSA) {
+        return K8S_SA_ERROR;
+    }
+
+    return rc == 1;
+}
+
+
+/*
+ * OpenSSL allocates for each signature, and fails without an error if memory is
+ * short, as if the signature were wrong.  So a signature is wrong only if it
+ * fails again, after what OpenSSL allocates could be allocated.
+ */
+
+static int
+k8s_sa_key_verify_ed25519(k8s_sa_key_t *key, const unsigned char *data,
+    size_t len, const unsigned char *sig, size_t sig_len)
+{
+    int  rc;
+
+    rc = k8s_sa_key_try_ed25519(key, data, len, sig, sig_len);
+
+    if (rc != 0) {
+        return rc;
+    }
+
+    if (k8s_sa_key_probe_memory() != K8S_SA_OK) {
+        return K8S_SA_ERROR;
+    }
+
+    return k8s_sa_key_try_ed25519(key, data, len, sig, sig_len);
 }
 
 
 static int
-k8s_sa_key_verify_ed25519(k8s_sa_key_t *key, const unsigned char *data,
+k8s_sa_key_try_ed25519(k8s_sa_key_t *key, const unsigned char *data,
     size_t len, const unsigned char *sig, size_t sig_len)
 {
     if (key->ed25519 == NULL) {
@@ -149,6 +188,27 @@ k8s_sa_key_verify_ed25519(k8s_sa_key_t *key, const unsigned char *data,
     }
 
     return EVP_DigestVerify(key->ed25519, sig, sig_len, data, len) == 1;
+}
+
+
+/* Allocates what OpenSSL's ossl_ed25519_verify() does. */
+
+static int
+k8s_sa_key_probe_memory(void)
+{
+    int          rc;
+    EVP_MD      *md;
+    EVP_MD_CTX  *ctx;
+
+    md = EVP_MD_fetch(NULL, "SHA512", NULL);
+    ctx = EVP_MD_CTX_new();
+
+    rc = md != NULL && ctx != NULL && EVP_DigestInit_ex2(ctx, md, NULL) == 1;
+
+    EVP_MD_CTX_free(ctx);
+    EVP_MD_free(md);
+
+    return rc ? K8S_SA_OK : K8S_SA_ERROR;
 }
 
 

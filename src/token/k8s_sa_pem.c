@@ -9,6 +9,7 @@
 #include "token/k8s_sa_openssl.h"
 
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -99,12 +100,15 @@ k8s_sa_keyset_add_pem(k8s_sa_keyset_t *set, const void *data, size_t len,
         } else if (rc != K8S_SA_REFUSED) {
             k8s_sa_error_set(err, "PEM block %u: %s", number, why.text);
             k8s_sa_keyset_truncate(set, n);
+            ERR_clear_error();
             return K8S_SA_ERROR;
 
         } else if (why.text[0] != '\0' && note->text[0] == '\0') {
             k8s_sa_error_set(note, "PEM block %u: %s", number, why.text);
         }
     }
+
+    ERR_clear_error();
 
     if (keys == 0) {
         k8s_sa_error_set(err, "%s", note->text[0] != '\0' ? note->text
