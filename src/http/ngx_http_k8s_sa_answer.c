@@ -6,6 +6,8 @@
 static ngx_int_t ngx_http_k8s_sa_challenge(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
     ngx_int_t status);
+static u_char *ngx_http_k8s_sa_log_kid(u_char *p, u_char *last, u_char *kid,
+    size_t len);
 
 
 ngx_int_t
@@ -206,13 +208,10 @@ ngx_http_k8s_sa_log(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
         p = ngx_slprintf(p, last, ", subject: \"%*s\"", id->username.len,
                          id->username.data);
 
-        if (id->kid.len) {
-            p = ngx_slprintf(p, last, ", kid: \"%*s\"", id->kid.len,
-                             id->kid.data);
-        }
+        p = ngx_http_k8s_sa_log_kid(p, last, id->kid.data, id->kid.len);
 
-    } else if (ctx->issuer && ctx->kid.len) {
-        p = ngx_slprintf(p, last, ", kid: \"%V\"", &ctx->kid);
+    } else if (ctx->issuer) {
+        p = ngx_http_k8s_sa_log_kid(p, last, ctx->kid.data, ctx->kid.len);
     }
 
     ngx_log_error(level, r->connection->log, 0,
@@ -220,4 +219,37 @@ ngx_http_k8s_sa_log(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
                   lcf->dry_run ? ", dry run" : "", info->word, info->reason,
                   ctx->detail.len ? ": " : "", &ctx->detail,
                   (size_t) (p - by), by);
+}
+
+
+/*
+ * Writes a kid, which may be from an unverified token, as nginx's access log
+ * escapes values: it must not look like the end of the field, or like text in
+ * another direction.
+ */
+
+static u_char *
+ngx_http_k8s_sa_log_kid(u_char *p, u_char *last, u_char *kid, size_t len)
+{
+    size_t  i;
+
+    if (len == 0) {
+        return p;
+    }
+
+    p = ngx_slprintf(p, last, ", kid: \"");
+
+    for (i = 0; i < len; i++) {
+
+        if (kid[i] < 0x20 || kid[i] > 0x7e || kid[i] == '"'
+            || kid[i] == '\\')
+        {
+            p = ngx_slprintf(p, last, "\\x%02Xd", kid[i]);
+
+        } else {
+            p = ngx_slprintf(p, last, "%c", kid[i]);
+        }
+    }
+
+    return ngx_slprintf(p, last, "\"");
 }

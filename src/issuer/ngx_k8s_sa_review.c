@@ -590,8 +590,12 @@ ngx_k8s_sa_review_failed(ngx_k8s_sa_review_t *review, const char *reason,
                       "%V: %s", &issuer->name, &reviews->url.text, reason);
     }
 
-    reviews->down = down;
-    reviews->down_msec = ngx_current_msec;
+    /* a review that was never sent says nothing about the API server */
+
+    if (review->running) {
+        reviews->down = down;
+        reviews->down_msec = ngx_current_msec;
+    }
 
     if (down && reviews->stale) {
         pool = ngx_create_pool(4096, issuer->log);
@@ -765,7 +769,8 @@ ngx_k8s_sa_review_timer(ngx_event_t *ev)
         ngx_k8s_sa_review_failed(review,
                                  review->running
                                  ? "timed out"
-                                 : "timed out waiting for other reviews", 1);
+                                 : "timed out waiting for other reviews",
+                                 review->running || issuer->reviews->down);
     }
 
     ngx_k8s_sa_review_next(issuer);

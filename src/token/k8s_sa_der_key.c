@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include "token/k8s_sa_key.h"
+#include "token/k8s_sa_openssl.h"
 #include "token/k8s_sa_der.h"
 
 #include <openssl/bn.h>
