@@ -19,7 +19,6 @@ typedef struct {
     ngx_http_k8s_sa_main_conf_t  *mcf;
     ngx_http_k8s_sa_ctx_t        *ctx;        /* NULL unless withhold */
     ngx_uint_t                    withhold;   /* 1: withhold the token, too */
-    ngx_uint_t                    cut;        /* 1: cut it out of others */
 } ngx_http_k8s_sa_clean_t;
 
 
@@ -202,8 +201,6 @@ ngx_http_k8s_sa_clean(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
     clean.ctx = ctx;
     clean.withhold = ctx && ctx->prepared && !ctx->conf->forward_token
                      && ctx->token.len;
-    clean.cut = clean.withhold
-                && ngx_http_k8s_sa_has_shape(ctx->conf, &ctx->token);
 
     return ngx_http_k8s_sa_filter_headers(r, ngx_http_k8s_sa_clean_header,
                                           &clean);
@@ -235,7 +232,9 @@ ngx_http_k8s_sa_clean_header(ngx_http_request_t *r, ngx_table_elt_t *h,
 
     if (!ngx_http_k8s_sa_is_own(&h->value, &ctx->token)) {
 
-        if (!clean->cut || h->value.len <= ctx->token.len) {
+        if (h->value.len <= ctx->token.len
+            || !ngx_http_k8s_sa_has_shape(ctx->conf, &ctx->token))
+        {
             return NGX_OK;
         }
 
