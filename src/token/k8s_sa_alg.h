@@ -50,8 +50,8 @@ typedef struct {
 
 /*
  * Finds an algorithm by its exact name, or by "Ed25519", the newer name for
- * EdDSA; NULL if it is not supported.  Entries are static: equal algorithms have
- * equal addresses.
+ * EdDSA; NULL if it is not supported.  Entries are static: equal algorithms
+ * have equal addresses.
  */
 
 const k8s_sa_alg_t *k8s_sa_alg_find(const unsigned char *name, size_t len);

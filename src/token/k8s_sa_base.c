@@ -91,7 +91,7 @@ k8s_sa_str_is_clean(const k8s_sa_str_t *s)
 }
 
 
-/* Looks for U+0080 to U+009F (C2 80 to C2 9F), U+2028, U+2029 (E2 80 A8, A9). */
+/* Looks for U+0080 to U+009F (C2 80 to C2 9F) and U+2028/9 (E2 80 A8/A9). */
 
 static int
 k8s_sa_str_has_controls(const k8s_sa_str_t *s)

@@ -42,8 +42,8 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 
     for (i = 0; i < files.gl_pathc; i++) {
         pem = fuzz_read(files.gl_pathv[i]);
-        fuzz_check(k8s_sa_keyset_add_pem(fuzz_keys, pem.data, pem.len, NULL, NULL,
-                                         &err)
+        fuzz_check(k8s_sa_keyset_add_pem(fuzz_keys, pem.data, pem.len, NULL,
+                                         NULL, &err)
                    == K8S_SA_OK);
         free(pem.data);
     }

@@ -238,8 +238,8 @@ fixtures(void **state)
 
         pem = test_read(test_format("t/fixtures/%s/sa.pub", versions[i]),
                         NULL);
-        assert_int_equal(k8s_sa_keyset_add_pem(set, pem, strlen(pem), NULL, NULL,
-                                               NULL), K8S_SA_OK);
+        assert_int_equal(k8s_sa_keyset_add_pem(set, pem, strlen(pem), NULL,
+                                               NULL, NULL), K8S_SA_OK);
         assert_non_null(k8s_sa_keyset_by_id(set,
                                 k8s_sa_key_id(k8s_sa_keyset_key(set, 0))));
         k8s_sa_keyset_free(set);
