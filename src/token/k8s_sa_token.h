@@ -112,8 +112,8 @@ int k8s_sa_policy_accepts(const k8s_sa_policy_t *policy,
     k8s_sa_policy_accepts(policy, &(t)->iss)
 
 /*
- * Verifies the signature with the keys that k8s_sa_keyset_find() finds; if none
- * of them has the token's kid, none is the wrong one, and the key is unknown.
+ * Verifies the signature, with the keys that k8s_sa_keyset_find() finds.  If
+ * none verifies and none has the token's kid, the key counts as unknown.
  * K8S_SA_VERDICT_OK and t->key, K8S_SA_BAD_ALGORITHM (not in the policy's
  * list), K8S_SA_UNKNOWN_KEY, K8S_SA_BAD_SIGNATURE or K8S_SA_INTERNAL_ERROR.
  */

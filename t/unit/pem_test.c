@@ -22,8 +22,7 @@ pem_refused(const char *pem, const char *reason)
     err.text[0] = '\0';
 
     assert_int_equal(k8s_sa_keyset_add_pem(set, pem, strlen(pem), NULL, NULL,
-                                           &err),
-                     K8S_SA_ERROR);
+                                           &err), K8S_SA_ERROR);
 
     if (strstr(err.text, reason) == NULL) {
         fail_msg("\"%s\" instead of \"%s\"", err.text, reason);
