@@ -265,7 +265,18 @@ sub connection_to {
         $s->autoflush(1);
         send_on($s, 'op=stat');
         my $answer = read_on($s, 5) or next;
-        return $s if field($answer, 'pid') == $pid;
+        my $other = field($answer, 'pid');
+        return $s if $other == $pid;
+
+        # an idle worker may accept all connections: let it miss the next one
+        kill 'STOP', $other;
+        select undef, undef, undef, 0.002;
+        $s = connection();
+        $s->autoflush(1) if $s;
+        send_on($s, 'op=stat') if $s;
+        $answer = $s && read_on($s, 1);
+        kill 'CONT', $other;
+        return $s if $answer && field($answer, 'pid') == $pid;
     }
     die "worker $pid cannot be reached\n";
 }
