@@ -134,8 +134,8 @@ ngx_k8s_sa_ask_send(ngx_k8s_sa_ask_t *ask)
     req.hold = question->hold;
 
     ask->exchange = ngx_k8s_sa_call(question->client, &req,
-                                    ask->private ? question->credential : NULL,
-                                    question->log);
+                                    ask->private ? question->credential
+                                                 : NULL);
 
     return ask->exchange ? NGX_OK : NGX_ERROR;
 }

@@ -5,7 +5,7 @@
 
 ngx_k8s_sa_exchange_t *
 ngx_k8s_sa_call(ngx_k8s_sa_client_t *client, ngx_k8s_sa_request_t *req,
-    const ngx_k8s_sa_token_file_t *credential, ngx_log_t *log)
+    const ngx_k8s_sa_token_file_t *credential)
 {
     if (credential) {
         req->token = credential->token;

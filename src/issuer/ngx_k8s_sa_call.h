@@ -22,8 +22,7 @@
  */
 
 ngx_k8s_sa_exchange_t *ngx_k8s_sa_call(ngx_k8s_sa_client_t *client,
-    ngx_k8s_sa_request_t *req, const ngx_k8s_sa_token_file_t *credential,
-    ngx_log_t *log);
+    ngx_k8s_sa_request_t *req, const ngx_k8s_sa_token_file_t *credential);
 
 
 /* Advice that depends on the request: " (...)" or "". */

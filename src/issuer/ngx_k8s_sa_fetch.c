@@ -264,8 +264,7 @@ ngx_k8s_sa_fetch_get(ngx_k8s_sa_fetch_t *fetch)
 
     fetch->exchange = ngx_k8s_sa_call(issuer->client, &req,
                                       fetch->private ? issuer->token_file
-                                                     : NULL,
-                                      issuer->log);
+                                                     : NULL);
 
     return fetch->exchange ? NGX_OK : NGX_ERROR;
 }
