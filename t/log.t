@@ -94,7 +94,7 @@ for (
         [ '/auth', bearer(spoil($good)), 'bad_signature', 'made' ],
         [ '/auth', signed(key => [ 'ec', 'other' ],
                           header => { kid => 'who "knows"' }),
-          'unknown_key', 'made', undef, 'who "knows"' ],
+          'unknown_key', 'made', undef, 'who \x22knows\x22' ],
         [ '/auth', signed(key => [ 'ec', 'other' ],
                           header => { kid => "two\nlines [error] k8s_sa" }),
           'malformed' ],
