@@ -9,6 +9,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use IO::Socket::INET;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -205,5 +206,36 @@ is(answer('stale', opaque_token(6))->{status}, 401,
 $flaky->stop;
 sleep 2.1;
 is(answer('stale', opaque_token(6))->{status}, 503, '... for good');
+
+# A flood of unknown tokens, whose reviews time out in our own queue, must not
+# bring back the stale verdict of a revoked token while the API server answers.
+
+my $at = free_port();
+my $single = K8sSa::Nginx->new(http => <<"_")->start;
+k8s_sa_issuer flooded {
+    token_review @{[ $api->base ]}/flooded/review;
+    token_review_cache 1s failed=0 stale=30s;
+    timeout 2s;
+}
+server { listen 127.0.0.1:$at; location / { k8s_sa_auth flooded; empty_gif; } }
+_
+
+my $revoked = bearer(opaque_token(8));
+is(get($at, '/', $revoked)->{status}, 200, 'before a flood');
+$api->set('flooded', review => { delay => 0.3, refuse => 'revoked' });
+sleep 1.1;
+
+my @flood = map {
+    my $s = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$at") or die "$!\n";
+    print $s "GET / HTTP/1.1\r\nHost: a\r\n"
+             . bearer(opaque_token("flood$_")) . "\r\n\r\n";
+    $s;
+} 1 .. 120;
+
+sleep 2.7;
+my @during = map { get($at, '/', $revoked)->{status} } 1 .. 4;
+is(scalar(grep { $_ == 200 } @during), 0,
+   "a flood does not revive a revoked token (@during)");
+close $_ for @flood;
 
 K8sSa::Nginx::finish();

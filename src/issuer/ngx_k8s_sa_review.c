@@ -752,6 +752,7 @@ ngx_k8s_sa_review_after(ngx_k8s_sa_review_t *review, ngx_msec_t delay)
 static void
 ngx_k8s_sa_review_timer(ngx_event_t *ev)
 {
+    ngx_uint_t            hangs;
     ngx_connection_t     *dummy;
     ngx_k8s_sa_issuer_t  *issuer;
     ngx_k8s_sa_review_t  *review;
@@ -766,11 +767,16 @@ ngx_k8s_sa_review_timer(ngx_event_t *ev)
         ngx_k8s_sa_review_look(review);
 
     } else {
+        /* time spent in our queue says nothing about the API server */
+
+        hangs = review->running
+                && ngx_current_msec - review->began >= issuer->timeout;
+
         ngx_k8s_sa_review_failed(review,
                                  review->running
                                  ? "timed out"
                                  : "timed out waiting for other reviews",
-                                 review->running || issuer->reviews->down);
+                                 hangs || issuer->reviews->down);
     }
 
     ngx_k8s_sa_review_next(issuer);
