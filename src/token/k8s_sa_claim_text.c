@@ -312,7 +312,8 @@ k8s_sa_claim_put_json(char *p, const k8s_sa_json_t *json,
 
 /*
  * Writes no more than the token has: characters that are escaped here have no
- * shorter form in JSON.  NULL if there is a DEL, which JSON does not escape.
+ * shorter form in JSON.  NULL if s has one of the control characters that JSON
+ * does not escape (U+007F to U+009F, U+2028, U+2029).
  */
 
 static char *
@@ -320,20 +321,19 @@ k8s_sa_claim_put_string(char *p, const k8s_sa_str_t *s)
 {
     size_t          i;
     const char     *q;
+    k8s_sa_str_t    text;
     unsigned char   ch;
 
     static const char  special[] = "\"\\\b\f\n\r\t";
     static const char  letters[] = "\"\\bfnrt";
     static const char  hex[] = "0123456789abcdef";
 
+    text.data = (unsigned char *) p;
+
     *p++ = '"';
 
     for (i = 0; i < s->len; i++) {
         ch = s->data[i];
-
-        if (ch == 0x7f) {
-            return NULL;
-        }
 
         q = memchr(special, ch, sizeof(special) - 1);
 
@@ -353,7 +353,9 @@ k8s_sa_claim_put_string(char *p, const k8s_sa_str_t *s)
 
     *p++ = '"';
 
-    return p;
+    text.len = p - (char *) text.data;
+
+    return k8s_sa_str_is_clean(&text) ? p : NULL;
 }
 
 
