@@ -323,7 +323,7 @@ result=expired user=-
 
 
 === TEST 19: a capture from the identity survives a redirect
-An identity that is too large for the worker's own table: nobody else holds it.
+An identity that is too large for the worker's own table: nothing else holds it.
 --- http_config
 large_client_header_buffers 4 32k;
 --- config

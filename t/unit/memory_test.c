@@ -291,7 +291,7 @@ verification(void **state)
                 break;
             }
 
-            /* nothing half-made is left behind */
+            /* nothing half-made remains */
 
             assert_int_equal(k8s_sa_token_verify(t, set, &policy), expected);
             k8s_sa_keyset_free(set);
