@@ -17,7 +17,6 @@
 
 struct client_http_s {
     const client_http_conf_t  *conf;
-    CURLM                     *multi;
     CURL                      *easy;
     client_answer_t           *answer;    /* for the request in progress */
     char                       error[CURL_ERROR_SIZE];
@@ -31,7 +30,6 @@ static size_t client_http_body(char *data, size_t size, size_t n,
     void *userdata);
 static struct curl_slist *client_http_headers(const k8s_sa_str_t *token);
 static void client_http_free_headers(struct curl_slist *headers);
-static int client_http_perform(client_http_t *http, CURLcode *code);
 static void client_http_set_error(client_http_t *http, CURLcode code,
     k8s_sa_error_t *err);
 
@@ -134,12 +132,11 @@ client_http_create(const client_http_conf_t *conf, k8s_sa_error_t *err)
     }
 
     http->conf = conf;
-    http->multi = curl_multi_init();
     http->easy = curl_easy_init();
 
     code = CURLE_FAILED_INIT;
 
-    if (http->multi != NULL && http->easy != NULL) {
+    if (http->easy != NULL) {
         code = client_http_setup(http);
     }
 
@@ -257,7 +254,6 @@ void
 client_http_free(client_http_t *http)
 {
     curl_easy_cleanup(http->easy);
-    curl_multi_cleanup(http->multi);
     free(http);
 }
 
@@ -266,7 +262,6 @@ int
 client_http_get(client_http_t *http, const k8s_sa_str_t *token,
     client_answer_t *answer, k8s_sa_error_t *err)
 {
-    int                 rc;
     CURLcode            code;
     struct curl_slist  *headers;
 
@@ -274,7 +269,7 @@ client_http_get(client_http_t *http, const k8s_sa_str_t *token,
 
     if (headers == NULL) {
         k8s_sa_error_set(err, "out of memory");
-        return CLIENT_HTTP_FAILED;
+        return K8S_SA_ERROR;
     }
 
     http->answer = answer;
@@ -285,11 +280,13 @@ client_http_get(client_http_t *http, const k8s_sa_str_t *token,
     answer->len = 0;
 
     code = curl_easy_setopt(http->easy, CURLOPT_HTTPHEADER, headers);
-    rc = CLIENT_HTTP_DONE;
 
     if (code == CURLE_OK) {
-        rc = client_http_perform(http, &code);
+        code = curl_easy_perform(http->easy);
     }
+
+    curl_easy_setopt(http->easy, CURLOPT_HTTPHEADER, NULL);
+    client_http_free_headers(headers);
 
     /* client_http_body() ended the transfer of a long body */
 
@@ -297,19 +294,14 @@ client_http_get(client_http_t *http, const k8s_sa_str_t *token,
         code = CURLE_OK;
     }
 
-    if (rc == CLIENT_HTTP_DONE && code != CURLE_OK) {
+    if (code != CURLE_OK) {
         client_http_set_error(http, code, err);
-        rc = CLIENT_HTTP_FAILED;
+        return K8S_SA_ERROR;
     }
 
-    if (rc == CLIENT_HTTP_DONE) {
-        curl_easy_getinfo(http->easy, CURLINFO_RESPONSE_CODE, &answer->status);
-    }
+    curl_easy_getinfo(http->easy, CURLINFO_RESPONSE_CODE, &answer->status);
 
-    curl_easy_setopt(http->easy, CURLOPT_HTTPHEADER, NULL);
-    client_http_free_headers(headers);
-
-    return rc;
+    return K8S_SA_OK;
 }
 
 
@@ -350,64 +342,6 @@ client_http_free_headers(struct curl_slist *headers)
     }
 
     curl_slist_free_all(headers);
-}
-
-
-/*
- * Like curl_easy_perform(), but stops when conf->stop becomes readable.
- * The transfer's own timeout bounds the loop.
- */
-
-static int
-client_http_perform(client_http_t *http, CURLcode *code)
-{
-    int                 rc, running, left;
-    CURLMsg            *msg;
-    CURLMcode           mc;
-    struct curl_waitfd  stop;
-
-    stop.fd = http->conf->stop;
-    stop.events = CURL_WAIT_POLLIN;
-    stop.revents = 0;
-
-    *code = CURLE_FAILED_INIT;
-
-    mc = curl_multi_add_handle(http->multi, http->easy);
-
-    if (mc != CURLM_OK) {
-        return CLIENT_HTTP_DONE;
-    }
-
-    rc = CLIENT_HTTP_DONE;
-
-    for ( ;; ) {
-        mc = curl_multi_perform(http->multi, &running);
-
-        if (mc != CURLM_OK || running == 0) {
-            break;
-        }
-
-        mc = curl_multi_poll(http->multi, &stop, 1, 1000, NULL);
-
-        if (mc != CURLM_OK) {
-            break;
-        }
-
-        if (stop.revents & CURL_WAIT_POLLIN) {
-            rc = CLIENT_HTTP_STOPPED;
-            break;
-        }
-    }
-
-    msg = curl_multi_info_read(http->multi, &left);
-
-    if (msg != NULL && msg->msg == CURLMSG_DONE) {
-        *code = msg->data.result;
-    }
-
-    curl_multi_remove_handle(http->multi, http->easy);
-
-    return rc;
 }
 
 
