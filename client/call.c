@@ -134,6 +134,11 @@ client_call(int argc, char **argv)
         return client_error(&client_call_command, "%s", err.text);
     }
 
+    if (client_http_is_exposed(url)) {
+        client_error(&client_call_command, "note: without TLS others on the "
+                     "network can read the token and use it");
+    }
+
     if (conf.token_file == NULL) {
         conf.token_file = CLIENT_TOKEN_FILE;
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@ struct client_http_s {
 };
 
 
+static int client_http_is_loopback(const char *host);
 static CURLcode client_http_setup(client_http_t *http);
 static CURLcode client_http_setup_ca(client_http_t *http);
 static CURLcode client_http_add_ca(CURL *easy, void *ctx, void *data);
@@ -32,6 +34,7 @@ static struct curl_slist *client_http_headers(const k8s_sa_str_t *token);
 static void client_http_free_headers(struct curl_slist *headers);
 static void client_http_set_error(client_http_t *http, CURLcode code,
     k8s_sa_error_t *err);
+static const char *client_http_hint(client_http_t *http, CURLcode code);
 
 
 int
@@ -82,6 +85,48 @@ done:
     curl_url_cleanup(u);
 
     return rc;
+}
+
+
+int
+client_http_is_exposed(const char *url)
+{
+    int     exposed;
+    char   *host;
+    CURLU  *u;
+
+    if (strncasecmp(url, "http://", 7) != 0) {
+        return 0;
+    }
+
+    exposed = 1;
+    host = NULL;
+
+    u = curl_url();
+
+    if (u != NULL && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK
+        && curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK)
+    {
+        exposed = !client_http_is_loopback(host);
+    }
+
+    curl_free(host);
+    curl_url_cleanup(u);
+
+    return exposed;
+}
+
+
+static int
+client_http_is_loopback(const char *host)
+{
+    struct in_addr  addr;
+
+    if (inet_pton(AF_INET, host, &addr) == 1) {
+        return ntohl(addr.s_addr) >> 24 == 127;
+    }
+
+    return strcmp(host, "[::1]") == 0 || strcasecmp(host, "localhost") == 0;
 }
 
 
@@ -348,9 +393,9 @@ client_http_free_headers(struct curl_slist *headers)
 static void
 client_http_set_error(client_http_t *http, CURLcode code, k8s_sa_error_t *err)
 {
-    long         number;
     char        *text;
-    const char  *reason;
+    size_t       i;
+    const char  *hint;
 
     text = http->error;
 
@@ -359,27 +404,58 @@ client_http_set_error(client_http_t *http, CURLcode code, k8s_sa_error_t *err)
         return;
     }
 
-    /* lowercase "Could not" and "Connection", but not "SSL" or "HTTP" */
+    /* lowercase "Could not" and "Connection", but not "SSL" or "OpenSSL" */
 
-    if (islower((unsigned char) text[1])) {
+    for (i = 1; islower((unsigned char) text[i]); i++) { /* void */ }
+
+    if (i > 1 && !isupper((unsigned char) text[i])) {
         text[0] = tolower((unsigned char) text[0]);
     }
 
-    reason = NULL;
+    hint = client_http_hint(http, code);
 
-    if (code == CURLE_COULDNT_CONNECT
-        && curl_easy_getinfo(http->easy, CURLINFO_OS_ERRNO, &number)
-           == CURLE_OK
-        && number != 0)
-    {
-        reason = strerror(number);
-    }
-
-    if (reason != NULL) {
-        k8s_sa_error_set(err, "%s (%s)", text, reason);
+    if (hint != NULL) {
+        k8s_sa_error_set(err, "%s (%s)", text, hint);
 
     } else {
         k8s_sa_error_set(err, "%s", text);
+    }
+}
+
+
+/* Returns what libcurl's error leaves out, or NULL. */
+
+static const char *
+client_http_hint(client_http_t *http, CURLcode code)
+{
+    long  number;
+
+    number = 0;
+
+    if (code == CURLE_COULDNT_CONNECT) {
+        curl_easy_getinfo(http->easy, CURLINFO_OS_ERRNO, &number);
+
+        return number != 0 ? strerror(number) : NULL;
+    }
+
+    if (code != CURLE_PEER_FAILED_VERIFICATION) {
+        return NULL;
+    }
+
+    curl_easy_getinfo(http->easy, CURLINFO_SSL_VERIFYRESULT, &number);
+
+    switch (number) {
+
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+        return http->conf->ca == NULL
+               ? "--ca trusts a CA that the system does not know"
+               : "its CA is not in the file of --ca";
+
+    default:
+        return NULL;
     }
 }
 

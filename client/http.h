@@ -43,6 +43,13 @@ typedef struct {
 int client_http_check_url(const char *url, k8s_sa_error_t *err);
 
 /*
+ * Returns 1 if others on the network could read the token, otherwise 0: url
+ * begins with "http://", and its host is not this one.
+ */
+
+int client_http_is_exposed(const char *url);
+
+/*
  * Returns K8S_SA_OK if the file contains a certificate, otherwise K8S_SA_ERROR
  * with *err set.
  */

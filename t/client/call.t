@@ -62,6 +62,25 @@ is($c->{status}, 1, 'one of three answers 500: exit status 1');
 is(scalar(() = $s->requests), 3, '... but all are made');
 
 
+# without TLS
+
+for my $host ('127.0.0.1', '127.255.0.1', 'localhost', 'LOCALHOST', '[::1]') {
+    $c = client(@quick, '--count', 1, "http://$host:1/");
+    is($c->{err}, '', "$host: no note");
+}
+
+for my $host ('service2.invalid', '127.invalid', 'localhost.invalid',
+              '128.0.0.1', '[::2]')
+{
+    $c = client(@quick, '--count', 2, '--timeout', '100ms', "http://$host:1/");
+    is($c->{err}, "k8s-sa-client: note: without TLS others on the network can "
+                  . "read the token and use it\n", "$host: one note");
+}
+
+is(client(@quick, '--count', 1, '--timeout', '100ms',
+          'https://service2.invalid/')->{err}, '', 'https: no note');
+
+
 # a redirect would send the token to another server
 
 my $other = server(sub { response(200, 'stolen') });
