@@ -66,6 +66,8 @@ typedef struct {
     ngx_array_t                protected;  /* ngx_http_k8s_sa_protected_t */
     uint64_t                   lengths;    /* bit n: a name of n bytes may
                                               match; bit 63: a longer one */
+    uint64_t                   initials;   /* bits of the first characters; see
+                                              ngx_http_k8s_sa_initial() */
 } ngx_http_k8s_sa_main_conf_t;
 
 

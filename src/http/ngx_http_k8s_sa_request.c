@@ -202,6 +202,10 @@ ngx_http_k8s_sa_clean(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
     clean.withhold = ctx && ctx->prepared && !ctx->conf->forward_token
                      && ctx->token.len;
 
+    if (!clean.withhold && !ngx_http_k8s_sa_has_protected(r, clean.mcf)) {
+        return NGX_OK;
+    }
+
     return ngx_http_k8s_sa_filter_headers(r, ngx_http_k8s_sa_clean_header,
                                           &clean);
 }
@@ -226,14 +230,13 @@ ngx_http_k8s_sa_clean_header(ngx_http_request_t *r, ngx_table_elt_t *h,
 
     ctx = clean->ctx;
 
-    if (!clean->withhold) {
+    if (!clean->withhold || h->value.len < ctx->token.len) {
         return NGX_OK;
     }
 
     if (!ngx_http_k8s_sa_is_own(&h->value, &ctx->token)) {
 
-        if (h->value.len <= ctx->token.len
-            || !ngx_http_k8s_sa_has_shape(ctx->conf, &ctx->token))
+        if (!ngx_http_k8s_sa_has_shape(ctx->conf, &ctx->token))
         {
             return NGX_OK;
         }
@@ -279,7 +282,7 @@ ngx_http_k8s_sa_is_own(ngx_str_t *value, ngx_str_t *token)
         return 1;
     }
 
-    if (token->len < NGX_HTTP_K8S_SA_TOKEN_MIN || value->len < token->len) {
+    if (token->len < NGX_HTTP_K8S_SA_TOKEN_MIN) {
         return 0;
     }
 
@@ -390,7 +393,9 @@ ngx_http_k8s_sa_prepare(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
         return NGX_OK;
     }
 
-    if (ngx_http_k8s_sa_retire(r, ctx) != NGX_OK) {
+    /* without a location before, nothing has been decided */
+
+    if (ctx->conf && ngx_http_k8s_sa_retire(r, ctx) != NGX_OK) {
         return NGX_ERROR;
     }
 
