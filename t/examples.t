@@ -73,7 +73,8 @@ for (
         [ 200, '/pods/', 'a pod', $pod ],
         [ 200, '/reports/', 'not on the list', $one ],
         [ 200, '/reports/', 'no token' ],
-        [ 200, '/healthz', 'no token' ])
+        [ 200, '/healthz', 'no token' ],
+        [ 400, '/admin/..%2fhealthz', 'an odd path, no token' ])
 {
     my ($status, $path, $who, @token) = @$_;
 

@@ -5,6 +5,7 @@
 #include "conf/ngx_http_k8s_sa_conf_headers.h"
 #include "conf/ngx_http_k8s_sa_conf_issuer.h"
 #include "conf/ngx_http_k8s_sa_conf_net.h"
+#include "conf/ngx_http_k8s_sa_conf_paths.h"
 #include "http/ngx_http_k8s_sa_front.h"
 #include "shared/ngx_k8s_sa_zone.h"
 
@@ -102,7 +103,19 @@ ngx_http_k8s_sa_init_main_conf(ngx_conf_t *cf, void *conf)
 void *
 ngx_http_k8s_sa_create_srv_conf(ngx_conf_t *cf)
 {
-    return ngx_pcalloc(cf->pool, sizeof(ngx_http_k8s_sa_srv_conf_t));
+    ngx_http_k8s_sa_srv_conf_t  *scf;
+
+    scf = ngx_pcalloc(cf->pool, sizeof(ngx_http_k8s_sa_srv_conf_t));
+    if (scf == NULL) {
+        return NULL;
+    }
+
+    scf->locations = ngx_array_create(cf->temp_pool, 4, sizeof(void **));
+    if (scf->locations == NULL) {
+        return NULL;
+    }
+
+    return scf;
 }
 
 
@@ -128,6 +141,7 @@ ngx_http_k8s_sa_create_loc_conf(ngx_conf_t *cf)
     conf->dry_run = NGX_CONF_UNSET;
     conf->front_proxy = NGX_CONF_UNSET;
     conf->phase = NGX_CONF_UNSET_UINT;
+    conf->paths = NGX_CONF_UNSET_UINT;
 
     return conf;
 }
@@ -149,6 +163,7 @@ ngx_http_k8s_sa_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (clcf->lmt_excpt && clcf->handler == NULL) {
         clcf->handler = prev->handler;
         conf->prometheus = prev->prometheus;
+        conf->whoami = prev->whoami;
     }
 
     if (conf->token_file == NULL) {
@@ -170,6 +185,10 @@ ngx_http_k8s_sa_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->front_proxy, prev->front_proxy, 0);
     ngx_conf_merge_uint_value(conf->phase, prev->phase,
                               NGX_HTTP_K8S_SA_PREACCESS);
+
+    if (ngx_http_k8s_sa_conf_paths_merge(cf, prev, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     if (conf->headers == NGX_CONF_UNSET_PTR) {
 

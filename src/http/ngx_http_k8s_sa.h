@@ -74,6 +74,11 @@ typedef struct {
 typedef struct {
     ngx_uint_t                 used;       /* a location of the server requires
                                               tokens */
+    ngx_uint_t                 strict;     /* one has "k8s_sa_paths strict" */
+
+    ngx_array_t               *locations;  /* void **, the loc_conf of each and
+                                              of the server itself, first; only
+                                              while the configuration is read */
 } ngx_http_k8s_sa_srv_conf_t;
 
 
@@ -109,6 +114,14 @@ typedef enum {
 } ngx_http_k8s_sa_phase_e;
 
 
+/* Which request paths a location accepts: k8s_sa_paths. */
+
+typedef enum {
+    NGX_HTTP_K8S_SA_PATHS_ANY = 0,
+    NGX_HTTP_K8S_SA_PATHS_STRICT
+} ngx_http_k8s_sa_paths_e;
+
+
 typedef struct {
     ngx_http_k8s_sa_auth_t    *auth;       /* NULL: off */
     ngx_flag_t                 optional;
@@ -131,6 +144,8 @@ typedef struct {
     ngx_flag_t                 dry_run;
     ngx_flag_t                 front_proxy;
     ngx_uint_t                 phase;      /* ngx_http_k8s_sa_phase_e */
+    ngx_uint_t                 paths;      /* ngx_http_k8s_sa_paths_e */
+    ngx_uint_t                 whoami;     /* k8s_sa_whoami answers */
     ngx_http_handler_pt        handler;    /* k8s_sa_whoami, k8s_sa_status; or
                                               NULL */
 } ngx_http_k8s_sa_loc_conf_t;

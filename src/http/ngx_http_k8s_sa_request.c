@@ -3,6 +3,7 @@
 #include "http/ngx_http_k8s_sa_request.h"
 #include "http/ngx_http_k8s_sa_headers.h"
 #include "http/ngx_http_k8s_sa_identify.h"
+#include "http/ngx_http_k8s_sa_path.h"
 #include "token/k8s_sa_bearer.h"
 
 
@@ -102,11 +103,16 @@ ngx_http_k8s_sa_preaccess_handler(ngx_http_request_t *r)
     scf = ngx_http_get_module_srv_conf(r, ngx_http_k8s_sa_module);
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_k8s_sa_module);
 
-    if (!scf->used) {
+    if (!scf->used && !scf->strict) {
         return NGX_DECLINED;
     }
 
     ctx = ngx_http_k8s_sa_get_ctx(r);
+
+    if (!scf->used) {
+        return r == r->main ? ngx_http_k8s_sa_check_path(r, lcf, ctx)
+                            : NGX_DECLINED;
+    }
 
     if (r != r->main) {
         return ngx_http_k8s_sa_prepare_sub(r, lcf, ctx);
@@ -129,6 +135,13 @@ ngx_http_k8s_sa_preaccess_handler(ngx_http_request_t *r)
 
         if (ngx_http_k8s_sa_clean(r, ctx) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        if (scf->strict) {
+            rc = ngx_http_k8s_sa_check_path(r, lcf, ctx);
+            if (rc != NGX_DECLINED) {
+                return rc;
+            }
         }
     }
 
