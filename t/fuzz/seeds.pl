@@ -256,6 +256,9 @@ seed('access_review', "\0", qq({"kind":"SubjectAccessReview","apiVersion":)
     '"allowed":true,"denied":true', '"allowed":"true"', '"denied":null',
     '"allowed":false,"evaluationError":"\u0085"', '"reason":"\n\u2028"';
 
+seed('access_review', "\x01", qq({"kind":"SubjectAccessReview","apiVersion":)
+     . qq("authorization.k8s.io/v1","status":{"allowed":true}}));
+
 my @asker = ("\xfe", "\xfe", 'system:serviceaccount:mytest:service1',
     '16fe82e9-96c6-4087-94e7-e4c53dfaa6f5',
     "system:serviceaccounts\nsystem:serviceaccounts:mytest\n"
