@@ -2,7 +2,7 @@
 
 /*
  * JSON from an issuer, parsed with jansson: key sets, discovery documents and
- * TokenReview answers.
+ * answers to reviews.
  */
 
 #ifndef K8S_SA_DOCUMENT_H
