@@ -305,7 +305,9 @@ ngx_http_k8s_sa_unlearned(ngx_http_k8s_sa_auth_t *auth,
 
 
 /*
- * Returns 1 if the issuer may get the token's key by a fetch.
+ * Returns 1 if the issuer may get the token's key by a fetch.  A signature may
+ * be wrong because the key was replaced under the same "kid", or because
+ * neither has one.
  */
 
 static ngx_uint_t
@@ -313,6 +315,7 @@ ngx_http_k8s_sa_lacks(ngx_k8s_sa_issuer_t *issuer, k8s_sa_verdict_e verdict)
 {
     return ngx_k8s_sa_issuer_fetches(issuer)
            && (verdict == K8S_SA_UNKNOWN_KEY
+               || verdict == K8S_SA_BAD_SIGNATURE
                || verdict == K8S_SA_NO_KEYS
                || verdict == K8S_SA_STALE_KEYS);
 }
