@@ -190,6 +190,7 @@ valid_documents(void **state)
 
     static const char  *const uris[] = {
         "https://example.com/jwks",
+        "HTTPS://example.com/jwks",
         "https://example.com",
         "http://127.0.0.1:8080/jwks?a=b",
         "https://[::1]:6443/openid/v1/jwks"
