@@ -495,8 +495,9 @@ failed:
 
 /*
  * Called by OpenSSL before and after it uses the socket.  Without a limit,
- * SSL_read() and SSL_do_handshake() would go on while the server sends messages
- * that carry no data, such as session tickets, faster than they are processed.
+ * SSL_read() and SSL_do_handshake() would go on while the server sends
+ * messages that carry no data, such as session tickets, faster than they are
+ * processed.
  */
 
 static long

@@ -55,8 +55,8 @@ for (1 .. 16) {
     });
 }
 
-# one that is gone after its first answer: a filter drops what comes in, so that
-# nothing is acknowledged any more
+# one that is gone after its first answer: a filter drops what comes in, so
+# that nothing is acknowledged any more
 
 my ($gone) = tcp_server(code => sub {
     my ($c) = @_;
