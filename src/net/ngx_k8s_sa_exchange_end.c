@@ -53,13 +53,16 @@ ngx_k8s_sa_exchange_done(ngx_k8s_sa_exchange_t *ex,
     ngx_k8s_sa_exchange_stop(ex);
 
     /*
-     * In the next turn, which comes at once.  Before nginx 1.23.3 a worker
-     * that closes its idle connections on shutdown runs ngx_posted_events only
-     * after the next event.
+     * An exchange that ends because its worker shuts down may do so where nginx
+     * closes idle connections, from which ngx_posted_events have to wait for
+     * the next event before nginx 1.23.3.  All others end in this turn: in the
+     * next one, a worker that waited for nothing else would be gone.
      */
 
     ex->event.handler = ngx_k8s_sa_exchange_end;
-    ngx_post_event(&ex->event, &ngx_posted_next_events);
+    ngx_post_event(&ex->event, error == NGX_K8S_SA_NET_SHUTDOWN
+                               ? &ngx_posted_next_events
+                               : &ngx_posted_events);
 }
 
 

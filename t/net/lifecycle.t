@@ -181,6 +181,9 @@ sub locations {
     location /two/ {
         k8s_sa_net_test http://two.test:$two_port timeout=2s $system;
     }
+    location /two-post/ {       # knows nothing of the addresses yet
+        k8s_sa_net_test http://two.test:$two_port timeout=2s $system;
+    }
     location /early/ {
         k8s_sa_net_test http://127.0.0.1:$early timeout=2s max_idle=4;
     }
@@ -349,7 +352,7 @@ sub run {
     is("$r->{error} $r->{address}", "ok 127.0.0.1:$two_port",
        "$label: GET: another address after a close without an answer");
     is(seen(), "GET /x\n" x 2, "$label: both have been asked");
-    $r = fetch("/two/?path=/x&size=5&idempotent=1");
+    $r = fetch("/two-post/?path=/x&size=5&idempotent=1");
     is("$r->{error} $r->{address}", "closed 127.0.0.2:$two_port",
        "$label: POST: not on a new connection");
     is(seen(), "POST /x\n", "$label: only one has been asked");
