@@ -53,13 +53,15 @@ ngx_k8s_sa_exchange_done(ngx_k8s_sa_exchange_t *ex,
     ngx_k8s_sa_exchange_stop(ex);
 
     /*
-     * In the next turn, which comes at once.  Before nginx 1.23.3 a worker
-     * that closes its idle connections on shutdown runs ngx_posted_events only
-     * after the next event.
+     * Before nginx 1.23.3 a worker that closes its idle connections on
+     * shutdown, with an exchange that is not held, runs ngx_posted_events only
+     * after the next event; ngx_posted_next_events at once.  But a worker may
+     * exit before it runs the latter.
      */
 
     ex->event.handler = ngx_k8s_sa_exchange_end;
-    ngx_post_event(&ex->event, &ngx_posted_next_events);
+    ngx_post_event(&ex->event, ex->hold ? &ngx_posted_events
+                                        : &ngx_posted_next_events);
 }
 
 
