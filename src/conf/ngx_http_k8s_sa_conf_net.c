@@ -2,7 +2,7 @@
 
 #include "conf/ngx_http_k8s_sa_conf_net.h"
 #include "conf/ngx_http_k8s_sa_conf_digest.h"
-#include "issuer/ngx_k8s_sa_review.h"
+#include "issuer/ngx_k8s_sa_review_token.h"
 #include "token/k8s_sa_discovery.h"
 #include "token/k8s_sa_token_review.h"
 
@@ -254,6 +254,8 @@ ngx_http_k8s_sa_conf_net_token_review(ngx_conf_t *cf,
     ngx_conf_init_msec_value(block->review_failed, 2000);
     ngx_conf_init_msec_value(block->review_stale, 0);
 
+    reviews->kind = &ngx_k8s_sa_token_review;
+    reviews->issuer = block->issuer;
     reviews->cache = block->review_cache;
     reviews->failed = block->review_failed;
     reviews->stale = block->review_stale;
