@@ -114,8 +114,8 @@ my $json = json();
 my @verdicts = sort qw(ok no_token too_large malformed bad_algorithm
     unknown_issuer unknown_key bad_signature wrong_issuer legacy_token
     bad_claims expired not_yet_valid wrong_audience not_authenticated
-    not_allowed not_required no_keys stale_keys review_failed busy
-    internal_error);
+    bad_attributes not_allowed not_required access_denied no_keys stale_keys
+    review_failed access_failed busy internal_error);
 
 is_deeply([ sort keys %{$json->{issuers}} ], [ qw(asks down good made) ],
           'all issuers');

@@ -58,11 +58,18 @@ static const k8s_sa_verdict_info_t  k8s_sa_verdicts[K8S_SA_VERDICTS] = {
         "not_authenticated", 401, NULL,
         "the token review did not authenticate the token" },
 
+    [K8S_SA_BAD_ATTRIBUTES] = {
+        "bad_attributes", 400, NULL,
+        "the request cannot be put into an access review" },
+
     [K8S_SA_NOT_ALLOWED] = {
         "not_allowed", 403, NULL, "the caller is not allowed" },
 
     [K8S_SA_NOT_REQUIRED] = {
         "not_required", 403, NULL, "a required value is missing" },
+
+    [K8S_SA_ACCESS_DENIED] = {
+        "access_denied", 403, NULL, "not allowed by the cluster" },
 
     [K8S_SA_NO_KEYS] = {
         "no_keys", 503, NULL, "the issuer's keys are not known yet" },
@@ -72,6 +79,9 @@ static const k8s_sa_verdict_info_t  k8s_sa_verdicts[K8S_SA_VERDICTS] = {
 
     [K8S_SA_REVIEW_FAILED] = {
         "review_failed", 503, NULL, "the token review failed" },
+
+    [K8S_SA_ACCESS_FAILED] = {
+        "access_failed", 503, NULL, "the access review failed" },
 
     [K8S_SA_BUSY] = {
         "busy", 503, NULL, "too many requests are waiting" },

@@ -35,14 +35,20 @@ typedef enum {
     K8S_SA_NOT_AUTHENTICATED,  /* TokenReview refuses it, possibly for a bad
                                   signature: the client is not told why */
 
+    /* 400: nothing is asked */
+    K8S_SA_BAD_ATTRIBUTES,     /* the request has no value, or an unfit one,
+                                  for an access review */
+
     /* 403: authenticated */
     K8S_SA_NOT_ALLOWED,        /* by k8s_sa_allow */
     K8S_SA_NOT_REQUIRED,       /* a k8s_sa_require value is empty or 0 */
+    K8S_SA_ACCESS_DENIED,      /* by an access review, or not to be asked */
 
     /* 503: our fault */
     K8S_SA_NO_KEYS,            /* none fetched yet */
     K8S_SA_STALE_KEYS,         /* last fetched longer ago than "stale" */
     K8S_SA_REVIEW_FAILED,      /* TokenReview gave no usable answer */
+    K8S_SA_ACCESS_FAILED,      /* nor did the access review */
     K8S_SA_BUSY,               /* too many requests are waiting */
     K8S_SA_INTERNAL_ERROR,     /* out of memory, OpenSSL failed */
 
@@ -52,7 +58,7 @@ typedef enum {
 
 typedef struct {
     const char     *word;          /* [a-z_]+, for $k8s_sa_result */
-    unsigned        status;        /* HTTP status: 200, 401, 403 or 503 */
+    unsigned        status;        /* HTTP status: 200, 400, 401, 403, 503 */
     const char     *description;   /* error_description for the client, or
                                       NULL if it must not be told */
     const char     *reason;        /* sentence for the log, k8s-sa-client */

@@ -33,11 +33,14 @@ static const struct {
     { K8S_SA_NOT_YET_VALID,     "not_yet_valid",     401, 1 },
     { K8S_SA_WRONG_AUDIENCE,    "wrong_audience",    401, 1 },
     { K8S_SA_NOT_AUTHENTICATED, "not_authenticated", 401, 0 },
+    { K8S_SA_BAD_ATTRIBUTES,    "bad_attributes",    400, 0 },
     { K8S_SA_NOT_ALLOWED,       "not_allowed",       403, 0 },
     { K8S_SA_NOT_REQUIRED,      "not_required",      403, 0 },
+    { K8S_SA_ACCESS_DENIED,     "access_denied",     403, 0 },
     { K8S_SA_NO_KEYS,           "no_keys",           503, 0 },
     { K8S_SA_STALE_KEYS,        "stale_keys",        503, 0 },
     { K8S_SA_REVIEW_FAILED,     "review_failed",     503, 0 },
+    { K8S_SA_ACCESS_FAILED,     "access_failed",     503, 0 },
     { K8S_SA_BUSY,              "busy",              503, 0 },
     { K8S_SA_INTERNAL_ERROR,    "internal_error",    503, 0 }
 };
