@@ -8,6 +8,7 @@
  */
 
 #include "conf/ngx_http_k8s_sa_conf.h"
+#include "conf/ngx_http_k8s_sa_conf_authorize.h"
 #include "conf/ngx_http_k8s_sa_conf_headers.h"
 #include "conf/ngx_http_k8s_sa_conf_issuer.h"
 #include "conf/ngx_http_k8s_sa_conf_rules.h"
@@ -128,6 +129,13 @@ static ngx_command_t  ngx_http_k8s_sa_commands[] = {
       0,
       NULL },
 
+    { ngx_string("k8s_sa_authorize"),
+      NGX_HTTP_K8S_SA_ANY_CONF|NGX_CONF_ANY,
+      ngx_http_k8s_sa_conf_authorize,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("k8s_sa_dry_run"),
       NGX_HTTP_K8S_SA_ANY_CONF|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
@@ -203,6 +211,10 @@ ngx_http_k8s_sa_init(ngx_conf_t *cf)
 {
     ngx_http_handler_pt        *h;
     ngx_http_core_main_conf_t  *cmcf;
+
+    if (ngx_http_k8s_sa_conf_authorize_used(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include "conf/ngx_http_k8s_sa_conf.h"
+#include "conf/ngx_http_k8s_sa_conf_authorize.h"
 #include "conf/ngx_http_k8s_sa_conf_digest.h"
 #include "conf/ngx_http_k8s_sa_conf_headers.h"
 #include "conf/ngx_http_k8s_sa_conf_issuer.h"
@@ -24,6 +25,9 @@ ngx_http_k8s_sa_create_main_conf(ngx_conf_t *cf)
         != NGX_OK
         || ngx_array_init(&mcf->auths, cf->pool, 4,
                           sizeof(ngx_http_k8s_sa_auth_t *))
+           != NGX_OK
+        || ngx_array_init(&mcf->rules, cf->pool, 4,
+                          sizeof(ngx_http_k8s_sa_rules_t *))
            != NGX_OK
         || ngx_array_init(&mcf->watches, cf->pool, 4,
                           sizeof(ngx_k8s_sa_watch_t *))
@@ -125,6 +129,7 @@ ngx_http_k8s_sa_create_loc_conf(ngx_conf_t *cf)
     conf->log_level = NGX_CONF_UNSET_UINT;
     conf->allow = NGX_CONF_UNSET_PTR;
     conf->require = NGX_CONF_UNSET_PTR;
+    conf->authorize = NGX_CONF_UNSET_PTR;
     conf->dry_run = NGX_CONF_UNSET;
     conf->front_proxy = NGX_CONF_UNSET;
     conf->phase = NGX_CONF_UNSET_UINT;
@@ -154,6 +159,10 @@ ngx_http_k8s_sa_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (conf->token_file == NULL) {
         conf->token_file = prev->token_file;
         conf->token_line = prev->token_line;
+    }
+
+    if (ngx_http_k8s_sa_conf_authorize_merge(cf, prev, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
     }
 
     ngx_conf_merge_ptr_value(conf->auth, prev->auth, NULL);
@@ -192,6 +201,10 @@ ngx_http_k8s_sa_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                       "arguments, where it cannot be withheld from the "
                       "upstream: \"k8s_sa_forward_token on\" is required "
                       "in %s:%ui", conf->token_file, conf->token_line);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_k8s_sa_conf_authorize_check(cf, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 

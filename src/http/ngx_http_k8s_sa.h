@@ -47,6 +47,7 @@ typedef struct {
 
 
 typedef struct ngx_http_k8s_sa_front_s  ngx_http_k8s_sa_front_t;
+typedef struct ngx_http_k8s_sa_rules_s  ngx_http_k8s_sa_rules_t;
 
 
 typedef struct {
@@ -57,6 +58,7 @@ typedef struct {
     ngx_array_t                issuers;    /* named issuers, pointers */
     ngx_array_t                auths;      /* ngx_http_k8s_sa_auth_t * */
     ngx_http_k8s_sa_front_t   *front;      /* this worker's token cache */
+    ngx_array_t                rules;      /* ngx_http_k8s_sa_rules_t * */
     ngx_array_t                watches;    /* ngx_k8s_sa_watch_t * */
 
     ngx_array_t                header_vars;   /* ngx_uint_t: see
@@ -126,6 +128,7 @@ typedef struct {
     k8s_sa_allow_t            *allow;      /* NULL: all */
     ngx_array_t               *require;    /* ngx_http_k8s_sa_require_t;
                                               NULL: none */
+    ngx_http_k8s_sa_rules_t   *authorize;  /* NULL: off */
     ngx_flag_t                 dry_run;
     ngx_flag_t                 front_proxy;
     ngx_uint_t                 phase;      /* ngx_http_k8s_sa_phase_e */
