@@ -24,6 +24,7 @@
 #define K8S_SA_ACCESS_VALUE_MAX  253    /* bytes of a value, but not a path */
 #define K8S_SA_ACCESS_PATH_MAX   8192   /* bytes; longer than K8S_SA_PATH_MAX,
                                            since a rule can add a prefix */
+#define K8S_SA_ACCESS_LOG_MAX    512    /* bytes of a path in a log line */
 
 
 /* Parameters of a rule and attributes of a question */
@@ -100,6 +101,14 @@ void k8s_sa_access_lowercase(unsigned char *dst, const k8s_sa_str_t *s);
 int k8s_sa_access_has_default_role(const k8s_sa_str_t *path);
 
 /*
+ * Returns 1 if a field can have this value, as k8s_sa_access_check() requires
+ * it, otherwise 0.  literal: the configuration sets it without a variable.
+ */
+
+int k8s_sa_access_is_fit(k8s_sa_access_field_e field,
+    const k8s_sa_str_t *value, int literal);
+
+/*
  * Decides whether the question can be asked.  method is the client's, in case
  * the verb was made of it, and may be NULL; it is named in the reason.
  *
@@ -136,8 +145,9 @@ k8s_sa_verdict_e k8s_sa_access_check(const k8s_sa_access_t *q,
  * scope", for an error_description (RFC 6750 section 3).  0 if a value is not
  * visible ASCII without '"' and "\": nothing must be sent then.
  *
- * K8S_SA_ACCESS_LOG: the same for a log line, with the path in quotes; bytes
- * that an error_description must not have are written as \xHH.
+ * K8S_SA_ACCESS_LOG: the same for a log line, with the path in quotes and cut
+ * after K8S_SA_ACCESS_LOG_MAX bytes ('"/a"...'); bytes that an
+ * error_description must not have are written as \xHH.
  */
 
 typedef enum {
@@ -160,17 +170,27 @@ size_t k8s_sa_access_text(unsigned char *dst, const k8s_sa_access_t *q,
  * contexts of tokens.  K8S_SA_OK or K8S_SA_ERROR.
  *
  * k8s_sa_access_key() writes the user (user name, uid, groups, extra as far as
- * it is sent) and the question to dst, or only measures them if dst is NULL;
- * returns the number of bytes.  A key of more than K8S_SA_TOKEN_MAX bytes has
- * no fingerprint, so that its verdict cannot be cached.
+ * it is sent) and the question to dst, which has room for size bytes.  Returns
+ * the number of bytes, or 0 if there is no room.  A key of more than
+ * K8S_SA_TOKEN_MAX bytes has no fingerprint: its verdict cannot be cached.
  */
 
 int k8s_sa_access_context(unsigned char *context, const k8s_sa_str_t *url,
     const k8s_sa_access_policy_t *policy);
 
-size_t k8s_sa_access_key(unsigned char *dst,
+size_t k8s_sa_access_key(unsigned char *dst, size_t size,
     const k8s_sa_access_policy_t *policy, const k8s_sa_identity_t *id,
     const k8s_sa_access_t *q);
+
+/*
+ * What is sent of a user: return 1 if the group system:authenticated is added
+ * to the identity's, or if this name of its extra is sent, otherwise 0.
+ */
+
+int k8s_sa_access_adds_group(const k8s_sa_access_policy_t *policy,
+    const k8s_sa_identity_t *id);
+int k8s_sa_access_sends_extra(const k8s_sa_access_policy_t *policy,
+    const k8s_sa_str_t *name);
 
 
 #endif /* K8S_SA_ACCESS_H */

@@ -26,14 +26,14 @@
 
 
 #define K8S_SA_ACCESS_REASON_MAX  256   /* bytes of a reason that are kept */
-#define K8S_SA_ACCESS_EXTRA_MAX   1024  /* values of extra that are sent */
+#define K8S_SA_ACCESS_EXTRA_MAX   256   /* names in extra that are sent */
 
 
 /*
  * Writes the request's body to dst, or only measures it if dst is NULL; returns
  * the number of bytes, or 0 if the question cannot be asked: a string is not
- * UTF-8 (to the API server several of these would be one), or there are more
- * than K8S_SA_ACCESS_EXTRA_MAX values of extra.
+ * UTF-8 (to the API server several of these would be one), or extra has more
+ * than K8S_SA_ACCESS_EXTRA_MAX names.
  *
  * The user is the identity's: user name, uid, groups and extra, each left out
  * if it is absent.  q must have passed k8s_sa_access_check().

@@ -16,7 +16,7 @@
 #define K8S_SA_EACH_MAX  16     /* values of a rule, equal ones included */
 
 
-/* Values in the order in which they were found, equal ones once; zeroed first */
+/* Zeroed before the first call; in the order found, equal values once */
 
 typedef struct {
     size_t        n;

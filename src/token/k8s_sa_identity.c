@@ -38,6 +38,57 @@ k8s_sa_identity_each(k8s_sa_identity_t *id, k8s_sa_identity_pt visit,
 }
 
 
+int
+k8s_sa_identity_group(k8s_sa_str_t *groups, k8s_sa_str_t *group)
+{
+    unsigned char  *end;
+
+    if (groups->len == 0) {
+        return 0;
+    }
+
+    *group = *groups;
+
+    end = memchr(groups->data, '\n', groups->len);
+
+    if (end) {
+        group->len = (size_t) (end - groups->data);
+        groups->len -= group->len + 1;
+        groups->data = end + 1;
+
+    } else {
+        groups->len = 0;
+    }
+
+    return 1;
+}
+
+
+int
+k8s_sa_identity_extra(k8s_sa_str_t *extra, k8s_sa_str_t *name,
+    k8s_sa_str_t *value)
+{
+    unsigned char  *tab;
+
+    if (!k8s_sa_identity_group(extra, name)) {
+        return 0;
+    }
+
+    value->data = k8s_sa_str_end(name);
+    value->len = 0;
+
+    tab = memchr(name->data, '\t', name->len);
+
+    if (tab) {
+        value->len = name->len - (size_t) (tab + 1 - name->data);
+        value->data = tab + 1;
+        name->len = (size_t) (tab - name->data);
+    }
+
+    return 1;
+}
+
+
 size_t
 k8s_sa_identity_size(const k8s_sa_identity_t *id)
 {

@@ -17,7 +17,8 @@
  * control characters can separate the elements of lists:
  *
  *   groups  each group followed by "\n"
- *   extra   each value as name "\t" value "\n"; names may be repeated
+ *   extra   each value as name "\t" value "\n"; the values of a name are next to
+ *           each other
  *
  * The function that fills an identity documents which object owns its strings.
  */
@@ -64,6 +65,15 @@ typedef void (*k8s_sa_identity_pt)(k8s_sa_str_t *field, void *data);
 
 void k8s_sa_identity_each(k8s_sa_identity_t *id, k8s_sa_identity_pt visit,
     void *data);
+
+/*
+ * Take the first group off *groups, or the first name and value off *extra,
+ * which are lists as above.  Return 1, or 0 at the end of the list.
+ */
+
+int k8s_sa_identity_group(k8s_sa_str_t *groups, k8s_sa_str_t *group);
+int k8s_sa_identity_extra(k8s_sa_str_t *extra, k8s_sa_str_t *name,
+    k8s_sa_str_t *value);
 
 /* Returns the total length of all strings. */
 

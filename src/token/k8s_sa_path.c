@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include "token/k8s_sa_path.h"
+#include "token/k8s_sa_hex.h"
 #include "token/k8s_sa_utf8.h"
 
 #include <string.h>
@@ -11,9 +12,6 @@ static const char *k8s_sa_path_segment(const unsigned char *segment,
 static const char *k8s_sa_path_byte(unsigned char ch);
 static const char *k8s_sa_path_escape(const unsigned char *p,
     const unsigned char *end, unsigned char *byte);
-static int k8s_sa_path_hex(unsigned char ch);
-static int k8s_sa_path_is_utf8(const unsigned char *p,
-    const unsigned char *end);
 
 
 const char *
@@ -68,7 +66,7 @@ k8s_sa_path_decode(const k8s_sa_str_t *raw, unsigned char *out,
         return reason;
     }
 
-    if (!k8s_sa_path_is_utf8(out, dst)) {
+    if (!k8s_sa_utf8_is_valid(out, dst)) {
         return "an escape is not UTF-8";
     }
 
@@ -141,8 +139,8 @@ k8s_sa_path_escape(const unsigned char *p, const unsigned char *end,
         return "an escape is cut off";
     }
 
-    high = k8s_sa_path_hex(p[1]);
-    low = k8s_sa_path_hex(p[2]);
+    high = k8s_sa_hex(p[1]);
+    low = k8s_sa_hex(p[2]);
 
     if (high < 0 || low < 0) {
         return "an escape is not of two hex digits";
@@ -161,45 +159,4 @@ k8s_sa_path_escape(const unsigned char *p, const unsigned char *end,
     *byte = ch;
 
     return NULL;
-}
-
-
-static int
-k8s_sa_path_hex(unsigned char ch)
-{
-    if (ch >= '0' && ch <= '9') {
-        return ch - '0';
-    }
-
-    ch |= 0x20;
-
-    if (ch >= 'a' && ch <= 'f') {
-        return ch - 'a' + 10;
-    }
-
-    return -1;
-}
-
-
-static int
-k8s_sa_path_is_utf8(const unsigned char *p, const unsigned char *end)
-{
-    size_t  n;
-
-    while (p < end) {
-
-        if (*p < 0x80) {
-            p++;
-            continue;
-        }
-
-        n = k8s_sa_utf8_multibyte(p, end);
-        if (n == 0) {
-            return 0;
-        }
-
-        p += n;
-    }
-
-    return 1;
 }

@@ -4,6 +4,7 @@
 #include "token/k8s_sa_discovery.h"
 #include "token/k8s_sa_document.h"
 #include "token/k8s_sa_name.h"
+#include "token/k8s_sa_review.h"
 #include "token/k8s_sa_userinfo.h"
 
 #include <stdlib.h>
@@ -56,8 +57,6 @@ static k8s_sa_verdict_e k8s_sa_token_review_string(const json_t *string,
     k8s_sa_error_t *err);
 static k8s_sa_verdict_e k8s_sa_token_review_list(const json_t *list,
     k8s_sa_error_t *err);
-static json_t *k8s_sa_token_review_member(const json_t *object,
-    const char *name);
 
 
 static const k8s_sa_token_review_extra_t  k8s_sa_token_review_extras[] = {
@@ -132,9 +131,8 @@ k8s_sa_verdict_e
 k8s_sa_token_review_parse(k8s_sa_token_review_t *r, const void *data,
     size_t len, const k8s_sa_str_t *audiences, size_t n, k8s_sa_error_t *err)
 {
-    json_t                          *root, *status;
-    const char                      *kind, *version;
     k8s_sa_str_t                     username;
+    const json_t                    *status;
     k8s_sa_verdict_e                 verdict;
     k8s_sa_token_review_document_t  *document;
 
@@ -148,30 +146,9 @@ k8s_sa_token_review_parse(k8s_sa_token_review_t *r, const void *data,
 
     r->document = document;
 
-    /* a NUL is a bad claim, not a fault of the API server */
-
-    root = k8s_sa_document_read(data, len, JSON_ALLOW_NUL, err);
-    if (root == NULL) {
-        return K8S_SA_REVIEW_FAILED;
-    }
-
-    document->root = root;
-
-    kind = json_string_value(json_object_get(root, "kind"));
-    version = json_string_value(json_object_get(root, "apiVersion"));
-
-    if (kind == NULL || strcmp(kind, K8S_SA_REVIEW_KIND) != 0
-        || version == NULL || strcmp(version, K8S_SA_REVIEW_VERSION) != 0)
-    {
-        k8s_sa_error_set(err, "not a " K8S_SA_REVIEW_KIND " of "
-                         K8S_SA_REVIEW_VERSION);
-        return K8S_SA_REVIEW_FAILED;
-    }
-
-    status = k8s_sa_token_review_member(root, "status");
-
-    if (!json_is_object(status)) {
-        k8s_sa_error_set(err, "\"status\" is missing or not an object");
+    document->root = k8s_sa_review_read(data, len, K8S_SA_REVIEW_KIND,
+                                        K8S_SA_REVIEW_VERSION, &status, err);
+    if (document->root == NULL) {
         return K8S_SA_REVIEW_FAILED;
     }
 
@@ -197,8 +174,8 @@ k8s_sa_token_review_status(k8s_sa_token_review_t *r, const json_t *status,
     const json_t      *authenticated, *error, *member;
     k8s_sa_verdict_e   verdict;
 
-    authenticated = k8s_sa_token_review_member(status, "authenticated");
-    error = k8s_sa_token_review_member(status, "error");
+    authenticated = k8s_sa_review_member(status, "authenticated");
+    error = k8s_sa_review_member(status, "error");
 
     if ((authenticated && !json_is_boolean(authenticated))
         || (error && !json_is_string(error)))
@@ -225,14 +202,14 @@ k8s_sa_token_review_status(k8s_sa_token_review_t *r, const json_t *status,
         return K8S_SA_REVIEW_FAILED;
     }
 
-    member = k8s_sa_token_review_member(status, "user");
+    member = k8s_sa_review_member(status, "user");
 
     verdict = k8s_sa_token_review_user(r, member, err);
     if (verdict != K8S_SA_VERDICT_OK) {
         return verdict;
     }
 
-    member = k8s_sa_token_review_member(status, "audiences");
+    member = k8s_sa_review_member(status, "audiences");
 
     return k8s_sa_token_review_audience(&r->identity, member, audiences, n,
                                         err);
@@ -257,18 +234,12 @@ k8s_sa_token_review_reason(k8s_sa_token_review_t *r, const json_t *error)
         return K8S_SA_ERROR;
     }
 
-    memcpy(p, json_string_value(error), len);
+    len = k8s_sa_review_text((unsigned char *) p, len, error);
     p[len] = '\0';
 
     document = r->document;
     document->text = p;
     r->reason = p;
-
-    for ( /* void */ ; len; len--, p++) {
-        if ((unsigned char) *p < 0x20 || *p == 0x7f) {
-            *p = ' ';
-        }
-    }
 
     return K8S_SA_OK;
 }
@@ -325,21 +296,21 @@ k8s_sa_token_review_user_members(const json_t *user, k8s_sa_error_t *err)
         return verdict;
     }
 
-    member = k8s_sa_token_review_member(user, "uid");
+    member = k8s_sa_review_member(user, "uid");
 
     verdict = k8s_sa_token_review_string(member, err);
     if (verdict != K8S_SA_VERDICT_OK) {
         return verdict;
     }
 
-    member = k8s_sa_token_review_member(user, "groups");
+    member = k8s_sa_review_member(user, "groups");
 
     verdict = k8s_sa_token_review_list(member, err);
     if (verdict != K8S_SA_VERDICT_OK) {
         return verdict;
     }
 
-    extra = k8s_sa_token_review_member(user, "extra");
+    extra = k8s_sa_review_member(user, "extra");
 
     if (extra && !json_is_object(extra)) {
         k8s_sa_error_set(err, "\"extra\" is not an object");
@@ -644,19 +615,6 @@ k8s_sa_token_review_list(const json_t *list, k8s_sa_error_t *err)
     }
 
     return K8S_SA_VERDICT_OK;
-}
-
-
-/* Returns NULL for null, too: Go writes null for a missing list. */
-
-static json_t *
-k8s_sa_token_review_member(const json_t *object, const char *name)
-{
-    json_t  *member;
-
-    member = json_object_get(object, name);
-
-    return json_is_null(member) ? NULL : member;
 }
 
 

@@ -24,6 +24,8 @@
 
 /* UserInfo(): the names in "extra", and what precedes the token's jti */
 
+#define K8S_SA_EXTRA_PREFIX         "authentication.kubernetes.io/"
+
 #define K8S_SA_EXTRA_CREDENTIAL_ID  "authentication.kubernetes.io/credential-id"
 #define K8S_SA_EXTRA_NODE_NAME      "authentication.kubernetes.io/node-name"
 #define K8S_SA_EXTRA_NODE_UID       "authentication.kubernetes.io/node-uid"

@@ -51,3 +51,27 @@ k8s_sa_utf8_multibyte(const unsigned char *p, const unsigned char *end)
 
     return n;
 }
+
+
+int
+k8s_sa_utf8_is_valid(const unsigned char *p, const unsigned char *end)
+{
+    size_t  n;
+
+    while (p < end) {
+
+        if (*p < 0x80) {
+            p++;
+            continue;
+        }
+
+        n = k8s_sa_utf8_multibyte(p, end);
+        if (n == 0) {
+            return 0;
+        }
+
+        p += n;
+    }
+
+    return 1;
+}

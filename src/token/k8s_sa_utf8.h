@@ -20,5 +20,9 @@
 
 size_t k8s_sa_utf8_multibyte(const unsigned char *p, const unsigned char *end);
 
+/* Returns 1 if the bytes from p to end are UTF-8, otherwise 0. */
+
+int k8s_sa_utf8_is_valid(const unsigned char *p, const unsigned char *end);
+
 
 #endif /* K8S_SA_UTF8_H */
