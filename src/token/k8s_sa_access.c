@@ -32,7 +32,7 @@ static void k8s_sa_access_key_groups(k8s_sa_out_t *out,
     const k8s_sa_access_policy_t *policy, const k8s_sa_identity_t *id);
 static void k8s_sa_access_key_extra(k8s_sa_out_t *out,
     const k8s_sa_access_policy_t *policy, const k8s_sa_identity_t *id);
-static int k8s_sa_access_digest(EVP_MD_CTX *ctx, const void *data, size_t len);
+static int k8s_sa_access_digest(EVP_MD_CTX *ctx, const k8s_sa_str_t *s);
 
 
 static const char  *k8s_sa_access_fields[K8S_SA_ACCESS_FIELDS] = {
@@ -526,8 +526,8 @@ k8s_sa_access_is_telling(unsigned char ch)
 
 
 /*
- * Strings with their length before them: bytes cannot move from one to the next
- * without changing the digest.
+ * Strings with their length before them, as in the key: bytes cannot move from
+ * one to the next, and an absent string is not an empty one.
  */
 
 int
@@ -537,6 +537,11 @@ k8s_sa_access_context(unsigned char *context, const k8s_sa_str_t *url,
     int          rc;
     EVP_MD_CTX  *ctx;
 
+    static const k8s_sa_str_t  domain = {
+        sizeof(K8S_SA_ACCESS_DOMAIN) - 1,
+        (unsigned char *) K8S_SA_ACCESS_DOMAIN
+    };
+
     _Static_assert(K8S_SA_FINGERPRINT_CONTEXT_LEN == 32, "SHA-256");
 
     rc = K8S_SA_ERROR;
@@ -545,11 +550,9 @@ k8s_sa_access_context(unsigned char *context, const k8s_sa_str_t *url,
 
     if (ctx != NULL
         && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1
-        && k8s_sa_access_digest(ctx, K8S_SA_ACCESS_DOMAIN,
-                                sizeof(K8S_SA_ACCESS_DOMAIN) - 1) == K8S_SA_OK
-        && k8s_sa_access_digest(ctx, url->data, url->len) == K8S_SA_OK
-        && k8s_sa_access_digest(ctx, policy->local.data, policy->local.len)
-           == K8S_SA_OK
+        && k8s_sa_access_digest(ctx, &domain) == K8S_SA_OK
+        && k8s_sa_access_digest(ctx, url) == K8S_SA_OK
+        && k8s_sa_access_digest(ctx, &policy->local) == K8S_SA_OK
         && EVP_DigestFinal_ex(ctx, context, NULL) == 1)
     {
         rc = K8S_SA_OK;
@@ -562,14 +565,14 @@ k8s_sa_access_context(unsigned char *context, const k8s_sa_str_t *url,
 
 
 static int
-k8s_sa_access_digest(EVP_MD_CTX *ctx, const void *data, size_t len)
+k8s_sa_access_digest(EVP_MD_CTX *ctx, const k8s_sa_str_t *s)
 {
     uint64_t  n;
 
-    n = len;
+    n = s->data ? s->len : UINT64_MAX;
 
     if (EVP_DigestUpdate(ctx, &n, sizeof(n)) != 1
-        || (len && EVP_DigestUpdate(ctx, data, len) != 1))
+        || (s->len && EVP_DigestUpdate(ctx, s->data, s->len) != 1))
     {
         return K8S_SA_ERROR;
     }
@@ -622,8 +625,6 @@ k8s_sa_access_key_len(k8s_sa_out_t *out, size_t len)
     k8s_sa_out(out, &n, sizeof(n));
 }
 
-
-/* An absent string is not an empty one. */
 
 static void
 k8s_sa_access_key_str(k8s_sa_out_t *out, const k8s_sa_str_t *s)

@@ -13,6 +13,7 @@
 
 #include <glob.h>
 #include <strings.h>
+#include <unistd.h>
 
 
 typedef struct {
@@ -101,11 +102,30 @@ recorded_answer(recorded_t *rec)
 }
 
 
+/*
+ * The line about an answer, in the INDEX.txt of its folder or, with the
+ * folder's name, in that of the version.
+ */
+
 static inline const char *
-recorded_index(const char *index, const char *entry)
+recorded_index(const char *path)
 {
+    char        *top, *entry, *index;
     size_t       len;
-    const char  *p;
+    const char  *p, *name;
+
+    name = strrchr(path, '/') + 1;
+    top = test_format("%.*s", (int) (name - path), path);
+    index = test_format("%sINDEX.txt", top);
+
+    if (access(index, F_OK) != 0) {
+        top[strlen(top) - 1] = '\0';
+        name = path + (strrchr(top, '/') + 1 - top);
+        index = test_format("%.*sINDEX.txt", (int) (name - path), path);
+    }
+
+    entry = test_format("%s.http:", name);
+    index = test_read(index, NULL);
 
     len = strlen(entry);
 
@@ -132,25 +152,19 @@ static inline void
 recorded_each(const char *version, const char *pattern,
     void (*visit)(recorded_t *rec, void *data), void *data)
 {
-    char        *top, *index;
     glob_t       found;
     size_t       i;
     recorded_t   rec;
 
-    top = test_format("t/fixtures/%s/", version);
-    index = test_read(test_format("%sINDEX.txt", top), NULL);
-
-    assert_int_equal(glob(test_format("%s%s.http", top, pattern), 0, NULL,
-                          &found), 0);
+    assert_int_equal(glob(test_format("t/fixtures/%s/%s.http", version,
+                                      pattern), 0, NULL, &found), 0);
 
     for (i = 0; i < found.gl_pathc; i++) {
         rec.path = test_format("%.*s",
                                (int) strlen(found.gl_pathv[i]) - 5,
                                found.gl_pathv[i]);
         rec.name = strrchr(rec.path, '/') + 1;
-        rec.index = recorded_index(index,
-                                   test_format("%s.http:",
-                                               rec.path + strlen(top)));
+        rec.index = recorded_index(rec.path);
         recorded_answer(&rec);
 
         visit(&rec, data);
