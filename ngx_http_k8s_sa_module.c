@@ -94,6 +94,13 @@ static ngx_command_t  ngx_http_k8s_sa_commands[] = {
       0,
       NULL },
 
+    { ngx_string("k8s_sa_groups_separator"),
+      NGX_HTTP_K8S_SA_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_k8s_sa_conf_groups_separator,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("k8s_sa_set_header"),
       NGX_HTTP_K8S_SA_ANY_CONF|NGX_CONF_TAKE12,
       ngx_http_k8s_sa_conf_set_header,

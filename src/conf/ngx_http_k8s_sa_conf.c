@@ -154,6 +154,7 @@ ngx_http_k8s_sa_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (clcf->lmt_excpt && clcf->handler == NULL) {
         clcf->handler = prev->handler;
         conf->prometheus = prev->prometheus;
+        conf->whoami = prev->whoami;
     }
 
     if (conf->token_file == NULL) {
@@ -172,6 +173,8 @@ ngx_http_k8s_sa_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->forward_token, prev->forward_token, 0);
     ngx_conf_merge_str_value(conf->realm, prev->realm,
                              "Bearer realm=\"kubernetes\"");
+    ngx_conf_merge_str_value(conf->groups_separator, prev->groups_separator,
+                             ",");
     ngx_conf_merge_uint_value(conf->log_level, prev->log_level, NGX_LOG_WARN);
     ngx_conf_merge_ptr_value(conf->allow, prev->allow, NULL);
     ngx_conf_merge_ptr_value(conf->require, prev->require, NULL);
@@ -385,6 +388,34 @@ ngx_http_k8s_sa_conf_realm(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     *p++ = '"';
 
     lcf->realm.len = p - lcf->realm.data;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_k8s_sa_conf_groups_separator(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_k8s_sa_loc_conf_t  *lcf = conf;
+
+    ngx_str_t  *value;
+
+    if (lcf->groups_separator.data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (value[1].len != 1 || value[1].data[0] <= ' '
+        || value[1].data[0] >= 0x7f)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid value \"%V\"",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    lcf->groups_separator = value[1];
 
     return NGX_CONF_OK;
 }

@@ -3,6 +3,7 @@
 #include "conf/ngx_http_k8s_sa_conf_authorize.h"
 #include "conf/ngx_http_k8s_sa_conf_access.h"
 #include "http/ngx_http_k8s_sa_authorize.h"
+#include "http/ngx_http_k8s_sa_question.h"
 #include "issuer/ngx_k8s_sa_access_review.h"
 
 
@@ -129,7 +130,7 @@ ngx_http_k8s_sa_conf_authorize(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     rule->line = cf->conf_file->line;
 
     if (ngx_array_init(&rule->each, cf->pool, 1,
-                       sizeof(ngx_http_k8s_sa_source_each_t))
+                       sizeof(ngx_http_k8s_sa_each_source_t))
         != NGX_OK)
     {
         return NGX_CONF_ERROR;
@@ -297,7 +298,7 @@ ngx_http_k8s_sa_conf_authorize_each(ngx_conf_t *cf,
 {
     ngx_str_t                       name;
     ngx_uint_t                      i, header;
-    ngx_http_k8s_sa_source_each_t  *each;
+    ngx_http_k8s_sa_each_source_t  *each;
 
     if (ngx_strncmp(param->data, "arg:", 4) == 0) {
         header = 0;
@@ -373,7 +374,7 @@ ngx_http_k8s_sa_conf_authorize_finish(ngx_conf_t *cf,
     ngx_http_k8s_sa_rule_t *rule)
 {
     ngx_uint_t                      i, uses_each, arg;
-    ngx_http_k8s_sa_source_each_t  *each;
+    ngx_http_k8s_sa_each_source_t  *each;
 
     uses_each = 0;
 

@@ -48,6 +48,7 @@ typedef struct {
 
 typedef struct ngx_http_k8s_sa_front_s  ngx_http_k8s_sa_front_t;
 typedef struct ngx_http_k8s_sa_rules_s  ngx_http_k8s_sa_rules_t;
+typedef struct ngx_http_k8s_sa_original_s  ngx_http_k8s_sa_original_t;
 
 
 typedef struct {
@@ -74,6 +75,11 @@ typedef struct {
 typedef struct {
     ngx_uint_t                 used;       /* a location of the server requires
                                               tokens */
+    ngx_uint_t                 strict;     /* one has "k8s_sa_paths strict" */
+
+    ngx_array_t               *locations;  /* void **, the loc_conf of each and
+                                              of the server itself, first; only
+                                              while the configuration is read */
 } ngx_http_k8s_sa_srv_conf_t;
 
 
@@ -109,6 +115,14 @@ typedef enum {
 } ngx_http_k8s_sa_phase_e;
 
 
+/* Which request paths a location accepts: k8s_sa_paths. */
+
+typedef enum {
+    NGX_HTTP_K8S_SA_PATHS_ANY = 0,
+    NGX_HTTP_K8S_SA_PATHS_STRICT
+} ngx_http_k8s_sa_paths_e;
+
+
 typedef struct {
     ngx_http_k8s_sa_auth_t    *auth;       /* NULL: off */
     ngx_flag_t                 optional;
@@ -120,6 +134,7 @@ typedef struct {
     ngx_flag_t                 forward_token;
 
     ngx_str_t                  realm;      /* Bearer realm="..." */
+    ngx_str_t                  groups_separator;   /* one byte */
     ngx_array_t               *headers;    /* ngx_http_k8s_sa_header_t;
                                               NULL: off */
     ngx_uint_t                 log_level;
@@ -129,9 +144,12 @@ typedef struct {
     ngx_array_t               *require;    /* ngx_http_k8s_sa_require_t;
                                               NULL: none */
     ngx_http_k8s_sa_rules_t   *authorize;  /* NULL: off */
+    ngx_http_k8s_sa_original_t  *original; /* NULL: off */
     ngx_flag_t                 dry_run;
     ngx_flag_t                 front_proxy;
     ngx_uint_t                 phase;      /* ngx_http_k8s_sa_phase_e */
+    ngx_uint_t                 paths;      /* ngx_http_k8s_sa_paths_e */
+    ngx_uint_t                 whoami;     /* k8s_sa_whoami answers */
     ngx_http_handler_pt        handler;    /* k8s_sa_whoami, k8s_sa_status; or
                                               NULL */
 } ngx_http_k8s_sa_loc_conf_t;

@@ -9,38 +9,6 @@
 
 
 #include "http/ngx_http_k8s_sa_identify.h"
-#include "token/k8s_sa_access.h"
-
-
-#define NGX_HTTP_K8S_SA_EACH_SOURCES  4
-
-
-/* Where values of $k8s_sa_each come from: each=arg:NAME, each=header:NAME. */
-
-typedef struct {
-    ngx_str_t                  name;
-    unsigned                   header:1;
-} ngx_http_k8s_sa_source_each_t;
-
-
-/* One k8s_sa_authorize directive. */
-
-typedef struct {
-    ngx_http_complex_value_t  *fields[K8S_SA_ACCESS_FIELDS];   /* NULL: not
-                                              written */
-    ngx_http_complex_value_t  *skip;       /* or NULL */
-    ngx_array_t                each;       /* ngx_http_k8s_sa_source_each_t */
-
-    unsigned                   literal;    /* as in k8s_sa_access_t */
-    unsigned                   client;
-    unsigned                   resource:1; /* otherwise about a path */
-    unsigned                   method:1;   /* the verb follows from the
-                                              client's method */
-    unsigned                   form_pass:1;   /* form bodies do not matter */
-
-    u_char                    *file;
-    ngx_uint_t                 line;
-} ngx_http_k8s_sa_rule_t;
 
 
 /* All of a location; each must be allowed. */
@@ -49,6 +17,18 @@ struct ngx_http_k8s_sa_rules_s {
     ngx_array_t                rules;      /* ngx_http_k8s_sa_rule_t */
     ngx_uint_t                 used;       /* by a location with k8s_sa_auth */
 };
+
+
+/*
+ * Asks whether an identified caller may do what the location's rules say.
+ * NGX_OK: allowed; NGX_DECLINED: ctx->verdict says why not; NGX_AGAIN: resume()
+ * will be called, and the request has to be decided about again; NGX_ERROR: no
+ * memory.
+ */
+
+ngx_int_t ngx_http_k8s_sa_authorize(ngx_http_request_t *r,
+    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
+    ngx_http_k8s_sa_resume_pt resume);
 
 
 #endif /* NGX_HTTP_K8S_SA_AUTHORIZE_H */

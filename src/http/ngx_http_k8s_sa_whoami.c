@@ -39,6 +39,7 @@ ngx_http_k8s_sa_whoami(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     clcf->handler = ngx_http_k8s_sa_whoami_handler;
     lcf->handler = clcf->handler;
+    lcf->whoami = 1;
 
     return NGX_CONF_OK;
 }

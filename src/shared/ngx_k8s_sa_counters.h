@@ -35,6 +35,11 @@ typedef struct {
     ngx_atomic_t          review_msec;     /* total time of both */
     ngx_atomic_t          review_latency[NGX_K8S_SA_LATENCIES];
 
+    ngx_atomic_t          access_hits;     /* questions of k8s_sa_authorize: */
+    ngx_atomic_t          access_stale;    /* a remembered verdict, a stale */
+    ngx_atomic_t          access_misses;   /* one, asked, */
+    ngx_atomic_t          access_skipped;  /* and rules with "skip=" */
+
     ngx_atomic_t          fetches;         /* by ngx_k8s_sa_keystore_store() */
     ngx_atomic_t          fetch_errors;    /* by ngx_k8s_sa_keystore_fail() */
 
@@ -43,7 +48,10 @@ typedef struct {
 } ngx_k8s_sa_counters_t;
 
 
-#define ngx_k8s_sa_count(counter)  (void) ngx_atomic_fetch_add(&(counter), 1)
+#define ngx_k8s_sa_count_many(counter, n)                                     \
+    (void) ngx_atomic_fetch_add(&(counter), n)
+
+#define ngx_k8s_sa_count(counter)  ngx_k8s_sa_count_many(counter, 1)
 
 
 ngx_k8s_sa_counters_t *ngx_k8s_sa_zone_counters(ngx_k8s_sa_zone_t *zone);

@@ -8,6 +8,9 @@ static const k8s_sa_verdict_info_t  k8s_sa_verdicts[K8S_SA_VERDICTS] = {
     [K8S_SA_VERDICT_OK] = {
         "ok", 200, NULL, "the token is valid" },
 
+    [K8S_SA_BAD_PATH] = {
+        "bad_path", 400, NULL, "the path is not in normal form" },
+
     [K8S_SA_NO_TOKEN] = {
         "no_token", 401, NULL, "there is no token" },
 

@@ -16,6 +16,9 @@
 typedef enum {
     K8S_SA_VERDICT_OK = 0,
 
+    /* 400: before the token is looked at */
+    K8S_SA_BAD_PATH,           /* not in normal form: k8s_sa_path_decode() */
+
     /* 401: not verified, so the client is not told why */
     K8S_SA_NO_TOKEN,           /* the request has no token */
     K8S_SA_TOO_LARGE,          /* over K8S_SA_TOKEN_MAX */
