@@ -11,6 +11,8 @@
 #include "conf/ngx_http_k8s_sa_conf_authorize.h"
 #include "conf/ngx_http_k8s_sa_conf_headers.h"
 #include "conf/ngx_http_k8s_sa_conf_issuer.h"
+#include "conf/ngx_http_k8s_sa_conf_original.h"
+#include "conf/ngx_http_k8s_sa_conf_paths.h"
 #include "conf/ngx_http_k8s_sa_conf_rules.h"
 #include "conf/ngx_http_k8s_sa_conf_token.h"
 #include "conf/ngx_http_k8s_sa_conf_token_file.h"
@@ -46,6 +48,13 @@ static ngx_conf_enum_t  ngx_http_k8s_sa_log_levels[] = {
 static ngx_conf_enum_t  ngx_http_k8s_sa_phases[] = {
     { ngx_string("preaccess"), NGX_HTTP_K8S_SA_PREACCESS },
     { ngx_string("access"), NGX_HTTP_K8S_SA_ACCESS },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_k8s_sa_paths[] = {
+    { ngx_string("strict"), NGX_HTTP_K8S_SA_PATHS_STRICT },
+    { ngx_string("any"), NGX_HTTP_K8S_SA_PATHS_ANY },
     { ngx_null_string, 0 }
 };
 
@@ -157,6 +166,13 @@ static ngx_command_t  ngx_http_k8s_sa_commands[] = {
       offsetof(ngx_http_k8s_sa_loc_conf_t, phase),
       &ngx_http_k8s_sa_phases },
 
+    { ngx_string("k8s_sa_paths"),
+      NGX_HTTP_K8S_SA_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_k8s_sa_loc_conf_t, paths),
+      &ngx_http_k8s_sa_paths },
+
     { ngx_string("k8s_sa_front_proxy_headers"),
       NGX_HTTP_K8S_SA_ANY_CONF|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
@@ -167,6 +183,13 @@ static ngx_command_t  ngx_http_k8s_sa_commands[] = {
     { ngx_string("k8s_sa_whoami"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       ngx_http_k8s_sa_whoami,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("k8s_sa_original"),
+      NGX_HTTP_K8S_SA_ANY_CONF|NGX_CONF_TAKE12,
+      ngx_http_k8s_sa_conf_original,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -219,9 +242,13 @@ ngx_http_k8s_sa_init(ngx_conf_t *cf)
     ngx_http_handler_pt        *h;
     ngx_http_core_main_conf_t  *cmcf;
 
-    if (ngx_http_k8s_sa_conf_authorize_used(cf) != NGX_OK) {
+    if (ngx_http_k8s_sa_conf_authorize_used(cf) != NGX_OK
+        || ngx_http_k8s_sa_conf_original_used(cf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
+
+    ngx_http_k8s_sa_conf_paths_complete(cf);
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#include <limits.h>
-#include <poll.h>
+#include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,7 +27,6 @@ typedef struct {
 typedef struct {
     client_call_conf_t   conf;
     const char          *url;
-    int                  signals;     /* signalfd for SIGTERM and SIGINT */
     client_http_t       *http;
     client_answer_t      answer;
 } client_call_t;
@@ -39,12 +35,16 @@ typedef struct {
 static int client_call_loop(client_call_t *call);
 static int client_call_once(client_call_t *call);
 static int client_call_send(client_call_t *call, const k8s_sa_str_t *token);
-static int client_call_signals(void);
-static int client_call_wait(client_call_t *call, int64_t until);
+static void client_call_signals(const client_call_conf_t *conf);
+static void client_call_stop(int signo);
+static void client_call_wait(int64_t until);
 static int64_t client_call_now(void);
 static void client_call_log_time(void);
 static void client_call_log_error(client_call_t *call, const char *text);
 static void client_call_log_answer(client_call_t *call);
+
+
+static volatile sig_atomic_t  client_call_stopped;    /* exit status */
 
 
 static const client_option_t  client_call_options[] = {
@@ -134,6 +134,11 @@ client_call(int argc, char **argv)
         return client_error(&client_call_command, "%s", err.text);
     }
 
+    if (client_http_is_exposed(url)) {
+        client_error(&client_call_command, "note: without TLS others on the "
+                     "network can read the token and use it");
+    }
+
     if (conf.token_file == NULL) {
         conf.token_file = CLIENT_TOKEN_FILE;
     }
@@ -150,17 +155,12 @@ client_call(int argc, char **argv)
 
     call->conf = conf;
     call->url = url;
-    call->signals = client_call_signals();
 
-    if (call->signals == -1) {
-        free(call);
-        return client_error(&client_call_command, "signalfd() failed");
-    }
+    client_call_signals(&conf);
 
     http.url = url;
     http.ca = conf.ca;
     http.timeout = conf.timeout == CLIENT_UNSET ? 10000 : conf.timeout;
-    http.stop = call->signals;
 
     call->http = client_http_create(&http, &err);
 
@@ -172,7 +172,6 @@ client_call(int argc, char **argv)
         client_http_free(call->http);
     }
 
-    close(call->signals);
     free(call);
 
     return rc;
@@ -182,7 +181,7 @@ client_call(int argc, char **argv)
 static int
 client_call_loop(client_call_t *call)
 {
-    int      rc, status;
+    int      status;
     int64_t  n, start;
 
     /* line-buffered even into a pipe: this is a container's log */
@@ -193,48 +192,31 @@ client_call_loop(client_call_t *call)
     printf("start client: %s\n", call->url);
 
     status = CLIENT_OK;
-    n = 0;
 
-    for ( ;; ) {
-        start = client_call_now();
+    for (n = 1; /* void */ ; n++) {
 
-        rc = client_call_once(call);
-
-        if (rc == CLIENT_HTTP_STOPPED) {
-            break;
-        }
-
-        if (rc == CLIENT_HTTP_FAILED) {
-            status = CLIENT_FAILED;
-        }
-
-        /* standard output is closed; main() reports it */
+        /* main() reports it; the token is not sent if no answer can be */
 
         if (ferror(stdout)) {
             return CLIENT_FAILED;
         }
 
-        if (call->conf.count != CLIENT_UNSET && ++n == call->conf.count) {
+        start = client_call_now();
+
+        if (client_call_once(call) != K8S_SA_OK) {
+            status = CLIENT_FAILED;
+        }
+
+        if (n == call->conf.count) {
             return status;
         }
 
-        if (client_call_wait(call, start + call->conf.interval)
-            == CLIENT_HTTP_STOPPED)
-        {
-            break;
-        }
+        client_call_wait(start + call->conf.interval);
     }
-
-    /* stopped by a signal, which is the only way without --count */
-
-    return call->conf.count == CLIENT_UNSET ? CLIENT_OK : CLIENT_FAILED;
 }
 
 
-/*
- * Returns CLIENT_HTTP_DONE if the answer was 2xx, CLIENT_HTTP_STOPPED after a
- * signal, otherwise CLIENT_HTTP_FAILED.
- */
+/* Returns K8S_SA_OK if the answer was 2xx, otherwise K8S_SA_ERROR. */
 
 static int
 client_call_once(client_call_t *call)
@@ -247,14 +229,14 @@ client_call_once(client_call_t *call)
         != K8S_SA_OK)
     {
         client_call_log_error(call, err.text);
-        return CLIENT_HTTP_FAILED;
+        return K8S_SA_ERROR;
     }
 
     rc = client_call_send(call, &token.text);
 
     /* the token may have been replaced while the request was under way */
 
-    if (rc == CLIENT_HTTP_DONE && call->answer.status == 401
+    if (rc == K8S_SA_OK && call->answer.status == 401
         && client_file_read_token(&fresh, call->conf.token_file, NULL)
            == K8S_SA_OK)
     {
@@ -267,8 +249,8 @@ client_call_once(client_call_t *call)
 
     client_file_free(&token);
 
-    if (rc == CLIENT_HTTP_DONE && call->answer.status / 100 != 2) {
-        return CLIENT_HTTP_FAILED;
+    if (rc == K8S_SA_OK && call->answer.status / 100 != 2) {
+        return K8S_SA_ERROR;
     }
 
     return rc;
@@ -278,71 +260,78 @@ client_call_once(client_call_t *call)
 static int
 client_call_send(client_call_t *call, const k8s_sa_str_t *token)
 {
-    int             rc;
     k8s_sa_error_t  err;
 
-    rc = client_http_get(call->http, token, &call->answer, &err);
-
-    if (rc == CLIENT_HTTP_DONE) {
-        client_call_log_answer(call);
-    }
-
-    if (rc == CLIENT_HTTP_FAILED) {
+    if (client_http_get(call->http, token, &call->answer, &err) != K8S_SA_OK) {
         client_call_log_error(call, err.text);
+        return K8S_SA_ERROR;
     }
 
-    return rc;
+    client_call_log_answer(call);
+
+    return K8S_SA_OK;
 }
 
 
 /*
- * SIGTERM and SIGINT arrive through a descriptor, so that they end a wait for
- * the server or for the next request at once, also in process 1 of a
- * container, for which they have no default action.  Returns -1 on failure.
+ * SIGTERM and SIGINT end the program from their handler, whatever it is
+ * waiting for: the server, a name server, the next request, or the reader of
+ * its output.  Process 1 of a container needs the handler, since it has no
+ * default action.
  */
 
-static int
-client_call_signals(void)
+static void
+client_call_signals(const client_call_conf_t *conf)
 {
-    sigset_t  set;
+    sigset_t          set;
+    struct sigaction  sa;
 
-    signal(SIGPIPE, SIG_IGN);
+    /* without --count a signal is the only way to end */
+
+    client_call_stopped = conf->count == CLIENT_UNSET ? CLIENT_OK
+                                                      : CLIENT_FAILED;
+
+    memset(&sa, 0, sizeof(struct sigaction));
+    sigemptyset(&sa.sa_mask);
+
+    sa.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &sa, NULL);
+
+    sa.sa_handler = client_call_stop;
+    sigaction(SIGTERM, &sa, NULL);
+    sigaction(SIGINT, &sa, NULL);
+
+    /* the parent may have blocked them */
 
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
-
-    if (sigprocmask(SIG_BLOCK, &set, NULL) == -1) {
-        return -1;
-    }
-
-    return signalfd(-1, &set, SFD_CLOEXEC|SFD_NONBLOCK);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
 
-static int
-client_call_wait(client_call_t *call, int64_t until)
+static void
+client_call_stop(int signo)
 {
-    int64_t        left;
-    struct pollfd  pfd;
+    (void) signo;
 
-    pfd.fd = call->signals;
-    pfd.events = POLLIN;
+    _exit(client_call_stopped);
+}
 
-    do {
-        left = until - client_call_now();
 
-        if (left < 0) {
-            left = 0;
-        }
+static void
+client_call_wait(int64_t until)
+{
+    struct timespec  ts;
 
-        if (poll(&pfd, 1, left > INT_MAX ? INT_MAX : (int) left) > 0) {
-            return CLIENT_HTTP_STOPPED;
-        }
+    ts.tv_sec = until / 1000;
+    ts.tv_nsec = until % 1000 * 1000000;
 
-    } while (left > 0);
-
-    return CLIENT_HTTP_DONE;
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL)
+           == EINTR)
+    {
+        /* void */
+    }
 }
 
 

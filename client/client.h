@@ -27,7 +27,7 @@
 #define CLIENT_OK          0    /* all answers 2xx, token shown, token valid */
 #define CLIENT_FAILED      1    /* a request failed or was not answered 2xx,
                                    token malformed or invalid, standard output
-                                   closed */
+                                   cannot be written */
 #define CLIENT_USAGE       2    /* usage error, or a file cannot be read */
 
 

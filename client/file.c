@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -51,6 +52,7 @@ client_file_read_token(client_file_t *file, const char *name,
 {
     int          fd, rc;
     size_t       i;
+    const char  *hint;
     struct stat  st;
 
     memset(file, 0, sizeof(client_file_t));
@@ -90,6 +92,14 @@ client_file_read_token(client_file_t *file, const char *name,
         goto failed;
     }
 
+    hint = client_file_hint(&file->text);
+
+    if (hint != NULL) {
+        k8s_sa_error_set(err, "the token in \"%s\" is malformed: %s", name,
+                         hint);
+        goto failed;
+    }
+
     /* anything else could split the header's value or start a new header */
 
     for (i = 0; i < file->text.len; i++) {
@@ -107,6 +117,31 @@ failed:
     client_file_free(file);
 
     return K8S_SA_ERROR;
+}
+
+
+const char *
+client_file_hint(const k8s_sa_str_t *text)
+{
+    static const char  scheme[] = "Bearer ", base64[] = "ZXlK";
+
+    if (text->len >= sizeof(scheme) - 1
+        && strncasecmp((char *) text->data, scheme, sizeof(scheme) - 1) == 0)
+    {
+        return "it begins with \"Bearer\", which is not part of the token";
+    }
+
+    /* tokens begin with "eyJ" and have dots */
+
+    if (text->len >= sizeof(base64) - 1
+        && memcmp(text->data, base64, sizeof(base64) - 1) == 0
+        && memchr(text->data, '.', text->len) == NULL)
+    {
+        return "it is in base64, as in the data of a Secret; \"base64 -d\" "
+               "decodes it";
+    }
+
+    return NULL;
 }
 
 

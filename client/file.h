@@ -44,6 +44,13 @@ int client_file_read(client_file_t *file, const char *name,
 int client_file_read_token(client_file_t *file, const char *name,
     k8s_sa_error_t *err);
 
+/*
+ * Returns what is wrong with text, which should be a token ("it begins with
+ * ..."), or NULL if it is none of the usual mistakes.
+ */
+
+const char *client_file_hint(const k8s_sa_str_t *text);
+
 /* Wipes and frees the contents; does nothing if file is zeroed or freed. */
 
 void client_file_free(client_file_t *file);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,13 +18,13 @@
 
 struct client_http_s {
     const client_http_conf_t  *conf;
-    CURLM                     *multi;
     CURL                      *easy;
     client_answer_t           *answer;    /* for the request in progress */
     char                       error[CURL_ERROR_SIZE];
 };
 
 
+static int client_http_is_loopback(const char *host);
 static CURLcode client_http_setup(client_http_t *http);
 static CURLcode client_http_setup_ca(client_http_t *http);
 static CURLcode client_http_add_ca(CURL *easy, void *ctx, void *data);
@@ -31,9 +32,9 @@ static size_t client_http_body(char *data, size_t size, size_t n,
     void *userdata);
 static struct curl_slist *client_http_headers(const k8s_sa_str_t *token);
 static void client_http_free_headers(struct curl_slist *headers);
-static int client_http_perform(client_http_t *http, CURLcode *code);
 static void client_http_set_error(client_http_t *http, CURLcode code,
     k8s_sa_error_t *err);
+static const char *client_http_hint(client_http_t *http, CURLcode code);
 
 
 int
@@ -88,6 +89,48 @@ done:
 
 
 int
+client_http_is_exposed(const char *url)
+{
+    int     exposed;
+    char   *host;
+    CURLU  *u;
+
+    if (strncasecmp(url, "http://", 7) != 0) {
+        return 0;
+    }
+
+    exposed = 1;
+    host = NULL;
+
+    u = curl_url();
+
+    if (u != NULL && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK
+        && curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK)
+    {
+        exposed = !client_http_is_loopback(host);
+    }
+
+    curl_free(host);
+    curl_url_cleanup(u);
+
+    return exposed;
+}
+
+
+static int
+client_http_is_loopback(const char *host)
+{
+    struct in_addr  addr;
+
+    if (inet_pton(AF_INET, host, &addr) == 1) {
+        return ntohl(addr.s_addr) >> 24 == 127;
+    }
+
+    return strcmp(host, "[::1]") == 0 || strcasecmp(host, "localhost") == 0;
+}
+
+
+int
 client_http_check_ca(const char *name, k8s_sa_error_t *err)
 {
     int          rc;
@@ -134,12 +177,11 @@ client_http_create(const client_http_conf_t *conf, k8s_sa_error_t *err)
     }
 
     http->conf = conf;
-    http->multi = curl_multi_init();
     http->easy = curl_easy_init();
 
     code = CURLE_FAILED_INIT;
 
-    if (http->multi != NULL && http->easy != NULL) {
+    if (http->easy != NULL) {
         code = client_http_setup(http);
     }
 
@@ -257,7 +299,6 @@ void
 client_http_free(client_http_t *http)
 {
     curl_easy_cleanup(http->easy);
-    curl_multi_cleanup(http->multi);
     free(http);
 }
 
@@ -266,7 +307,6 @@ int
 client_http_get(client_http_t *http, const k8s_sa_str_t *token,
     client_answer_t *answer, k8s_sa_error_t *err)
 {
-    int                 rc;
     CURLcode            code;
     struct curl_slist  *headers;
 
@@ -274,7 +314,7 @@ client_http_get(client_http_t *http, const k8s_sa_str_t *token,
 
     if (headers == NULL) {
         k8s_sa_error_set(err, "out of memory");
-        return CLIENT_HTTP_FAILED;
+        return K8S_SA_ERROR;
     }
 
     http->answer = answer;
@@ -285,11 +325,13 @@ client_http_get(client_http_t *http, const k8s_sa_str_t *token,
     answer->len = 0;
 
     code = curl_easy_setopt(http->easy, CURLOPT_HTTPHEADER, headers);
-    rc = CLIENT_HTTP_DONE;
 
     if (code == CURLE_OK) {
-        rc = client_http_perform(http, &code);
+        code = curl_easy_perform(http->easy);
     }
+
+    curl_easy_setopt(http->easy, CURLOPT_HTTPHEADER, NULL);
+    client_http_free_headers(headers);
 
     /* client_http_body() ended the transfer of a long body */
 
@@ -297,19 +339,14 @@ client_http_get(client_http_t *http, const k8s_sa_str_t *token,
         code = CURLE_OK;
     }
 
-    if (rc == CLIENT_HTTP_DONE && code != CURLE_OK) {
+    if (code != CURLE_OK) {
         client_http_set_error(http, code, err);
-        rc = CLIENT_HTTP_FAILED;
+        return K8S_SA_ERROR;
     }
 
-    if (rc == CLIENT_HTTP_DONE) {
-        curl_easy_getinfo(http->easy, CURLINFO_RESPONSE_CODE, &answer->status);
-    }
+    curl_easy_getinfo(http->easy, CURLINFO_RESPONSE_CODE, &answer->status);
 
-    curl_easy_setopt(http->easy, CURLOPT_HTTPHEADER, NULL);
-    client_http_free_headers(headers);
-
-    return rc;
+    return K8S_SA_OK;
 }
 
 
@@ -353,70 +390,12 @@ client_http_free_headers(struct curl_slist *headers)
 }
 
 
-/*
- * Like curl_easy_perform(), but stops when conf->stop becomes readable.
- * The transfer's own timeout bounds the loop.
- */
-
-static int
-client_http_perform(client_http_t *http, CURLcode *code)
-{
-    int                 rc, running, left;
-    CURLMsg            *msg;
-    CURLMcode           mc;
-    struct curl_waitfd  stop;
-
-    stop.fd = http->conf->stop;
-    stop.events = CURL_WAIT_POLLIN;
-    stop.revents = 0;
-
-    *code = CURLE_FAILED_INIT;
-
-    mc = curl_multi_add_handle(http->multi, http->easy);
-
-    if (mc != CURLM_OK) {
-        return CLIENT_HTTP_DONE;
-    }
-
-    rc = CLIENT_HTTP_DONE;
-
-    for ( ;; ) {
-        mc = curl_multi_perform(http->multi, &running);
-
-        if (mc != CURLM_OK || running == 0) {
-            break;
-        }
-
-        mc = curl_multi_poll(http->multi, &stop, 1, 1000, NULL);
-
-        if (mc != CURLM_OK) {
-            break;
-        }
-
-        if (stop.revents & CURL_WAIT_POLLIN) {
-            rc = CLIENT_HTTP_STOPPED;
-            break;
-        }
-    }
-
-    msg = curl_multi_info_read(http->multi, &left);
-
-    if (msg != NULL && msg->msg == CURLMSG_DONE) {
-        *code = msg->data.result;
-    }
-
-    curl_multi_remove_handle(http->multi, http->easy);
-
-    return rc;
-}
-
-
 static void
 client_http_set_error(client_http_t *http, CURLcode code, k8s_sa_error_t *err)
 {
-    long         number;
     char        *text;
-    const char  *reason;
+    size_t       i;
+    const char  *hint;
 
     text = http->error;
 
@@ -425,27 +404,58 @@ client_http_set_error(client_http_t *http, CURLcode code, k8s_sa_error_t *err)
         return;
     }
 
-    /* lowercase "Could not" and "Connection", but not "SSL" or "HTTP" */
+    /* lowercase "Could not" and "Connection", but not "SSL" or "OpenSSL" */
 
-    if (islower((unsigned char) text[1])) {
+    for (i = 1; islower((unsigned char) text[i]); i++) { /* void */ }
+
+    if (i > 1 && !isupper((unsigned char) text[i])) {
         text[0] = tolower((unsigned char) text[0]);
     }
 
-    reason = NULL;
+    hint = client_http_hint(http, code);
 
-    if (code == CURLE_COULDNT_CONNECT
-        && curl_easy_getinfo(http->easy, CURLINFO_OS_ERRNO, &number)
-           == CURLE_OK
-        && number != 0)
-    {
-        reason = strerror(number);
-    }
-
-    if (reason != NULL) {
-        k8s_sa_error_set(err, "%s (%s)", text, reason);
+    if (hint != NULL) {
+        k8s_sa_error_set(err, "%s (%s)", text, hint);
 
     } else {
         k8s_sa_error_set(err, "%s", text);
+    }
+}
+
+
+/* Returns what libcurl's error leaves out, or NULL. */
+
+static const char *
+client_http_hint(client_http_t *http, CURLcode code)
+{
+    long  number;
+
+    number = 0;
+
+    if (code == CURLE_COULDNT_CONNECT) {
+        curl_easy_getinfo(http->easy, CURLINFO_OS_ERRNO, &number);
+
+        return number != 0 ? strerror(number) : NULL;
+    }
+
+    if (code != CURLE_PEER_FAILED_VERIFICATION) {
+        return NULL;
+    }
+
+    curl_easy_getinfo(http->easy, CURLINFO_SSL_VERIFYRESULT, &number);
+
+    switch (number) {
+
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+        return http->conf->ca == NULL
+               ? "--ca trusts a CA that the system does not know"
+               : "its CA is not in the file of --ca";
+
+    default:
+        return NULL;
     }
 }
 

@@ -14,10 +14,6 @@
 #define CLIENT_HTTP_BODY_SHOWN  1024
 #define CLIENT_HTTP_BODY_READ   (64 * 1024)
 
-#define CLIENT_HTTP_DONE        0
-#define CLIENT_HTTP_FAILED      1
-#define CLIENT_HTTP_STOPPED     2
-
 
 typedef struct client_http_s  client_http_t;
 
@@ -36,8 +32,6 @@ typedef struct {
                                    NULL */
     int64_t         timeout;    /* milliseconds, from name resolution to the
                                    last byte */
-    int             stop;       /* descriptor; a request stops when it becomes
-                                   readable */
 } client_http_conf_t;
 
 
@@ -47,6 +41,13 @@ typedef struct {
  */
 
 int client_http_check_url(const char *url, k8s_sa_error_t *err);
+
+/*
+ * Returns 1 if others on the network could read the token, otherwise 0: url
+ * begins with "http://", and its host is not this one.
+ */
+
+int client_http_is_exposed(const char *url);
 
 /*
  * Returns K8S_SA_OK if the file contains a certificate, otherwise K8S_SA_ERROR
@@ -66,8 +67,7 @@ void client_http_free(client_http_t *http);
 
 /*
  * Sends a GET request with "Authorization: Bearer" and the token.  Returns
- * CLIENT_HTTP_DONE with *answer set, CLIENT_HTTP_FAILED with *err set, or
- * CLIENT_HTTP_STOPPED: conf->stop became readable.
+ * K8S_SA_OK with *answer set, or K8S_SA_ERROR with *err set.
  */
 
 int client_http_get(client_http_t *http, const k8s_sa_str_t *token,

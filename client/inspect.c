@@ -105,6 +105,7 @@ client_inspect_token(const k8s_sa_str_t *text)
     int                   rc;
     size_t                i, dots;
     json_t               *header, *claims;
+    const char           *hint;
     const unsigned char  *dot[2];
 
     if (text->len == 0) {
@@ -124,6 +125,13 @@ client_inspect_token(const k8s_sa_str_t *text)
 
             dots++;
         }
+    }
+
+    hint = client_file_hint(text);
+
+    if (hint != NULL) {
+        client_error(&client_inspect_command, "malformed token: %s", hint);
+        return CLIENT_FAILED;
     }
 
     if (dots != 2) {

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <curl/curl.h>
 
 #include "client.h"
+
+
+static void client_open_standard(void);
 
 
 static const struct {
@@ -24,6 +29,8 @@ main(int argc, char **argv)
     int      rc;
     size_t   i;
     int    (*run)(int argc, char **argv);
+
+    client_open_standard();
 
     run = client_call;
 
@@ -53,4 +60,27 @@ main(int argc, char **argv)
     }
 
     return rc;
+}
+
+
+/*
+ * Otherwise a socket could get the number of a closed standard descriptor,
+ * and the output would go there.  Reading standard input and writing the
+ * others still fails with EBADF.
+ */
+
+static void
+client_open_standard(void)
+{
+    int  fd;
+
+    for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+
+        if (fcntl(fd, F_GETFD) == -1) {
+
+            /* returns fd, the lowest number that is free */
+
+            (void) open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+        }
+    }
 }

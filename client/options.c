@@ -9,6 +9,7 @@
 #include "options.h"
 
 
+static int client_option_has_token(const char *arg);
 static const client_option_t *client_option_find(const client_command_t *cmd,
     const char *arg, size_t len);
 static void client_vreport(const client_command_t *cmd, const char *fmt,
@@ -30,6 +31,16 @@ client_options(const client_command_t *cmd, int argc, char **argv, void *conf,
     *operand = NULL;
     only_operands = 0;
 
+    /* first of all, since errors show the argument */
+
+    for (i = 1; i < argc; i++) {
+        if (client_option_has_token(argv[i])) {
+            return client_usage(cmd, "argument %d contains a token, which "
+                                "other users could read there: give the name "
+                                "of its file", i);
+        }
+    }
+
     for (i = 1; i < argc; i++) {
 
         arg = argv[i];
@@ -37,8 +48,6 @@ client_options(const client_command_t *cmd, int argc, char **argv, void *conf,
         if (only_operands || arg[0] != '-' || arg[1] == '\0') {
 
             if (*operand != NULL) {
-
-                /* do not show it: it may be a token */
 
                 return client_usage(cmd, "only one %s can be given",
                                     cmd->operand);
@@ -104,6 +113,27 @@ client_options(const client_command_t *cmd, int argc, char **argv, void *conf,
     }
 
     return -1;
+}
+
+
+/* Header and payload of a JWT are JSON objects: both begin with {" */
+
+static int
+client_option_has_token(const char *arg)
+{
+    const char  *p, *end;
+
+    for (p = strstr(arg, "eyJ"); p != NULL; p = strstr(p + 1, "eyJ")) {
+
+        end = p + strspn(p, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                            "abcdefghijklmnopqrstuvwxyz0123456789-_");
+
+        if (strncmp(end, ".eyJ", 4) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -53,7 +53,9 @@ static void client_verify_valid(client_verify_t *v);
 static void client_verify_field(const char *label, const k8s_sa_str_t *value,
     const char *note);
 static void client_verify_invalid(client_verify_t *v,
-    k8s_sa_verdict_e verdict);
+    k8s_sa_verdict_e verdict, const k8s_sa_str_t *text);
+static void client_verify_hint(client_verify_t *v, k8s_sa_verdict_e verdict,
+    const k8s_sa_str_t *text);
 static int client_verify_set_algorithms(const client_option_t *option,
     const char *value, void *conf, k8s_sa_error_t *err);
 static int client_verify_set_at(const client_option_t *option,
@@ -191,7 +193,7 @@ client_verify_run(client_verify_t *v, const char *name)
                           "memory: the token was not checked");
 
     } else {
-        client_verify_invalid(v, verdict);
+        client_verify_invalid(v, verdict, &file.text);
         rc = CLIENT_FAILED;
     }
 
@@ -349,7 +351,6 @@ client_verify_token(client_verify_t *v, const k8s_sa_str_t *text)
 static void
 client_verify_valid(client_verify_t *v)
 {
-    k8s_sa_str_t        alg;
     k8s_sa_identity_t  *id;
     char                at[CLIENT_TIME_LEN], relative[CLIENT_TIME_LEN];
 
@@ -366,10 +367,7 @@ client_verify_valid(client_verify_t *v)
                         v->policy.any_audience
                         ? " (not checked: no --audience given)" : "");
 
-    alg.data = (unsigned char *) v->token.alg->name;
-    alg.len = strlen(v->token.alg->name);
-
-    client_verify_field("algorithm:", &alg, "");
+    printf("algorithm:   %s\n", v->token.alg->name);
     client_verify_field("key id:", &id->kid, "");
 
     if (id->expires == 0) {
@@ -399,7 +397,8 @@ client_verify_field(const char *label, const k8s_sa_str_t *value,
 
 
 static void
-client_verify_invalid(client_verify_t *v, k8s_sa_verdict_e verdict)
+client_verify_invalid(client_verify_t *v, k8s_sa_verdict_e verdict,
+    const k8s_sa_str_t *text)
 {
     const k8s_sa_verdict_info_t  *info;
 
@@ -407,7 +406,7 @@ client_verify_invalid(client_verify_t *v, k8s_sa_verdict_e verdict)
 
     printf("invalid: %s: %s", info->word, info->reason);
 
-    if (v->err.text[0] != '\0') {
+    if (v->err.text[0] != '\0' && strcmp(v->err.text, info->reason) != 0) {
         printf(": ");
         client_text_print(stdout, v->err.text, strlen(v->err.text),
                           CLIENT_TEXT_PLAIN);
@@ -415,8 +414,88 @@ client_verify_invalid(client_verify_t *v, k8s_sa_verdict_e verdict)
 
     putchar('\n');
 
-    if (verdict == K8S_SA_LEGACY_TOKEN) {
-        printf("--legacy accepts such tokens\n");
+    if (v->token.alg != NULL) {
+        printf("algorithm:   %s\n", v->token.alg->name);
+        client_verify_field("key id:", &v->token.kid, "");
+    }
+
+    client_verify_hint(v, verdict, text);
+}
+
+
+/* Names the option that would help, if there is one. */
+
+static void
+client_verify_hint(client_verify_t *v, k8s_sa_verdict_e verdict,
+    const k8s_sa_str_t *text)
+{
+    const char  *hint;
+
+    hint = NULL;
+
+    switch (verdict) {
+
+    case K8S_SA_MALFORMED:
+    case K8S_SA_TOO_LARGE:
+        hint = client_file_hint(text);
+        break;
+
+    case K8S_SA_BAD_ALGORITHM:
+
+        if (v->token.alg != NULL) {
+            printf("hint:        --algorithms accepts %s if it is in the "
+                   "list\n", v->token.alg->name);
+            return;
+        }
+
+        hint = "\"inspect\" shows the algorithm, which is not supported";
+        break;
+
+    case K8S_SA_UNKNOWN_KEY:
+        hint = "--jwks or --pub-key must name a file with this key";
+        break;
+
+    case K8S_SA_WRONG_ISSUER:
+        hint = "--issuer accepts another issuer";
+        break;
+
+    case K8S_SA_LEGACY_TOKEN:
+        hint = v->policy.legacy_tokens ? NULL
+                                       : "--legacy accepts such tokens";
+        break;
+
+    case K8S_SA_EXPIRED:
+    case K8S_SA_NOT_YET_VALID:
+        hint = "--at checks the token as of another time, --leeway allows "
+               "for a clock difference";
+        break;
+
+    case K8S_SA_WRONG_AUDIENCE:
+        hint = "--audience accepts another audience";
+        break;
+
+    case K8S_SA_BAD_CLAIMS:
+
+        if (!v->policy.kubernetes) {
+            break;
+        }
+
+        v->policy.kubernetes = 0;
+
+        if (k8s_sa_token_claims(&v->token, &v->policy, v->now, &v->id, NULL)
+            != K8S_SA_BAD_CLAIMS)
+        {
+            hint = "--not-kubernetes accepts tokens of other issuers";
+        }
+
+        break;
+
+    default:
+        break;
+    }
+
+    if (hint != NULL) {
+        printf("hint:        %s\n", hint);
     }
 }
 
@@ -464,9 +543,13 @@ static int
 client_verify_set_at(const client_option_t *option, const char *value,
     void *conf, k8s_sa_error_t *err)
 {
-    int64_t      at, *field;
+    char         again[sizeof("9999-12-31T23:59:59Z")];
+    time_t       at;
+    int64_t     *field;
     struct tm    tm;
     const char  *end;
+
+    static const char  format[] = "%Y-%m-%dT%H:%M:%SZ";
 
     field = client_unset_field(option, conf, err);
 
@@ -476,14 +559,19 @@ client_verify_set_at(const client_option_t *option, const char *value,
 
     memset(&tm, 0, sizeof(struct tm));
 
-    end = strptime(value, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    end = strptime(value, format, &tm);
 
     if (end != NULL && *end == '\0') {
         at = timegm(&tm);
 
-        /* no token has times before 1970, and -1 is CLIENT_UNSET */
+        /*
+         * No token has times before 1970, and -1 is CLIENT_UNSET; timegm()
+         * makes March 3 of February 31.
+         */
 
-        if (at >= 0) {
+        if (at >= 0 && strftime(again, sizeof(again), format, &tm) != 0
+            && strcmp(again, value) == 0)
+        {
             *field = at;
             return K8S_SA_OK;
         }

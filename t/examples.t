@@ -73,7 +73,8 @@ for (
         [ 200, '/pods/', 'a pod', $pod ],
         [ 200, '/reports/', 'not on the list', $one ],
         [ 200, '/reports/', 'no token' ],
-        [ 200, '/healthz', 'no token' ])
+        [ 200, '/healthz', 'no token' ],
+        [ 400, '/admin/..%2fhealthz', 'an odd path, no token' ])
 {
     my ($status, $path, $who, @token) = @$_;
 
@@ -253,6 +254,60 @@ like($forwarded->{body}, qr/^X-Remote-User: \Q$user\E\r$/m,
 is(get($caller->{port}{8081}, '/admin/', bearer(account('mytest', 'admin')
        =~ s/.* //r))->{status}, 403,
        'caller.conf: a client\'s own token is replaced');
+
+
+# internal-redirects.conf
+
+my $redirects = example('internal-redirects.conf', $up);
+put($redirects, 'proxy_pass  http://127.0.0.1:\d+;    #',
+    "proxy_pass http://127.0.0.1:$up; #");
+mkdir $_ for map { "$redirects->{dir}/$_" } qw(srv srv/www srv/files);
+write_file("$redirects->{dir}/srv/www/page", "page\n");
+write_file("$redirects->{dir}/srv/files/report", "report\n");
+$nginx{'internal-redirects'} = $redirects->start;
+
+for (
+        [ 200, '/page', 'a file', $one ],
+        [ 401, '/page', 'a file, no token' ],
+        [ 200, '/page2', 'the service', $one ],
+        [ 401, '/page2', 'the service, no token' ],
+        [ 200, '/download/accel/files/report', 'X-Accel-Redirect', $one ],
+        [ 401, '/download/accel/files/report', 'no token' ],
+        [ 404, '/files/report', 'an internal location', $one ])
+{
+    my ($status, $path, $who, @token) = @$_;
+
+    is(status('internal-redirects', $path, @token), $status,
+       "internal-redirects.conf: $path, $who");
+}
+
+$answer = get($redirects->{port}{8080}, '/page2', $one, 'X-Remote-User: admin');
+is_deeply([ $answer->{body} =~ /^(X-Remote.*?|Authorization.*?)\r$/mg ],
+          [ "X-Remote-User: $user" ],
+          'internal-redirects.conf: the service knows the caller');
+is(get($redirects->{port}{8080}, '/download/accel/files/report', $one)->{body},
+   "report\n", 'internal-redirects.conf: the file');
+
+
+# proxy-cache.conf
+
+$nginx{'proxy-cache'} = example('proxy-cache.conf', $up)->start;
+
+sub cached {
+    my ($path, @headers) = @_;
+    my $body = get($nginx{'proxy-cache'}{port}{8080}, $path, @headers)->{body};
+    return $body =~ /^X-Remote-User: \S+:(\w+)\r$/m ? $1 : '';
+}
+
+my $two = account('mytest', 'service2');
+
+is(cached('/a', $_->[0]), $_->[1], "proxy-cache.conf: $_->[1], $_->[2]")
+    for [ $one, 'service1', 'first' ], [ $two, 'service2', 'first' ],
+        [ $one, 'service1', 'again' ], [ $two, 'service2', 'again' ];
+is(cached('/public/a', $one), 'service1', 'proxy-cache.conf: shared');
+is(cached('/public/a', $two), 'service1', 'proxy-cache.conf: from the cache');
+is(status('proxy-cache', $_), 401, "proxy-cache.conf: $_ without a token")
+    for '/a', '/public/a';
 
 
 # Sources of keys.  "made" is the cluster's key, others belong to its issuers.

@@ -9,7 +9,6 @@ use strict;
 use warnings;
 
 use JSON::PP;
-use List::Util qw(first);
 use Test::More;
 use YAML::XS ();
 
@@ -90,9 +89,12 @@ my $kept;
 sub envoy {
     my ($method, $path, %header) = @_;
 
-    delete $header{$_->{remove}}
-        for grep { $_->{remove} }
-            @{$filter{header_mutation}{mutations}{request_mutations}};
+    for (@{$filter{header_mutation}{mutations}{request_mutations}}) {
+        my $regex = $_->{remove_on_match}{key_matcher}{safe_regex}{regex};
+
+        # Envoy matches the whole name, in lower case
+        delete @header{grep { /\A(?:$regex)\z/ } keys %header};
+    }
 
     my %ask = map { ($_ => $header{$_}) } grep { exists $header{$_} }
               'host', 'authorization', names($authz->{allowed_headers}),
@@ -138,8 +140,7 @@ sub envoy_token { return account(@_) =~ s/^Authorization: //r }
 
 my $good = envoy_token('mytest', 'service1');
 my %client = (host => 'service2.example.com', 'user-agent' => 'curl/8',
-              accept => '*/*', 'x-remote-user' => 'admin',
-              'x-remote-group' => 'system:masters');
+              accept => '*/*', map { (lc $_ => 'spoofed') } spoofs());
 my %passed = (host => 'service2.example.com', 'user-agent' => 'curl/8',
               accept => '*/*', 'x-remote-user' => $user);
 
@@ -309,9 +310,11 @@ _
 sub ingress_nginx {
     my ($method, $path, $token, $body) = @_;
 
+    # all but X-Remote-Extra-..., of which the file warns
+
     return request($ingress_port, join "\r\n", "$method $path HTTP/1.1",
-        'Host: service2.example.com', 'X-Remote-User: admin',
-        'x_remote_user: admin', defined $token ? bearer($token) : (),
+        'Host: service2.example.com',
+        (map { "$_: spoofed" } grep { !/extra/i } spoofs()), defined $token ? bearer($token) : (),
         'Connection: close', 'Content-Length: ' . length $body, '', $body);
 }
 
@@ -384,10 +387,15 @@ sub traefik {
     return { client => $answer->{status}, %{told($answer->{head})} }
         if $answer->{status} !~ /^2/;
 
-    for my $name (@{$forward->{authResponseHeaders}}) {
-        my ($value) = header_values($answer->{head}, $name);
-        delete $header{first { lc eq lc $name } keys %header};
-        $header{$name} = $value if defined $value;
+    # removes what matches from the request, then adds it from the answer
+
+    delete @header{grep { /$forward->{authResponseHeadersRegex}/ }
+                   keys %header};
+
+    while ($answer->{head} =~ /^([\w-]+): *(.*?)\r$/mg) {
+        my ($name, $value) = ($1, $2);
+        $header{$name} = $value
+            if $name =~ /$forward->{authResponseHeadersRegex}/;
     }
 
     return { service => \%header };
@@ -396,12 +404,12 @@ sub traefik {
 for my $method (qw(GET POST OPTIONS)) {
     for my $who (sort keys %token) {
         my ($expected, $challenge) = @{$expected{$who}};
-        my %header = ('X-Remote-User' => 'admin', Accept => '*/*',
-                      'Content-Type' => 'text/plain',
+        my %header = (Accept => '*/*', 'Content-Type' => 'text/plain',
                       defined $token{$who}
                       ? (Authorization => "Bearer $token{$who}") : ());
 
-        is_deeply(traefik($method, '/v1/things?a=b', %header),
+        is_deeply(traefik($method, '/v1/things?a=b', %header,
+                          map { ($_ => 'spoofed') } spoofs()),
                   $expected == 200
                   ? { service => { %header, 'X-Remote-User' => $user } }
                   : { client => $expected, 'www-authenticate' => $challenge },

@@ -237,7 +237,7 @@ for my $from ('local', 'review') {
 }
 
 is_deeply([ map { status('/rate-local-plain') } 1 .. 2 ], [ 401, 401 ],
-          'limit_req, without a token there is nobody to count');
+          'limit_req, without a token no user to count');
 
 for my $from ('local', 'keys', 'review') {
     my $c = talk($port);

@@ -323,7 +323,7 @@ result=expired user=-
 
 
 === TEST 19: a capture from the identity survives a redirect
-An identity that is too large for the worker's own table: nobody else holds it.
+An identity that is too large for the worker's own table: nothing else holds it.
 --- http_config
 large_client_header_buffers 4 32k;
 --- config
@@ -343,3 +343,19 @@ location /t {
 --- more_headers eval: ::bearer(::sign_token(claims => ::claims(jti => 'x' x 1500)))
 --- response_headers
 X-User: system:serviceaccount:mytest:service1
+
+
+
+=== TEST 20: the identity in variables, in a location without a check
+--- config
+location @second {
+    proxy_set_header X-Caller "$k8s_sa_username $k8s_sa_result";
+    proxy_pass http://up;
+}
+location /t {
+    k8s_sa_auth made;
+    try_files /none @second;
+}
+--- more_headers eval: ::bearer(::sign_token())
+--- response_body_like: X-Caller: system:serviceaccount:mytest:service1 ok\r\n
+--- response_body_unlike: Remote|Authorization

@@ -111,7 +111,7 @@ for (1 .. 100) {
 # Before the first request
 
 my $json = json();
-my @verdicts = sort qw(ok no_token too_large malformed bad_algorithm
+my @verdicts = sort qw(ok bad_path no_token too_large malformed bad_algorithm
     unknown_issuer unknown_key bad_signature wrong_issuer legacy_token
     bad_claims expired not_yet_valid wrong_audience not_authenticated
     bad_attributes not_allowed not_required access_denied no_keys stale_keys

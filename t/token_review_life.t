@@ -210,6 +210,40 @@ sub gone_or_reaped {
 }
 
 
+# All places are taken by reviews whose clients have gone, and a request is
+# queued: it is reviewed before the worker ends
+
+for my $signal (qw(HUP QUIT)) {
+    my $name = "queue-$signal";
+
+    $api->set($name, review => { delay => 2 });
+    ($nginx, $port) = setup($name, 'timeout 5s;');
+    @old = $nginx->workers;
+
+    my @gone = map {
+        my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                      PeerPort => $port);
+        print $s with_token('/a', opaque_token());
+        $s;
+    } 1 .. 8;
+
+    ok($api->wait_requests($name, 'review', 8), "$signal: eight reviews");
+    close $_ for @gone;
+    sleep 0.1;
+
+    my $queued = flood($port, with_token('/a', opaque_token()));
+    sleep 0.1;
+    $nginx->signal($signal);
+
+    my @answers = answers($queued, 10);
+    is(tally(@answers), '200: 1', '... whose clients have gone: a queued '
+                                  . 'request is reviewed');
+    cmp_ok(slowest(@answers), '<', 3, '... at once');
+    ok($signal eq 'HUP' ? gone(3, @old) : gone_or_reaped($nginx),
+       '... and the worker ends');
+}
+
+
 # An API server that hangs, and a graceful shutdown
 
 $api->set('hung', review => { do => 'hang' });

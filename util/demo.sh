@@ -60,12 +60,12 @@ http {
 
         location / {
             k8s_sa_auth  cluster;
-            proxy_pass   http://127.0.0.1:$SERVICE2;
+            proxy_pass   http://127.0.0.1:$SERVICE2/;
         }
 
         location /old/ {
             k8s_sa_auth  old_cluster;
-            proxy_pass   http://127.0.0.1:$SERVICE2;
+            proxy_pass   http://127.0.0.1:$SERVICE2/old/;
         }
     }
 

@@ -24,6 +24,7 @@ JOBS=${JOBS:-$(($(nproc) < 2 ? 1 : 2))}
 # bytes: slightly above each parser's limit, or enough to reach all code
 
 declare -A MAX_LEN=(
+    [access_request]=4096 [access_review]=8192 [each]=2048
     [allow]=2048 [base64url]=512 [bearer]=128 [claims]=12400
     [discovery]=4096 [http]=20000 [json]=12400 [jwks]=8192 [pem]=8192
     [packed]=8192 [path]=5000 [token_review]=8192 [token]=16500
@@ -31,6 +32,7 @@ declare -A MAX_LEN=(
 
 declare -A DICT=(
     [claims]=json [discovery]=json [json]=json [jwks]=json [token_review]=json
+    [access_review]=json
     [allow]=allow [http]=http [pem]=pem [packed]=packed
 )
 

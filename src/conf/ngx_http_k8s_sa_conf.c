@@ -6,6 +6,8 @@
 #include "conf/ngx_http_k8s_sa_conf_headers.h"
 #include "conf/ngx_http_k8s_sa_conf_issuer.h"
 #include "conf/ngx_http_k8s_sa_conf_net.h"
+#include "conf/ngx_http_k8s_sa_conf_original.h"
+#include "conf/ngx_http_k8s_sa_conf_paths.h"
 #include "http/ngx_http_k8s_sa_front.h"
 #include "shared/ngx_k8s_sa_zone.h"
 
@@ -28,6 +30,9 @@ ngx_http_k8s_sa_create_main_conf(ngx_conf_t *cf)
            != NGX_OK
         || ngx_array_init(&mcf->rules, cf->pool, 4,
                           sizeof(ngx_http_k8s_sa_rules_t *))
+           != NGX_OK
+        || ngx_array_init(&mcf->originals, cf->pool, 4,
+                          sizeof(ngx_http_k8s_sa_original_t *))
            != NGX_OK
         || ngx_array_init(&mcf->watches, cf->pool, 4,
                           sizeof(ngx_k8s_sa_watch_t *))
@@ -106,7 +111,19 @@ ngx_http_k8s_sa_init_main_conf(ngx_conf_t *cf, void *conf)
 void *
 ngx_http_k8s_sa_create_srv_conf(ngx_conf_t *cf)
 {
-    return ngx_pcalloc(cf->pool, sizeof(ngx_http_k8s_sa_srv_conf_t));
+    ngx_http_k8s_sa_srv_conf_t  *scf;
+
+    scf = ngx_pcalloc(cf->pool, sizeof(ngx_http_k8s_sa_srv_conf_t));
+    if (scf == NULL) {
+        return NULL;
+    }
+
+    scf->locations = ngx_array_create(cf->temp_pool, 4, sizeof(void **));
+    if (scf->locations == NULL) {
+        return NULL;
+    }
+
+    return scf;
 }
 
 
@@ -130,9 +147,11 @@ ngx_http_k8s_sa_create_loc_conf(ngx_conf_t *cf)
     conf->allow = NGX_CONF_UNSET_PTR;
     conf->require = NGX_CONF_UNSET_PTR;
     conf->authorize = NGX_CONF_UNSET_PTR;
+    conf->original = NGX_CONF_UNSET_PTR;
     conf->dry_run = NGX_CONF_UNSET;
     conf->front_proxy = NGX_CONF_UNSET;
     conf->phase = NGX_CONF_UNSET_UINT;
+    conf->paths = NGX_CONF_UNSET_UINT;
 
     return conf;
 }
@@ -182,6 +201,12 @@ ngx_http_k8s_sa_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->front_proxy, prev->front_proxy, 0);
     ngx_conf_merge_uint_value(conf->phase, prev->phase,
                               NGX_HTTP_K8S_SA_PREACCESS);
+
+    ngx_http_k8s_sa_conf_original_merge(prev, conf);
+
+    if (ngx_http_k8s_sa_conf_paths_merge(cf, prev, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     if (conf->headers == NGX_CONF_UNSET_PTR) {
 

@@ -3,6 +3,7 @@
 #include "conf/ngx_http_k8s_sa_conf_authorize.h"
 #include "conf/ngx_http_k8s_sa_conf_access.h"
 #include "http/ngx_http_k8s_sa_authorize.h"
+#include "http/ngx_http_k8s_sa_headers.h"
 #include "http/ngx_http_k8s_sa_question.h"
 #include "issuer/ngx_k8s_sa_access_review.h"
 
@@ -23,6 +24,8 @@ static char *ngx_http_k8s_sa_conf_authorize_value(ngx_conf_t *cf,
     ngx_int_t field, ngx_http_complex_value_t **slot);
 static char *ngx_http_k8s_sa_conf_authorize_each(ngx_conf_t *cf,
     ngx_http_k8s_sa_rule_t *rule, ngx_str_t *param);
+static ngx_uint_t ngx_http_k8s_sa_conf_same_name(ngx_str_t *a, ngx_str_t *b,
+    ngx_uint_t header);
 static char *ngx_http_k8s_sa_conf_authorize_finish(ngx_conf_t *cf,
     ngx_http_k8s_sa_rule_t *rule);
 static void ngx_http_k8s_sa_conf_authorize_warn(ngx_conf_t *cf,
@@ -333,8 +336,8 @@ ngx_http_k8s_sa_conf_authorize_each(ngx_conf_t *cf,
     each = rule->each.elts;
 
     for (i = 0; i < rule->each.nelts; i++) {
-        if (each[i].header == header && each[i].name.len == name.len
-            && ngx_strncasecmp(each[i].name.data, name.data, name.len) == 0)
+        if (each[i].header == header
+            && ngx_http_k8s_sa_conf_same_name(&each[i].name, &name, header))
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "duplicate parameter \"each=%V\"", param);
@@ -364,6 +367,25 @@ invalid:
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"each=%V\"",
                        param);
     return NGX_CONF_ERROR;
+}
+
+
+/* Headers are compared as in requests, arguments without case. */
+
+static ngx_uint_t
+ngx_http_k8s_sa_conf_same_name(ngx_str_t *a, ngx_str_t *b, ngx_uint_t header)
+{
+    ngx_http_k8s_sa_protected_t  list;
+
+    if (!header) {
+        return a->len == b->len
+               && ngx_strncasecmp(a->data, b->data, a->len) == 0;
+    }
+
+    list.name = *a;
+    list.prefix = 0;
+
+    return ngx_http_k8s_sa_header_matches(b, &list, 1);
 }
 
 

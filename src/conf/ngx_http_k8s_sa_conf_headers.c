@@ -210,6 +210,11 @@ ngx_http_k8s_sa_conf_headers_protect(ngx_http_k8s_sa_main_conf_t *mcf,
 
     mcf->lengths |= (prefix ? ~0ULL : 1ULL) << ngx_min(name->len, 63);
 
+    /* other characters than letters and digits match each other */
+
+    mcf->initials |= isalnum(name->data[0]) ? ngx_http_k8s_sa_initial(name)
+                                            : ~0ULL;
+
     return NGX_OK;
 }
 

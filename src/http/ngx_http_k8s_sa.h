@@ -60,6 +60,7 @@ typedef struct {
     ngx_array_t                auths;      /* ngx_http_k8s_sa_auth_t * */
     ngx_http_k8s_sa_front_t   *front;      /* this worker's token cache */
     ngx_array_t                rules;      /* ngx_http_k8s_sa_rules_t * */
+    ngx_array_t                originals;  /* ngx_http_k8s_sa_original_t * */
     ngx_array_t                watches;    /* ngx_k8s_sa_watch_t * */
 
     ngx_array_t                header_vars;   /* ngx_uint_t: see
@@ -69,6 +70,8 @@ typedef struct {
     ngx_array_t                protected;  /* ngx_http_k8s_sa_protected_t */
     uint64_t                   lengths;    /* bit n: a name of n bytes may
                                               match; bit 63: a longer one */
+    uint64_t                   initials;   /* bits of the first characters; see
+                                              ngx_http_k8s_sa_initial() */
 } ngx_http_k8s_sa_main_conf_t;
 
 

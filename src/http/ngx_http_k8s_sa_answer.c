@@ -185,7 +185,7 @@ ngx_http_k8s_sa_log(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     k8s_sa_identity_t            *id;
     const k8s_sa_verdict_info_t  *info;
 
-    static time_t  faulted;
+    static time_t  faulted, bad_path;
 
     info = k8s_sa_verdict_info(ctx->verdict);
     level = lcf->log_level;
@@ -197,6 +197,17 @@ ngx_http_k8s_sa_log(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     {
         faulted = ngx_time();
         level = NGX_LOG_ERR;
+    }
+
+    /* any client can cause these: log one a second, and the rest as info */
+
+    if (info->status == NGX_HTTP_BAD_REQUEST) {
+
+        if (bad_path == ngx_time()) {
+            level = NGX_LOG_INFO;
+        }
+
+        bad_path = ngx_time();
     }
 
     if (r->connection->log->log_level < level) {

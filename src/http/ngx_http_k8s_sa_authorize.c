@@ -69,9 +69,11 @@ ngx_http_k8s_sa_authorize(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    /* of a subrequest's main request, or named by an asker */
+    /* that of a main request has been checked, except one that an asker names */
 
-    if (e.line.odd && lcf->paths == NGX_HTTP_K8S_SA_PATHS_STRICT) {
+    if (e.line.odd && lcf->paths == NGX_HTTP_K8S_SA_PATHS_STRICT
+        && (r != r->main || lcf->original))
+    {
         ngx_http_k8s_sa_refuse(ctx, K8S_SA_BAD_PATH, e.line.odd);
         rc = NGX_DECLINED;
 

@@ -159,6 +159,17 @@ ngx_http_k8s_sa_read_early(ngx_http_request_t *r)
 }
 
 
+ngx_uint_t
+ngx_http_k8s_sa_path_refused(ngx_http_request_t *r)
+{
+    ngx_http_k8s_sa_ctx_t  *ctx;
+
+    ctx = ngx_http_k8s_sa_find_ctx(r);
+
+    return ctx && ctx->path_refused;
+}
+
+
 void
 ngx_http_k8s_sa_forget(ngx_http_k8s_sa_ctx_t *ctx)
 {

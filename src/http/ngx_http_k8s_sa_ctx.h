@@ -136,6 +136,8 @@ typedef struct {
 
     unsigned                   identified:1;   /* the identity is certain,
                                               whatever the rules say */
+    unsigned                   path_refused:1;   /* for good: see
+                                              ngx_http_k8s_sa_check_path() */
 
     k8s_sa_verdict_e           verdict;    /* valid unless UNDECIDED */
     k8s_sa_identity_t         *identity;   /* NULL: unknown, or not unpacked:
@@ -187,6 +189,10 @@ ngx_int_t ngx_http_k8s_sa_note_early_read(ngx_http_request_t *r);
 /* Returns 1 if that has happened in the request or its subrequests. */
 
 ngx_uint_t ngx_http_k8s_sa_read_early(ngx_http_request_t *r);
+
+/* Returns 1 if the main request's path has been refused. */
+
+ngx_uint_t ngx_http_k8s_sa_path_refused(ngx_http_request_t *r);
 
 /* Takes the decision back. */
 

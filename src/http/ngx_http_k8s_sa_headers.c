@@ -378,12 +378,24 @@ ngx_http_k8s_sa_keep_before(ngx_http_request_t *r, ngx_list_t *kept,
 
 
 ngx_uint_t
-ngx_http_k8s_sa_is_protected(ngx_http_k8s_sa_main_conf_t *mcf,
-    ngx_str_t *name)
+ngx_http_k8s_sa_has_protected(ngx_http_request_t *r,
+    ngx_http_k8s_sa_main_conf_t *mcf)
 {
-    return (mcf->lengths & 1ULL << ngx_min(name->len, 63))
-           && ngx_http_k8s_sa_header_matches(name, mcf->protected.elts,
-                                             mcf->protected.nelts);
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (ngx_http_k8s_sa_is_protected(mcf, &h[i].key)) {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
 }
 
 

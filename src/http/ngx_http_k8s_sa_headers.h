@@ -67,12 +67,25 @@ ngx_table_elt_t *ngx_http_k8s_sa_next_header(ngx_http_request_t *r,
     const ngx_str_t *name, const ngx_table_elt_t *prev);
 
 /*
- * Returns 1 if a header could be mistaken for one of the identity headers of
- * any location, otherwise 0.
+ * 1 if a header could be mistaken for one of the identity headers of any
+ * location.  The masks decide about nearly all others.
  */
 
-ngx_uint_t ngx_http_k8s_sa_is_protected(ngx_http_k8s_sa_main_conf_t *mcf,
-    ngx_str_t *name);
+#define ngx_http_k8s_sa_is_protected(mcf, name)                               \
+    (((mcf)->lengths & 1ULL << ngx_min((name)->len, 63))                      \
+     && ((mcf)->initials & ngx_http_k8s_sa_initial(name))                     \
+     && ngx_http_k8s_sa_header_matches(name, (mcf)->protected.elts,           \
+                                       (mcf)->protected.nelts))
+
+/* The bit in mcf->initials of a name that begins with a letter or a digit. */
+
+#define ngx_http_k8s_sa_initial(name)                                         \
+    (1ULL << (((name)->data[0] | 0x20) & 63))
+
+/* Returns 1 if the request has such a header, otherwise 0. */
+
+ngx_uint_t ngx_http_k8s_sa_has_protected(ngx_http_request_t *r,
+    ngx_http_k8s_sa_main_conf_t *mcf);
 
 /*
  * Adds the location's identity headers to list, the request's headers or the

@@ -3,6 +3,7 @@
 #include "http/ngx_http_k8s_sa_request.h"
 #include "http/ngx_http_k8s_sa_headers.h"
 #include "http/ngx_http_k8s_sa_identify.h"
+#include "http/ngx_http_k8s_sa_path.h"
 #include "token/k8s_sa_bearer.h"
 
 
@@ -102,11 +103,16 @@ ngx_http_k8s_sa_preaccess_handler(ngx_http_request_t *r)
     scf = ngx_http_get_module_srv_conf(r, ngx_http_k8s_sa_module);
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_k8s_sa_module);
 
-    if (!scf->used) {
+    if (!scf->used && !scf->strict) {
         return NGX_DECLINED;
     }
 
     ctx = ngx_http_k8s_sa_get_ctx(r);
+
+    if (!scf->used) {
+        return r == r->main ? ngx_http_k8s_sa_check_path(r, lcf, ctx)
+                            : NGX_DECLINED;
+    }
 
     if (r != r->main) {
         return ngx_http_k8s_sa_prepare_sub(r, lcf, ctx);
@@ -129,6 +135,13 @@ ngx_http_k8s_sa_preaccess_handler(ngx_http_request_t *r)
 
         if (ngx_http_k8s_sa_clean(r, ctx) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        if (scf->strict) {
+            rc = ngx_http_k8s_sa_check_path(r, lcf, ctx);
+            if (rc != NGX_DECLINED) {
+                return rc;
+            }
         }
     }
 
@@ -202,6 +215,10 @@ ngx_http_k8s_sa_clean(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
     clean.withhold = ctx && ctx->prepared && !ctx->conf->forward_token
                      && ctx->token.len;
 
+    if (!clean.withhold && !ngx_http_k8s_sa_has_protected(r, clean.mcf)) {
+        return NGX_OK;
+    }
+
     return ngx_http_k8s_sa_filter_headers(r, ngx_http_k8s_sa_clean_header,
                                           &clean);
 }
@@ -226,14 +243,13 @@ ngx_http_k8s_sa_clean_header(ngx_http_request_t *r, ngx_table_elt_t *h,
 
     ctx = clean->ctx;
 
-    if (!clean->withhold) {
+    if (!clean->withhold || h->value.len < ctx->token.len) {
         return NGX_OK;
     }
 
     if (!ngx_http_k8s_sa_is_own(&h->value, &ctx->token)) {
 
-        if (h->value.len <= ctx->token.len
-            || !ngx_http_k8s_sa_has_shape(ctx->conf, &ctx->token))
+        if (!ngx_http_k8s_sa_has_shape(ctx->conf, &ctx->token))
         {
             return NGX_OK;
         }
@@ -279,7 +295,7 @@ ngx_http_k8s_sa_is_own(ngx_str_t *value, ngx_str_t *token)
         return 1;
     }
 
-    if (token->len < NGX_HTTP_K8S_SA_TOKEN_MIN || value->len < token->len) {
+    if (token->len < NGX_HTTP_K8S_SA_TOKEN_MIN) {
         return 0;
     }
 
@@ -390,7 +406,9 @@ ngx_http_k8s_sa_prepare(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
         return NGX_OK;
     }
 
-    if (ngx_http_k8s_sa_retire(r, ctx) != NGX_OK) {
+    /* without a location before, nothing has been decided */
+
+    if (ctx->conf && ngx_http_k8s_sa_retire(r, ctx) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -5,6 +5,7 @@
 #include "http/ngx_http_k8s_sa_answer.h"
 #include "http/ngx_http_k8s_sa_body.h"
 #include "http/ngx_http_k8s_sa_headers.h"
+#include "http/ngx_http_k8s_sa_path.h"
 #include "http/ngx_http_k8s_sa_request.h"
 
 
@@ -102,6 +103,13 @@ ngx_http_k8s_sa_whoami_decide(ngx_http_request_t *r,
 
     if (lcf->auth == NULL) {
         return NGX_HTTP_UNAUTHORIZED;
+    }
+
+    if (ngx_http_k8s_sa_path_refused(r)) {
+        rc = ngx_http_k8s_sa_refuse_path(r, lcf, ctx, NULL);
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
     }
 
     rc = ngx_http_k8s_sa_pass(r, lcf, ctx, ngx_http_k8s_sa_whoami_resume);

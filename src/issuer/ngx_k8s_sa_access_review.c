@@ -27,13 +27,9 @@ ngx_k8s_sa_access_name(ngx_k8s_sa_issuer_t *issuer,
     access = issuer->access;
 
     s.data = buf;
-    s.len = k8s_sa_access_key(NULL, &access->policy, request->identity,
-                              request->question);
-
-    request->kept = s.len <= K8S_SA_TOKEN_MAX;
-
-    (void) k8s_sa_access_key(buf, &access->policy, request->identity,
-                             request->question);
+    s.len = k8s_sa_access_key(buf, sizeof(buf), &access->policy,
+                              request->identity, request->question);
+    request->kept = s.len != 0;
 
     ngx_k8s_sa_cache_fingerprint(issuer->zone, access->context, &s,
                                  request->key);

@@ -16,6 +16,8 @@
 
 #define NGX_K8S_SA_TLS_INTERVAL  1000       /* ms between two stat() calls */
 #define NGX_K8S_SA_TLS_CA_SIZE   (4 * 1024 * 1024)
+#define NGX_K8S_SA_TLS_SHARE     4096       /* bytes in one call, after which
+                                               no further record is begun */
 
 
 typedef struct {
@@ -38,6 +40,11 @@ static ngx_int_t ngx_k8s_sa_tls_verify(ngx_k8s_sa_tls_session_t *session,
     ngx_connection_t *c, u_char *error);
 static void ngx_k8s_sa_tls_verify_error(ngx_k8s_sa_tls_session_t *session,
     long rc, u_char *error);
+static long ngx_k8s_sa_tls_bio(BIO *bio, int op, const char *data, size_t len,
+    int argi, long argl, int rc, size_t *processed);
+static void ngx_k8s_sa_tls_begin(ngx_k8s_sa_tls_session_t *session);
+static ngx_int_t ngx_k8s_sa_tls_again(ngx_k8s_sa_tls_session_t *session,
+    ngx_connection_t *c);
 static ngx_uint_t ngx_k8s_sa_tls_usable(ngx_k8s_sa_tls_session_t *session,
     ngx_err_t *err);
 static ssize_t ngx_k8s_sa_tls_result(ngx_k8s_sa_tls_session_t *session,
@@ -448,6 +455,9 @@ ngx_k8s_sa_tls_open(ngx_k8s_sa_tls_t *tls, ngx_k8s_sa_tls_session_t *session,
 
     SSL_set_connect_state(ssl);
 
+    BIO_set_callback_ex(SSL_get_rbio(ssl), ngx_k8s_sa_tls_bio);
+    BIO_set_callback_arg(SSL_get_rbio(ssl), (char *) session);
+
     param = SSL_get0_param(ssl);
 
     if (ngx_k8s_sa_literal(session->name, &addr)) {
@@ -483,6 +493,76 @@ failed:
 }
 
 
+/*
+ * Called by OpenSSL before and after it uses the socket.  Without a limit,
+ * SSL_read() and SSL_do_handshake() would go on while the server sends messages
+ * that carry no data, such as session tickets, faster than they are processed.
+ */
+
+static long
+ngx_k8s_sa_tls_bio(BIO *bio, int op, const char *data, size_t len, int argi,
+    long argl, int rc, size_t *processed)
+{
+    ngx_k8s_sa_tls_session_t  *session;
+
+    (void) data;
+    (void) len;
+    (void) argi;
+    (void) argl;
+
+    session = (ngx_k8s_sa_tls_session_t *) BIO_get_callback_arg(bio);
+
+    switch (op) {
+
+    case BIO_CB_READ:
+
+        if (session->received >= NGX_K8S_SA_TLS_SHARE) {
+            session->yield = 1;
+            BIO_set_retry_read(bio);
+            return -1;
+        }
+
+        break;
+
+    case BIO_CB_READ|BIO_CB_RETURN:
+
+        if (rc > 0) {
+            session->received += *processed;
+        }
+    }
+
+    return rc;
+}
+
+
+/* Prepares a call of OpenSSL that may receive. */
+
+static void
+ngx_k8s_sa_tls_begin(ngx_k8s_sa_tls_session_t *session)
+{
+    session->received = 0;
+    session->yield = 0;
+
+    ERR_clear_error();
+}
+
+
+/* Returns NGX_AGAIN after OpenSSL wanted to receive more. */
+
+static ngx_int_t
+ngx_k8s_sa_tls_again(ngx_k8s_sa_tls_session_t *session, ngx_connection_t *c)
+{
+    if (session->yield) {
+        ngx_post_event(c->read, &ngx_posted_next_events);
+
+    } else {
+        c->read->ready = 0;
+    }
+
+    return NGX_AGAIN;
+}
+
+
 ngx_int_t
 ngx_k8s_sa_tls_handshake(ngx_k8s_sa_tls_session_t *session,
     ngx_connection_t *c, u_char *error)
@@ -491,7 +571,7 @@ ngx_k8s_sa_tls_handshake(ngx_k8s_sa_tls_session_t *session,
     long       rc;
     ngx_err_t  err;
 
-    ERR_clear_error();
+    ngx_k8s_sa_tls_begin(session);
 
     n = SSL_do_handshake(session->ssl);
 
@@ -505,8 +585,7 @@ ngx_k8s_sa_tls_handshake(ngx_k8s_sa_tls_session_t *session,
     switch (SSL_get_error(session->ssl, n)) {
 
     case SSL_ERROR_WANT_READ:
-        c->read->ready = 0;
-        return NGX_AGAIN;
+        return ngx_k8s_sa_tls_again(session, c);
 
     case SSL_ERROR_WANT_WRITE:
         c->write->ready = 0;
@@ -651,7 +730,7 @@ ngx_k8s_sa_tls_usable(ngx_k8s_sa_tls_session_t *session, ngx_err_t *err)
 {
     *err = 0;
 
-    ERR_clear_error();
+    ngx_k8s_sa_tls_begin(session);
 
     return session->done && !session->broken;
 }
@@ -669,8 +748,7 @@ ngx_k8s_sa_tls_result(ngx_k8s_sa_tls_session_t *session, ngx_connection_t *c,
         return n;
 
     case SSL_ERROR_WANT_READ:
-        c->read->ready = 0;
-        return NGX_AGAIN;
+        return ngx_k8s_sa_tls_again(session, c);
 
     case SSL_ERROR_WANT_WRITE:
         c->write->ready = 0;

@@ -35,9 +35,11 @@ typedef struct {
 typedef struct {
     SSL                  *ssl;
     const ngx_str_t      *name;         /* the server's address or name */
+    size_t                received;     /* bytes, in the current call */
     unsigned              verify:1;
     unsigned              done:1;       /* handshake complete and verified */
     unsigned              broken:1;     /* after an error: no close_notify */
+    unsigned              yield:1;      /* the call has received its share */
 } ngx_k8s_sa_tls_session_t;
 
 
@@ -69,7 +71,7 @@ ngx_int_t ngx_k8s_sa_tls_open(ngx_k8s_sa_tls_t *tls,
 /*
  * Goes on with the handshake.  NGX_OK: complete, and unless verification is
  * off, the certificate is one for host from a trusted CA; NGX_AGAIN: wait for
- * an event of c; NGX_ERROR: the NUL-terminated reason is in error, which has
+ * an event of c, which may have been posted; NGX_ERROR: the NUL-terminated reason is in error, which has
  * NGX_K8S_SA_TLS_ERROR_LEN bytes.
  */
 
@@ -77,6 +79,10 @@ ngx_int_t ngx_k8s_sa_tls_handshake(ngx_k8s_sa_tls_session_t *session,
     ngx_connection_t *c, u_char *error);
 
 /*
+ * A call receives one large TLS record or some small ones, data or not:
+ * then it posts the read event and returns NGX_AGAIN, so that other connections
+ * and timers get their turn.
+ *
  * Return as c->recv() and c->send() the number of bytes, 0 after close_notify
  * (recv), NGX_AGAIN, or NGX_ERROR with the errno in *err, or 0 there if the
  * error is one of TLS.  Before the end of the handshake they return NGX_ERROR.

@@ -5,6 +5,7 @@
 #include "token/k8s_sa_userinfo.h"
 #include "token/k8s_sa_utf8.h"
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <string.h>
 
@@ -556,6 +557,9 @@ k8s_sa_access_context(unsigned char *context, const k8s_sa_str_t *url,
         && EVP_DigestFinal_ex(ctx, context, NULL) == 1)
     {
         rc = K8S_SA_OK;
+
+    } else {
+        ERR_clear_error();
     }
 
     EVP_MD_CTX_free(ctx);
@@ -593,10 +597,15 @@ k8s_sa_access_key(unsigned char *dst, size_t size,
     out.size = size;
     out.len = 0;
 
-    k8s_sa_access_key_len(&out,
-                          policy->username_prefix.len + id->username.len);
-    k8s_sa_out_str(&out, &policy->username_prefix);
-    k8s_sa_out_str(&out, &id->username);
+    if (id->username.data) {
+        k8s_sa_access_key_len(&out,
+                              policy->username_prefix.len + id->username.len);
+        k8s_sa_out_str(&out, &policy->username_prefix);
+        k8s_sa_out_str(&out, &id->username);
+
+    } else {
+        k8s_sa_access_key_str(&out, &id->username);
+    }
 
     k8s_sa_access_key_str(&out, &id->uid);
     k8s_sa_access_key_groups(&out, policy, id);

@@ -210,6 +210,35 @@ k8s_sa_allow_grow(k8s_sa_allow_t *allow, k8s_sa_allow_alloc_pt alloc,
 
 
 int
+k8s_sa_allow_equal(const k8s_sa_allow_t *a, const k8s_sa_allow_t *b)
+{
+    size_t        i;
+    k8s_sa_str_t  text, *slot;
+
+    if (a->used != b->used) {
+        return 0;
+    }
+
+    for (i = 0; i < a->size; i++) {
+        slot = &a->slots[i];
+
+        if (slot->len == 0) {
+            continue;
+        }
+
+        text.data = slot->data + 1;
+        text.len = slot->len - 1;
+
+        if (k8s_sa_allow_slot(b, slot->data[0], &text)->len == 0) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+int
 k8s_sa_allow_matches(const k8s_sa_allow_t *allow, const k8s_sa_identity_t *id)
 {
     if (allow->used == 0) {

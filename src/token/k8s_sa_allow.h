@@ -57,6 +57,10 @@ typedef struct {
 int k8s_sa_allow_add(k8s_sa_allow_t *allow, const k8s_sa_str_t *pattern,
     k8s_sa_allow_alloc_pt alloc, void *pool);
 
+/* Returns 1 if both lists have the same patterns, otherwise 0. */
+
+int k8s_sa_allow_equal(const k8s_sa_allow_t *a, const k8s_sa_allow_t *b);
+
 /* Returns 1 if a pattern matches the identity, otherwise 0. */
 
 int k8s_sa_allow_matches(const k8s_sa_allow_t *allow,

@@ -7,11 +7,36 @@
 #include <string.h>
 
 
+static int k8s_sa_path_is_plain(const k8s_sa_str_t *raw);
 static const char *k8s_sa_path_segment(const unsigned char *segment,
     const unsigned char *end, int last);
 static const char *k8s_sa_path_byte(unsigned char ch);
 static const char *k8s_sa_path_escape(const unsigned char *p,
     const unsigned char *end, unsigned char *byte);
+
+
+/* The states of a scan, and the next one after a byte. */
+
+#define K8S_SA_PATH_ODD      0     /* not plain, whatever comes */
+#define K8S_SA_PATH_SEGMENT  1
+#define K8S_SA_PATH_SLASH    2
+
+#define K8S_SA_PATH_PLAIN                                                     \
+    ['!' ... '"'] = K8S_SA_PATH_SEGMENT,                                      \
+    ['$'] = K8S_SA_PATH_SEGMENT,                                              \
+    ['&' ... '-'] = K8S_SA_PATH_SEGMENT,                                      \
+    ['0' ... ':'] = K8S_SA_PATH_SEGMENT,                                      \
+    ['<' ... '>'] = K8S_SA_PATH_SEGMENT,                                      \
+    ['@' ... '['] = K8S_SA_PATH_SEGMENT,                                      \
+    [']' ... '~'] = K8S_SA_PATH_SEGMENT
+
+static const unsigned char  k8s_sa_path_next[3][256] = {
+
+    [K8S_SA_PATH_SEGMENT] = { K8S_SA_PATH_PLAIN, ['.'] = K8S_SA_PATH_SEGMENT,
+                              ['/'] = K8S_SA_PATH_SLASH },
+
+    [K8S_SA_PATH_SLASH] = { K8S_SA_PATH_PLAIN }
+};
 
 
 const char *
@@ -31,6 +56,11 @@ k8s_sa_path_decode(const k8s_sa_str_t *raw, unsigned char *out,
 
     if (raw->len > K8S_SA_PATH_MAX) {
         return "it is too long";
+    }
+
+    if (k8s_sa_path_is_plain(raw)) {
+        *path = *raw;
+        return NULL;
     }
 
     dst = out;
@@ -74,6 +104,28 @@ k8s_sa_path_decode(const k8s_sa_str_t *raw, unsigned char *out,
     path->data = out;
 
     return NULL;
+}
+
+
+/*
+ * Returns 1 if the path is in normal form, nothing is escaped, and no segment
+ * begins with a dot: most are so, and this is the quickest way to find out.
+ */
+
+static int
+k8s_sa_path_is_plain(const k8s_sa_str_t *raw)
+{
+    unsigned              state;
+    const unsigned char  *p, *end;
+
+    state = K8S_SA_PATH_SLASH;
+    end = raw->data + raw->len;
+
+    for (p = raw->data + 1; p < end; p++) {
+        state = k8s_sa_path_next[state][*p];
+    }
+
+    return state != K8S_SA_PATH_ODD;
 }
 
 

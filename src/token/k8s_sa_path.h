@@ -28,8 +28,9 @@
  *   - "%" and two hex digits, not for one of / \ % ; ? # . or a control
  *     character; what comes out is UTF-8
  *
- * out has room for raw->len bytes and holds path afterwards.  Returns NULL, or
- * the reason for a refusal: a static phrase, without any byte of the path.
+ * out has room for raw->len bytes; path points into it afterwards, or into raw
+ * if there is nothing to decode.  Returns NULL, or the reason for a refusal: a
+ * static phrase, without any byte of the path.
  */
 
 const char *k8s_sa_path_decode(const k8s_sa_str_t *raw, unsigned char *out,

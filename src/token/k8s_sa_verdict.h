@@ -61,7 +61,7 @@ typedef enum {
 
 typedef struct {
     const char     *word;          /* [a-z_]+, for $k8s_sa_result */
-    unsigned        status;        /* HTTP status: 200, 400, 401, 403, 503 */
+    unsigned        status;        /* HTTP status: 200, 400, 401, 403 or 503 */
     const char     *description;   /* error_description for the client, or
                                       NULL if it must not be told */
     const char     *reason;        /* sentence for the log, k8s-sa-client */

@@ -62,6 +62,25 @@ is($c->{status}, 1, 'one of three answers 500: exit status 1');
 is(scalar(() = $s->requests), 3, '... but all are made');
 
 
+# without TLS
+
+for my $host ('127.0.0.1', '127.255.0.1', 'localhost', 'LOCALHOST', '[::1]') {
+    $c = client(@quick, '--count', 1, "http://$host:1/");
+    is($c->{err}, '', "$host: no note");
+}
+
+for my $host ('service2.invalid', '127.invalid', 'localhost.invalid',
+              '128.0.0.1', '[::2]')
+{
+    $c = client(@quick, '--count', 2, '--timeout', '100ms', "http://$host:1/");
+    is($c->{err}, "k8s-sa-client: note: without TLS others on the network can "
+                  . "read the token and use it\n", "$host: one note");
+}
+
+is(client(@quick, '--count', 1, '--timeout', '100ms',
+          'https://service2.invalid/')->{err}, '', 'https: no note');
+
+
 # a redirect would send the token to another server
 
 my $other = server(sub { response(200, 'stolen') });
@@ -140,15 +159,38 @@ is($c->{status}, 1, 'not HTTP: exit status 1');
 unlike($c->{out}, qr/\e/, 'not HTTP: no escape sequence');
 
 
-# standard output closed: the client exits instead of looping unseen
+# output that cannot be written: the client exits instead of looping unseen
 
 SKIP: {
-    skip 'no /dev/full', 2 unless -c '/dev/full';
+    skip 'no /dev/full', 3 unless -c '/dev/full';
 
     $s = server(sub { response(200, '') });
     $c = client({ out => '/dev/full' }, @quick, $s->{url});
     is($c->{status}, 1, 'standard output full: exit status 1');
-    like($c->{err}, qr/cannot write to standard output/, '... and why');
+    like($c->{err}, qr/cannot write to standard output: No space left/,
+        '... and why');
+    is(scalar(() = $s->requests), 0, '... and sends no request');
+}
+
+# a descriptor that the client opens must not become its standard output
+
+for my $closed ('>&-', '<&- >&-', '<&- >&- 2>&-') {
+    my @closed = ('sh', '-c', "exec \"\$0\" \"\$@\" $closed");
+
+    $s = server(sub { response(200, '') });
+
+    for my $args ([@quick, $s->{url}], ['--help'],
+                  ['inspect', fixture('1.36.2/tokens/aud-two.jwt')],
+                  ['verify', '--jwks', fixture('1.36.2/jwks.json'),
+                   fixture('1.36.2/tokens/long-aud-service2-pod.jwt')])
+    {
+        $c = client({ wrapper => \@closed }, @$args);
+        is($c->{status}, 1, "$args->[0] $closed: exit status 1");
+        like($c->{err}, qr/cannot write to standard output: Bad file desc/,
+            '... and why') if $closed !~ /2/;
+    }
+
+    is(scalar(() = $s->requests), 0, '... and sends no request');
 }
 
 

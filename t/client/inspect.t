@@ -12,7 +12,7 @@ use Test::More;
 use ClientTest;
 
 use JSON::PP;
-use MIME::Base64 qw(encode_base64url decode_base64url);
+use MIME::Base64 qw(encode_base64 encode_base64url decode_base64url);
 
 
 my ($c, $out);
@@ -234,6 +234,8 @@ my @malformed = (
     ['....................', qr/21 parts/],
     ['..', qr/header is not a JSON object/],
     ['!!!.e30.x', qr/header is not base64url/],
+    ['Bearer ' . token($alg, {}), qr/malformed token: it begins with "Bearer"/],
+    [encode_base64(token($alg, {})), qr/"base64 -d" decodes it/],
     ['e30=.e30.x', qr/header is not base64url/],
     ["e3\n0.e30.x", qr/header is not base64url/],
     ['e30.e31.x', qr/payload is not base64url/],

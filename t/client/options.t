@@ -71,6 +71,10 @@ my @wrong = (
     [['verify', '--at', 'noon'], qr/--at "noon" is not a time/],
     [['verify', '--at', '2026-11-23T15:04:05'], qr/is not a time/],
     [['verify', '--at', '1969-12-31T23:59:59Z'], qr/is not a time/],
+    (map { [['verify', '--at', $_], qr/--at "\Q$_\E" is not a time/] }
+     '2026-02-31T00:00:00Z', '2026-02-29T00:00:00Z', '2026-13-01T00:00:00Z',
+     '2026-2-1T00:00:00Z', ' 2026-02-01T00:00:00Z', '2026-02-01T24:00:00Z',
+     '2026-02-01T00:00:60Z', '10000-01-01T00:00:00Z', '253402300800'),
     [['verify', '--at', '1', '--at', '2'], qr/--at is given twice/],
     [['verify', map { ('--audience', $_) } 1 .. 65],
      qr/--audience is given more than 64 times/],
@@ -127,13 +131,20 @@ for my $command ([], ['verify']) {
 my $jwt = slurp(fixture('1.36.2/tokens/long-es256-aud-service2-pod.jwt'));
 my ($signature) = $jwt =~ /\.([^.]+)\s*\z/;
 
-for my $args ([$jwt], [$url, $jwt], ['--token-file', $jwt, $url],
+for my $args ([$jwt], [$url, $jwt], ["$url?token=$jwt"],
+              ['--token-file', $jwt, $url], ["--token-file=$jwt", $url],
+              ['--ca', $jwt, $url], ['--count', $jwt, $url],
+              ['--interval', $jwt, $url], [$jwt, '--halp'],
               ['inspect', $jwt], ['inspect', '-', $jwt],
-              ['verify', '--jwks', $jwt], ['verify', '--audience', 'a', $jwt])
+              ['inspect', "Bearer $jwt"], ['inspect', substr $jwt, 0, 300],
+              ['verify', $jwt], ['verify', '--pub-key', $jwt],
+              ['verify', '--jwks', $jwt], ['verify', '--audience', 'a', $jwt],
+              ['verify', '--algorithms', $jwt], ['verify', '--at', $jwt])
 {
     $c = client(@$args);
-    isnt($c->{status}, 0, join ' ', map { s/\Q$jwt\E/TOKEN/r } @$args);
-    unlike($c->{out} . $c->{err}, qr/\Q$signature\E/, '... no signature');
+    is($c->{status}, 2, join ' ', map { s/eyJ[-\w]+\.\S+/TOKEN/r } @$args);
+    like($c->{err}, qr/argument \d contains a token/, '... why');
+    unlike($c->{out} . $c->{err}, qr/eyJ|\Q$signature\E/, '... not shown');
 }
 
 

@@ -124,4 +124,40 @@ close $reader;
 $r = $c->wait(10);
 is($r->{status}, 1, 'reader gone: exit status 1, no SIGPIPE');
 
+
+# the reader of standard output stalls
+
+for my $count ([], ['--count', 1000000]) {
+    open $reader, '+<', $name or die $!;
+    $c = client_start({ out => $name }, '--token-file', $token, '--interval',
+                      '20ms', @$count, $quick->{url});
+    like(scalar <$reader>, qr/start client/, "reader @$count");
+
+    sysopen my $full, $name, POSIX::O_WRONLY() | POSIX::O_NONBLOCK() or die $!;
+    1 while syswrite $full, 'x';
+
+    # no requests any more: it is blocked
+    my ($before, $after) = (-1, scalar(() = $quick->requests));
+    while ($before != $after) {
+        select undef, undef, undef, 0.3;
+        ($before, $after) = ($after, scalar(() = $quick->requests));
+    }
+
+    $c->signal('TERM');
+    $r = $c->wait(10);
+    is($r->{status}, @$count ? 1 : 0, 'SIGTERM while the output blocks');
+    cmp_ok($r->{after}, '<', 1, '... stops it at once');
+    close $reader;
+}
+
+
+# signals that the parent has blocked
+
+$c = client_start({ wrapper => ['perl', '-MPOSIX', '-e',
+    'sigprocmask(SIG_BLOCK, POSIX::SigSet->new(SIGTERM)); exec @ARGV'] },
+    '--token-file', $token, '--interval', '1h', $quick->{url});
+ok($c->until_out(qr/status=200/), 'SIGTERM blocked by the parent');
+$c->signal('TERM');
+is($c->wait(10)->{status}, 0, '... stops it');
+
 done_testing();

@@ -55,13 +55,42 @@ is(($s->tokens)[0], 'Bearer one', '... and gets the token');
 $s = https(%good);
 $c = client(@args, $s->{url});
 is($c->{status}, 1, 'unknown CA: exit status 1');
-like($c->{out}, qr/ error: .*certificate/, 'unknown CA');
+like($c->{out}, qr/ error: SSL cert.*\(--ca trusts a CA that the sys/,
+    'unknown CA');
 is(scalar(() = $s->requests), 0, '... gets no request');
 
 $s = https(%good);
 $c = client(@args, '--ca', $other_file, $s->{url});
 is($c->{status}, 1, '--ca with another CA: exit status 1');
+like($c->{out}, qr/ error: SSL cert.*\(its CA is not in the file of --ca\)$/m,
+    '... why');
 is(scalar(() = $s->requests), 0, '... gets no request');
+
+my ($self, $self_key) = CERT_create(subject => { CN => 'server' },
+    subjectAltNames => [['IP', '127.0.0.1']]);
+my %self = (SSL_cert => [$self], SSL_key => $self_key);
+
+$s = https(%self);
+$c = client(@args, $s->{url});
+is($c->{status}, 1, 'self-signed certificate: exit status 1');
+like($c->{out}, qr/ error: SSL cert.*self.signed certificate \(--ca trusts/,
+    '... why');
+
+$s = https(%self);
+$c = client(@args, '--ca', spew('self.crt', PEM_cert2string($self)),
+            $s->{url});
+is($c->{status}, 0, 'self-signed certificate, given as --ca') or diag $c->{out};
+
+my $listen = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1');
+my $pid = fork;
+if ($pid == 0) {
+    close $listen->accept;
+    POSIX::_exit(0);
+}
+$c = client(@args, 'https://127.0.0.1:' . $listen->sockport);
+waitpid $pid, 0;
+is($c->{status}, 1, 'closed during the handshake: exit status 1');
+like($c->{out}, qr/ error: OpenSSL SSL_connect: /, '... why, spelled right');
 
 my $both = spew('both.crt', slurp($other_file) . slurp($ca_file));
 $s = https(%good);

@@ -14,6 +14,7 @@ use ClientTest;
 use Crypt::JWT qw(encode_jwt);
 use Crypt::PK::ECC;
 use Crypt::PK::RSA;
+use MIME::Base64 qw(encode_base64);
 
 
 my $c;
@@ -33,6 +34,7 @@ sub valid {
     $c = client('verify', @args);
     is($c->{status}, 0, "$why: exit status 0") or diag($c->{out}, $c->{err});
     like($c->{out}, qr/\Avalid: /, "$why: valid");
+    unlike($c->{out}, qr/^hint/m, "$why: no hint");
     is($c->{err}, '', "$why: nothing on standard error");
 }
 
@@ -42,6 +44,11 @@ sub invalid {
     is($c->{status}, 1, "$why: exit status 1");
     like($c->{out}, qr/\Ainvalid: $word: \w.*\n/, "$why: $word");
     unlike($c->{out}, qr/^valid/m, "$why: not valid");
+}
+
+sub hint {
+    my ($want) = @_;
+    like($c->{out}, qr/^hint: +\Q$want\E/m, "hint: $want");
 }
 
 sub unusable {
@@ -91,21 +98,30 @@ like($c->{out}, qr/^issuer: .*\(not checked: no --issuer/m,
 
 invalid('other key', 'unknown_key', '--pub-key',
         fixture("$real/keys/sa-ec.pub"), $pod);
+like($c->{out}, qr/^algorithm: +RS256$/m, 'algorithm');
+like($c->{out}, qr/^key id: +6CUMo4qrTD8F484yYk2bvfEuRF_CsY6SkkG3fd-yRJ8$/m,
+    'kid');
+hint('--jwks or --pub-key');
 invalid('same kid, other key', 'bad_signature', '--pub-key', $sa_pub,
         fixture("$real/tokens/forged-other-key.jwt"));
 invalid('audience', 'wrong_audience', '--pub-key', $sa_pub, '--audience', 'x',
         $pod);
 like($c->{out}, qr/service2/, 'shows the actual audience');
+hint('--audience');
 valid('one of several', '--pub-key', $sa_pub, '--audience', 'x', '--audience',
       'service2', $pod);
 invalid('issuer', 'wrong_issuer', '--pub-key', $sa_pub, '--issuer', 'x', $pod);
+hint('--issuer');
 valid('one of several', '--pub-key', $sa_pub, '--issuer', 'x', '--issuer',
       $issuer, $pod);
 invalid('algorithm', 'bad_algorithm', '--jwks', $jwks, '--algorithms',
         'RS256,RS512', $es256);
+hint('--algorithms accepts ES256');
 valid('algorithm', '--jwks', $jwks, '--algorithms', 'RS256,ES256', $es256);
 invalid('legacy', 'legacy_token', '--pub-key', $sa_pub, $legacy);
-like($c->{out}, qr/--legacy/, 'hint');
+is((split /\n/, $c->{out})[0],
+    'invalid: legacy_token: legacy tokens are not accepted', 'reason, once');
+hint('--legacy');
 valid('--legacy', '--pub-key', $sa_pub, '--legacy', $legacy);
 like($c->{out}, qr/^expires: +never$/m, 'never expires');
 
@@ -113,6 +129,7 @@ for my $claim ('no-exp', 'no-sub', 'other-sub', 'no-kubernetes.io') {
     invalid($claim, 'bad_claims', '--pub-key', $sa_pub, '--at',
             '2026-11-23T12:40:00Z',
             fixture("$real/tokens/forged-$claim.jwt"));
+    unlike($c->{out}, qr/^hint/m, '... and no option would help');
 }
 
 
@@ -124,6 +141,7 @@ my @at = ('--pub-key', $sa_pub, '--at');
 valid('before it expires', @at, '1795440797', $exp600);
 valid('within the leeway', @at, '1795440857', $exp600);
 invalid('after it', 'expired', @at, '1795440860', $exp600);
+hint('--at');
 valid('longer leeway', @at, '1795440860', '--leeway', '5m', $exp600);
 invalid('longer leeway', 'expired', @at, '1795441100', '--leeway', '5m',
         $exp600);
@@ -170,6 +188,10 @@ like($c->{out}, qr/\Avalid: someone$/m, 'the user is sub');
 invalid('not Kubernetes', 'bad_claims', '--pub-key', $pub,
         token({ iss => 'x', aud => 'service2', sub => 'x',
                 exp => time + 60 }));
+hint('--not-kubernetes');
+invalid('expired, too', 'bad_claims', '--pub-key', $pub,
+        token({ iss => 'x', aud => 'service2', sub => 'x', exp => 1 }));
+hint('--not-kubernetes');
 
 
 # attacks on signature verification
@@ -178,10 +200,20 @@ invalid('alg none', '(?:malformed|bad_algorithm)', '--pub-key', $pub,
         token(claims(), alg => 'none', allow_none => 1));
 invalid('HMAC with the public key', 'bad_algorithm', '--pub-key', $pub,
         token(claims(), alg => 'HS256', key => slurp($pub)));
+hint('"inspect" shows the algorithm');
 invalid('cut', 'malformed', '--pub-key', $pub, spew('cut', 'a.b'));
 invalid('empty', 'no_token', '--pub-key', $pub, spew('none', "\n"));
 invalid('16 KiB + 1', 'too_large', '--pub-key', $pub,
         spew('large', 'a' x 16385));
+invalid('the header', 'malformed', '--pub-key', $pub,
+        spew('bearer', 'bearer ' . slurp($pod)));
+hint('it begins with "Bearer"');
+invalid('base64', 'malformed', '--pub-key', $pub,
+        spew('base64', encode_base64(slurp($pod))));
+hint('it is in base64');
+invalid('large base64', 'too_large', '--pub-key', $pub,
+        spew('base64', 'ZXlK' x 5000));
+hint('it is in base64');
 
 
 # standard input

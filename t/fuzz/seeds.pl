@@ -124,7 +124,8 @@ seed('allow', "alice\nb\@x\xffalice");
 
 # answers of API servers
 
-for my $file (glob 't/fixtures/*/{openid,tokenreview,tokenrequest,misc}/*.http')
+for my $file (glob 't/fixtures/*/{openid,tokenreview,tokenrequest,misc,'
+                   . 'accessreview}/*.http')
 {
     my $answer = slurp($file);
     my $body = body($answer);
@@ -132,6 +133,8 @@ for my $file (glob 't/fixtures/*/{openid,tokenreview,tokenrequest,misc}/*.http')
     seed('http', "\0\x3f", $answer);
     seed('token_review', $file =~ /two/ ? "\x02" : "\x01", $body)
         if $file =~ m{/tokenreview/} && $body =~ /"TokenReview"/;
+    seed('access_review', $file =~ m{/local-} ? "\x01" : "\0", $body)
+        if $file =~ m{/accessreview/} && length $body < 8192;
     seed('discovery', $body) if $body =~ /"jwks_uri"/;
     seed('jwks', $body) if $body =~ /"keys"/;
 }
@@ -234,3 +237,28 @@ seed('packed', "\0\x02\0\0\0\0", "\0" x 14);
 seed('path', $_)
     for '/', '/a/b%20c/', '/%C3%BC', '/%41.b/..c', '/a/../b', '/%2e', '/a//b',
         '/a%2fb', '/a;b', '/%ff';
+
+
+# access reviews: answers that no API server was seen to give, and questions
+
+seed('access_review', "\0", qq({"kind":"SubjectAccessReview","apiVersion":)
+     . qq("authorization.k8s.io/v1","status":{$_}})) for
+    '"allowed":true,"denied":true', '"allowed":"true"', '"denied":null',
+    '"allowed":false,"evaluationError":"\u0085"', '"reason":"\n\u2028"';
+
+my @asker = ("\xfe", "\xfe", 'system:serviceaccount:mytest:service1',
+    '16fe82e9-96c6-4087-94e7-e4c53dfaa6f5',
+    "system:serviceaccounts\nsystem:serviceaccounts:mytest\n"
+    . "system:authenticated\n",
+    "authentication.kubernetes.io/pod-name\tpod1\nx\ty\nx\tz\n");
+
+seed('access_request', "\x03\x07", join "\xff", @asker, '/metrics', 'get');
+seed('access_request', "\x02\x08", join "\xff", 'mytest', @asker[1 .. 5],
+     "\xfe", 'create', 'mytest', 'apps', 'services', 'proxy', 'web');
+seed('access_request', "\x02\x01", join "\xff", "\xfe", 'oidc:', 'joe', "\xfe",
+     '', "a\tb\nc\td\na\te\n", '/"\\\x01', '*');
+
+seed('each', "ns\n$_") for 'ns=a&ns=b%20c&x=1', 'n%73=+&NS=a', 'ns[]=a', 'ns',
+    ' ns=a', 'ns=a;ns=b', 'ns=%zz', join('&', map { "ns=$_" } 1 .. 17),
+    'multipart/form-data; boundary=x';
+seed('each', "a_b\na.b=1&a b=2");

@@ -235,7 +235,9 @@ vary_one(const asked_t *base, size_t at)
     *s[at] = "";
     add(&asked);
 
-    if (text == base->local || text == base->prefix || text == base->uid) {
+    if (text == base->local || text == base->prefix || text == base->username
+        || text == base->uid)
+    {
         *s[at] = NULL;
         add(&asked);
     }

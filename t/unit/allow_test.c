@@ -147,6 +147,57 @@ matching_accounts(void **state)
 
 
 static void
+equal_lists(void **state)
+{
+    size_t          i, n, k;
+    k8s_sa_allow_t  a, b, empty;
+
+    (void) state;
+
+    memset(&empty, 0, sizeof(k8s_sa_allow_t));
+    assert_int_equal(k8s_sa_allow_equal(&empty, &empty), 1);
+
+    for (i = 0; i < test_nelts(lists); i++) {
+
+        for (k = 0; k < test_nelts(lists); k++) {
+            a = empty;
+            b = empty;
+
+            for (n = 0; lists[i].patterns[n]; n++) {
+                (void) allow_add(&a, lists[i].patterns[n]);
+            }
+
+            /* in reverse order */
+
+            for (n = test_nelts(lists[k].patterns); n--; /* void */ ) {
+                if (lists[k].patterns[n]) {
+                    (void) allow_add(&b, lists[k].patterns[n]);
+                }
+            }
+
+            if (k8s_sa_allow_equal(&a, &b) != (i == k)) {
+                fail_msg("\"%s\" ... and \"%s\" ...", lists[i].patterns[0],
+                         lists[k].patterns[0]);
+            }
+        }
+    }
+
+    /* tables of different sizes */
+
+    a = empty;
+
+    for (i = 0; i < 100; i++) {
+        (void) allow_add(&a, test_format("a/%zu", i));
+    }
+
+    b = a;
+    assert_int_equal(allow_add(&b, "a/100"), K8S_SA_OK);
+    assert_int_equal(k8s_sa_allow_equal(&a, &b), 0);
+    assert_int_equal(k8s_sa_allow_equal(&b, &a), 0);
+}
+
+
+static void
 invalid_patterns(void **state)
 {
     size_t          i;
@@ -278,6 +329,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test_teardown(matching_accounts, test_release),
+        cmocka_unit_test_teardown(equal_lists, test_release),
         cmocka_unit_test_teardown(invalid_patterns, test_release),
         cmocka_unit_test_teardown(long_names, test_release),
         cmocka_unit_test_teardown(many_patterns, test_release),

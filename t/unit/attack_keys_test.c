@@ -598,7 +598,7 @@ bytes_that_are_not_text(void **state)
                       list[i].expected);
     }
 
-    claims_refused("NUL behind", TEST_CLAIMS, sizeof(TEST_CLAIMS),
+    claims_refused("trailing NUL", TEST_CLAIMS, sizeof(TEST_CLAIMS),
                    V(MALFORMED));
     claims_refused("NUL before", "\0" TEST_CLAIMS, sizeof(TEST_CLAIMS),
                    V(MALFORMED));

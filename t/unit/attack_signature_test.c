@@ -181,7 +181,7 @@ pkcs1_digest_info(void **state)
     memcpy(other, digest, 32);
     other[32] = other[33] = 0;
     bad("indefinite length", indefinite, other, 34);
-    bad("a zero behind", sha256_info, other, 33);
+    bad("trailing zero", sha256_info, other, 33);
 
     memcpy(other, digest, 32);
     other[31] ^= 1;
@@ -220,10 +220,10 @@ pkcs1_padding(void **state)
 
     /* short padding, and garbage at the end */
 
-    encode("no ff, garbage behind", 1, info, n, "", 0, V(BAD_SIGNATURE));
-    encode("8 ff, garbage behind", 8, info, n, "", 0, V(BAD_SIGNATURE));
-    encode("100 ff, garbage behind", 100, info, n, "", 0, V(BAD_SIGNATURE));
-    encode("one byte behind", EM - 3 - n - 1, info, n, "", 0,
+    encode("no ff, garbage after", 1, info, n, "", 0, V(BAD_SIGNATURE));
+    encode("8 ff, garbage after", 8, info, n, "", 0, V(BAD_SIGNATURE));
+    encode("100 ff, garbage after", 100, info, n, "", 0, V(BAD_SIGNATURE));
+    encode("one byte after", EM - 3 - n - 1, info, n, "", 0,
            V(BAD_SIGNATURE));
 
     memset(good, 0xff, EM);

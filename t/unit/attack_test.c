@@ -572,7 +572,7 @@ other_numbers_of_parts(void **state)
     refused("dot before", test_format(".%s", token), V(MALFORMED));
     refused("dot before, signed", resign(test_format(".%s.%s", h, p)),
             V(MALFORMED));
-    refused("dot behind", test_format("%s.", token), V(MALFORMED));
+    refused("trailing dot", test_format("%s.", token), V(MALFORMED));
     refused("four parts", test_format("%s.AAAA", token), V(MALFORMED));
     refused("four parts, signed", resign(test_format("%s.%s.AAAA", h, p)),
             V(MALFORMED));

@@ -311,7 +311,7 @@ text_around_and_line_ends(void **state)
 
     one_key("text before", test_format("# the key\nsubject=x\n%s", pem), 0,
             rsa, K8S_SA_KTY_RSA);
-    one_key("text behind", test_format("%s\nend of file", pem), 0, rsa,
+    one_key("text after", test_format("%s\nend of file", pem), 0, rsa,
             K8S_SA_KTY_RSA);
 
     crlf = out = test_keep(malloc(strlen(pem) * 2 + 1));
@@ -497,7 +497,7 @@ malformed(void **state)
     memcpy(more, der, len);
     OPENSSL_free(der);
     pem = pem_block("PUBLIC KEY", more, len + 1);
-    pem_refused("bytes behind the DER", pem);
+    pem_refused("bytes after the DER", pem);
 
     /* a point that is not on its curve: the last byte of y changed */
 

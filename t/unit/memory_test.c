@@ -9,7 +9,9 @@
 
 #include "k8s_sa_test_keys.h"
 
+#include "token/k8s_sa_access_review.h"
 #include "token/k8s_sa_key.h"
+#include "token/k8s_sa_review.h"
 
 
 static size_t  counted;
@@ -291,7 +293,7 @@ verification(void **state)
                 break;
             }
 
-            /* nothing half-made is left behind */
+            /* nothing half-made remains */
 
             assert_int_equal(k8s_sa_token_verify(t, set, &policy), expected);
             k8s_sa_keyset_free(set);
@@ -321,6 +323,132 @@ creation(void **state)
             break;
         }
     }
+}
+
+
+/* An answer is parsed, or it failed: never another verdict, or no reason. */
+
+static void
+access_answers(void **state)
+{
+    char                    *text;
+    size_t                   i, at;
+    k8s_sa_error_t           err;
+    k8s_sa_verdict_e         rc;
+    k8s_sa_access_answer_t   answer;
+    k8s_sa_access_policy_t   policy;
+
+    static const struct {
+        k8s_sa_verdict_e   verdict;
+        const char        *status;
+    } answers[] = {
+        { K8S_SA_VERDICT_OK, "\"allowed\":true,\"reason\":\"a\\u00e4\"" },
+        { K8S_SA_ACCESS_DENIED, "\"allowed\":false,\"reason\":\"b\"" },
+        { K8S_SA_ACCESS_DENIED, "\"denied\":true,\"reason\":\"c\"" }
+    };
+
+    (void) state;
+
+    memset(&policy, 0, sizeof(policy));
+
+    for (i = 0; i < test_nelts(answers) * 2; i++) {
+        fail_on = i & 1;
+
+        text = test_format("{\"kind\":\"SubjectAccessReview\",\"apiVersion\":"
+                           "\"authorization.k8s.io/v1\",\"status\":{%s}}",
+                           answers[i / 2].status);
+
+        for (at = 1; /* void */ ; at++) {
+            err.text[0] = '\0';
+
+            arm(at);
+            rc = k8s_sa_access_review_parse(&answer, text, strlen(text),
+                                            &policy, &err);
+            disarm();
+
+            if (rc == K8S_SA_ACCESS_FAILED) {
+                internal("access review", at, err.text);
+                assert_int_equal(answer.len, 0);
+
+            } else {
+                assert_int_equal(rc, answers[i / 2].verdict);
+                assert_true(answer.len > 0);
+            }
+
+            if (failed == 0) {
+                assert_int_equal(rc, answers[i / 2].verdict);
+                break;
+            }
+        }
+
+        assert_true(at > 10);
+    }
+}
+
+
+static void
+status_messages(void **state)
+{
+    size_t         at, n;
+    unsigned char  text[16];
+
+    static const char  status[] = "{\"kind\":\"Status\","
+                                  "\"apiVersion\":\"v1\","
+                                  "\"message\":\"no\"}";
+
+    (void) state;
+
+    for (at = 1; /* void */ ; at++) {
+        arm(at);
+        n = k8s_sa_review_message(text, sizeof(text), status,
+                                  sizeof(status) - 1);
+        disarm();
+
+        assert_true(n == 0 || (n == 2 && memcmp(text, "no", 2) == 0));
+
+        if (failed == 0) {
+            assert_int_equal(n, 2);
+            break;
+        }
+    }
+}
+
+
+/* A digest is complete, or there is none. */
+
+static void
+access_contexts(void **state)
+{
+    int                      rc;
+    size_t                   at;
+    k8s_sa_str_t             url;
+    unsigned char            good[K8S_SA_FINGERPRINT_CONTEXT_LEN];
+    unsigned char            context[K8S_SA_FINGERPRINT_CONTEXT_LEN];
+    k8s_sa_access_policy_t   policy;
+
+    (void) state;
+
+    memset(&policy, 0, sizeof(policy));
+    url = test_str("https://api/");
+
+    assert_int_equal(k8s_sa_access_context(good, &url, &policy), K8S_SA_OK);
+
+    for (at = 1; /* void */ ; at++) {
+        arm(at);
+        rc = k8s_sa_access_context(context, &url, &policy);
+        disarm();
+
+        if (rc == K8S_SA_OK) {
+            assert_memory_equal(context, good, sizeof(good));
+        }
+
+        if (failed == 0) {
+            assert_int_equal(rc, K8S_SA_OK);
+            break;
+        }
+    }
+
+    assert_int_equal(ERR_peek_error(), 0);
 }
 
 
@@ -354,7 +482,10 @@ main(void)
         cmocka_unit_test_teardown(pem, test_release),
         cmocka_unit_test_teardown(pem_computed, test_release),
         cmocka_unit_test_teardown(verification, test_release),
-        cmocka_unit_test_teardown(creation, test_release)
+        cmocka_unit_test_teardown(creation, test_release),
+        cmocka_unit_test_teardown(access_answers, test_release),
+        cmocka_unit_test_teardown(status_messages, test_release),
+        cmocka_unit_test_teardown(access_contexts, test_release)
     };
 
     if (CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free)

@@ -19,6 +19,7 @@ static const struct {
     unsigned           told;      /* 1: the client gets an error_description */
 } expected[] = {
     { K8S_SA_VERDICT_OK,        "ok",                200, 0 },
+    { K8S_SA_BAD_PATH,          "bad_path",          400, 0 },
     { K8S_SA_NO_TOKEN,          "no_token",          401, 0 },
     { K8S_SA_TOO_LARGE,         "too_large",         401, 0 },
     { K8S_SA_MALFORMED,         "malformed",         401, 0 },

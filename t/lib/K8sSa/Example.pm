@@ -13,7 +13,7 @@ use Exporter qw(import);
 use K8sSa;
 use K8sSa::Nginx;
 
-our @EXPORT = qw(account example example_file examples put);
+our @EXPORT = qw(account example example_file examples put spoofs);
 
 my $root = fixture('..') . '/../conf-examples';
 
@@ -56,6 +56,9 @@ sub example {
     $text =~ s{/etc/nginx/[\w-]+\.pub}{$pub}g;
     $text =~ s{/var/run/secrets/tokens/\w+}{$token_file}g;
 
+    $text =~ s{\b(root\s+)/}{$1$nginx->{dir}/}g;
+    $text =~ s{\b(proxy_cache_path\s+)\S+}{$1$nginx->{dir}/cache}g;
+
     # directives for containers
 
     $text =~ s/^\s*(?:pid|error_log|\w+_temp_path)\s[^;]*;\n//mg;
@@ -78,6 +81,16 @@ sub put {
 
     $nginx->{http} =~ s/$from/$to/g or die "no $from\n";
     write_file("$nginx->{dir}/nginx.conf", $nginx->{http});
+}
+
+
+# Returns names of headers that a service could mistake for an identity, those
+# of other names included.
+
+sub spoofs {
+    return map { my $name = $_;
+                 map { $name =~ s/-/$_/gr } '-', '_' }
+           qw(X-Remote-User X-Remote-Group X-Remote-Uid X-Remote-Extra-Foo), @_;
 }
 
 
