@@ -15,8 +15,10 @@ use K8sSa;
 use K8sSa::Http;
 use K8sSa::MockApi;
 use K8sSa::Nginx;
+use K8sSa::Upstream;
 
 
+my $up = echo_http();
 my $api = K8sSa::MockApi->new;
 my $port = free_port();
 my $issuers = '';
@@ -31,7 +33,7 @@ sub location {
     $locations .= "location /$name { k8s_sa_auth $name; $rules "
                   . "k8s_sa_whoami; }\n"
                   . "location /up/$name { k8s_sa_auth $name; $rules "
-                  . "return 200; }\n";
+                  . "proxy_pass http://127.0.0.1:$up/; }\n";
 }
 
 my $pods = 'k8s_sa_authorize resource=pods namespace=$k8s_sa_each';

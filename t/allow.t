@@ -356,7 +356,7 @@ my $many = join "\n", map {
 
 my @before = times;
 my ($status, $out) = said("$issuers server {\n    location / { "
-                          . "k8s_sa_auth made; $many k8s_sa_allow "
+                          . "k8s_sa_auth made other; $many k8s_sa_allow "
                           . "mytest/service1; }\n}\n");
 my @now = times;
 my $took = $now[2] + $now[3] - $before[2] - $before[3];
@@ -374,9 +374,9 @@ server {
     access_log off;
     location /one { k8s_sa_auth made; k8s_sa_allow mytest/service1;
                     empty_gif; }
-    location /many { k8s_sa_auth made; $many k8s_sa_allow mytest/service1;
+    location /many { k8s_sa_auth made other; $many k8s_sa_allow mytest/service1;
                      empty_gif; }
-    location /none { k8s_sa_auth made; $many error_page 403 =204 /x; }
+    location /none { k8s_sa_auth made other; $many error_page 403 =204 /x; }
     location /few { k8s_sa_auth made; k8s_sa_allow ns/sa;
                     error_page 403 =204 /x; }
     location = /x { k8s_sa_auth off; return 204; }
@@ -459,7 +459,7 @@ refused("allow: $_->[0]", location("$_->[1] # HERE"), $_->[2])
         [ 'one wrong among many', 'k8s_sa_allow a/b c/d e/;',
           qr/invalid pattern "e\/"/ ];
 
-accepted("allow $_", location("k8s_sa_auth made; k8s_sa_allow $_;"))
+accepted("allow $_", location("k8s_sa_auth made other; k8s_sa_allow $_;"))
     for ('a' x 63) . '/' . ('b' x 253), 'a/b a/* */b */* alice group:a u:a/b',
         '"user with blanks"', '0/0', 'group:with/slash', '"a b/c@d"',
         "\xc3\xa4rger";

@@ -71,10 +71,19 @@ refused("$_->[0]", location("$_->[1] # HERE"), $_->[2])
         [ 'token in the URI', 'k8s_sa_auth cluster; '
                               . 'k8s_sa_token $request_uri;',
           qr/forward_token on" is required/ ],
+        [ 'token in the request line',
+          'k8s_sa_auth cluster; k8s_sa_token $request;',
+          qr/forward_token on" is required/ ],
+        [ 'token in the path', 'k8s_sa_auth cluster; k8s_sa_token ${uri};',
+          qr/forward_token on" is required/ ],
+        [ 'token from itself', 'k8s_sa_token $k8s_sa_claims;',
+          qr/invalid value "\$k8s_sa_claims": variables of the module/ ],
 
         [ 'realm without value', 'k8s_sa_realm;', qr/invalid number of arg/ ],
         [ 'realm twice', 'k8s_sa_realm a; k8s_sa_realm a;',
           qr/"k8s_sa_realm" directive is duplicate/ ],
+        [ 'realm with a variable', 'k8s_sa_realm $host;',
+          qr/invalid value "\$host" in "k8s_sa_realm" directive: variables/ ],
         [ 'realm with a tab', "k8s_sa_realm \"a\tb\";",
           qr/"k8s_sa_realm" directive contains a control character/ ],
         [ 'realm with DEL', "k8s_sa_realm \"a\x7fb\";",
@@ -118,6 +127,10 @@ accepted("$_->[0]", location($_->[1]))
     for [ 'token in an argument, forwarded',
           'k8s_sa_auth cluster; k8s_sa_token $arg_token; '
           . 'k8s_sa_forward_token on;' ],
+        [ 'token in a variable whose name only begins so',
+          'set $argument a; set $request_token a; k8s_sa_auth cluster; '
+          . 'k8s_sa_token $argument$request_token;' ],
+        [ 'realm with a dollar sign', 'k8s_sa_realm "5 $ or $5";' ],
         [ 'token in an argument, without auth', 'k8s_sa_token $arg_token;' ],
         [ 'token in authorization, in lower case',
           'k8s_sa_token authorization;' ],

@@ -156,7 +156,12 @@ my @unknown = map {
 $mock->set('first', doc => { delay => 0.2 });
 @answers = ();
 
-push @answers, answers(flood($port, splice @unknown, 0, 200), 20) for 1 .. 5;
+{
+    local $K8sSa::Load::clients = 4;
+
+    push @answers, answers(flood($port, splice @unknown, 0, 200), 20)
+        for 1 .. 5;
+}
 
 my $unknown_at = time();
 

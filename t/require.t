@@ -41,7 +41,6 @@ my %location = (
                  . 'k8s_sa_require $may_call error=404;',
     optional  => 'k8s_sa_auth made optional; k8s_sa_require $may_call;',
     anybody   => 'k8s_sa_auth made optional; k8s_sa_require $http_x_value;',
-    off       => 'k8s_sa_auth off; k8s_sa_require 0;',
     any       => 'satisfy any; allow all; k8s_sa_require $may_call;',
     denied    => 'satisfy any; deny all; k8s_sa_require $may_call;',
     all       => 'allow all; k8s_sa_require $may_call;',
@@ -81,6 +80,7 @@ server {
     listen 127.0.0.1:$inherit_port;
     k8s_sa_require \$may_call error=409;
     location = /inherited { proxy_pass http://127.0.0.1:$up; }
+    location = /off { k8s_sa_auth off; proxy_pass http://127.0.0.1:$up; }
     location = /own { $location{own} proxy_pass http://127.0.0.1:$up; }
     location /outer {
         k8s_sa_require \$http_x_value error=410;
@@ -102,7 +102,7 @@ my $two = account('service2');
 
 sub status {
     my ($path, @headers) = @_;
-    return get($path =~ /^(?:inherited|own|outer)/ ? $inherit_port : $port,
+    return get($path =~ /^(?:inherited|off|own|outer)/ ? $inherit_port : $port,
                "/$path", @headers)->{status};
 }
 
@@ -265,7 +265,8 @@ refused("require: error=$_", location("k8s_sa_require \$uri error=$_; # HERE"),
     for '', 'x', '0', '-1', '40', '200', '302', '399', '408', '444', '499', '600',
         '4031', '403x';
 
-accepted("require: error=$_", location("k8s_sa_require \$uri error=$_;"))
+accepted("require: error=$_",
+         location("k8s_sa_auth made; k8s_sa_require \$uri error=$_;"))
     for 400, 401, 403, 404, 418, 429, 500, 503, 599;
 
 

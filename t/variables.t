@@ -151,15 +151,16 @@ __DATA__
 --- config
 location /t {
     k8s_sa_auth made;
-    proxy_set_header X-V "$k8s_sa_claim_s|$k8s_sa_claim_n|$k8s_sa_claim_f|$k8s_sa_claim_t|$k8s_sa_claim_a|$k8s_sa_claim_m|$k8s_sa_claim_o|$k8s_sa_claim_z|$k8s_sa_claim_e|$k8s_sa_claim_missing|$k8s_sa_claim_";
+    proxy_set_header X-V "$k8s_sa_claim_s|$k8s_sa_claim_n|$k8s_sa_claim_f|$k8s_sa_claim_t|$k8s_sa_claim_a|$k8s_sa_claim_m|$k8s_sa_claim_o|$k8s_sa_claim_z|$k8s_sa_claim_e|$k8s_sa_claim_missing|$k8s_sa_claim_|$k8s_sa_claim_isGuest";
     proxy_pass http://up;
 }
 --- more_headers eval
 ::bearer(::sign_token(claims => ::claims(s => "a \"b\" \xc3\xa4", n => 42,
     f => JSON::PP::false(), t => JSON::PP::true(), a => [ 'x', 'y' ],
-    m => [ 'x', 1 ], o => { b => { c => 'd' } }, z => 0, e => '')))
+    m => [ 'x', 1 ], o => { b => { c => 'd' } }, z => 0, e => '',
+    isGuest => JSON::PP::true())))
 --- response_body_like eval
-qr/^X-V: a "b" .*\|42\|false\|true\|x,y\|\["x",1\]\|\{"b":\{"c":"d"\}\}\|0\|\|\|\r$/m
+qr/^X-V: a "b" .*\|42\|false\|true\|x,y\|\["x",1\]\|\{"b":\{"c":"d"\}\}\|0\|\|\|\|true\r$/m
 
 
 

@@ -53,7 +53,6 @@ $api->set('api', review => { delay => 1, refuse => 'deleted' });
 $mock->set('keys', doc => { delay => 1, status => 500 });
 
 $nginx->start;
-my @workers = sort { $a <=> $b } $nginx->workers;
 
 
 # Returns a connection to each worker.
@@ -75,6 +74,9 @@ sub ask {
     my ($c, $path, $token) = @_;
     print {$c->{socket}} with_token($path, $token, 1);
 }
+
+connections();                     # both workers have started
+my @workers = sort { $a <=> $b } $nginx->workers;
 
 
 # Verdicts of another worker, which asks; the last waiter of the list is that

@@ -27,12 +27,12 @@ declare -A MAX_LEN=(
     [access_request]=4096 [access_review]=8192 [each]=2048
     [allow]=2048 [base64url]=512 [bearer]=128 [claims]=12400
     [discovery]=4096 [http]=20000 [json]=12400 [jwks]=8192 [pem]=8192
-    [packed]=8192 [path]=5000 [token_review]=8192 [token]=16500
+    [packed]=8192 [path]=5000 [reuse]=8192 [token_review]=8192 [token]=16500
 )
 
 declare -A DICT=(
     [claims]=json [discovery]=json [json]=json [jwks]=json [token_review]=json
-    [access_review]=json
+    [access_review]=json [reuse]=json
     [allow]=allow [http]=http [pem]=pem [packed]=packed
 )
 

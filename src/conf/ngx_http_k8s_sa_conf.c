@@ -8,6 +8,9 @@
 #include "conf/ngx_http_k8s_sa_conf_net.h"
 #include "conf/ngx_http_k8s_sa_conf_original.h"
 #include "conf/ngx_http_k8s_sa_conf_paths.h"
+#include "conf/ngx_http_k8s_sa_conf_rewrite.h"
+#include "conf/ngx_http_k8s_sa_conf_rules.h"
+#include "conf/ngx_http_k8s_sa_conf_value.h"
 #include "http/ngx_http_k8s_sa_front.h"
 #include "shared/ngx_k8s_sa_zone.h"
 
@@ -140,7 +143,7 @@ ngx_http_k8s_sa_create_loc_conf(ngx_conf_t *cf)
     conf->auth = NGX_CONF_UNSET_PTR;
     conf->optional = NGX_CONF_UNSET;
     conf->token = NGX_CONF_UNSET_PTR;
-    conf->token_in_args = NGX_CONF_UNSET;
+    conf->token_in_uri = NGX_CONF_UNSET;
     conf->forward_token = NGX_CONF_UNSET;
     conf->headers = NGX_CONF_UNSET_PTR;
     conf->log_level = NGX_CONF_UNSET_UINT;
@@ -176,6 +179,14 @@ ngx_http_k8s_sa_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->whoami = prev->whoami;
     }
 
+    if (ngx_http_k8s_sa_conf_rules_merge(cf, prev, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->auth && conf->auth != NGX_CONF_UNSET_PTR) {
+        ngx_http_k8s_sa_conf_rewrite_check(cf, conf->auth);
+    }
+
     if (conf->token_file == NULL) {
         conf->token_file = prev->token_file;
         conf->token_line = prev->token_line;
@@ -188,7 +199,7 @@ ngx_http_k8s_sa_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->auth, prev->auth, NULL);
     ngx_conf_merge_value(conf->optional, prev->optional, 0);
     ngx_conf_merge_ptr_value(conf->token, prev->token, NULL);
-    ngx_conf_merge_value(conf->token_in_args, prev->token_in_args, 0);
+    ngx_conf_merge_value(conf->token_in_uri, prev->token_in_uri, 0);
     ngx_conf_merge_value(conf->forward_token, prev->forward_token, 0);
     ngx_conf_merge_str_value(conf->realm, prev->realm,
                              "Bearer realm=\"kubernetes\"");
@@ -223,10 +234,10 @@ ngx_http_k8s_sa_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_OK;
     }
 
-    if (conf->token_in_args && !conf->forward_token) {
+    if (conf->token_in_uri && !conf->forward_token) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"k8s_sa_token\" takes the token from the request's "
-                      "arguments, where it cannot be withheld from the "
+                      "URI, where it cannot be withheld from the "
                       "upstream: \"k8s_sa_forward_token on\" is required "
                       "in %s:%ui", conf->token_file, conf->token_line);
         return NGX_CONF_ERROR;
@@ -260,6 +271,12 @@ ngx_http_k8s_sa_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     p = (u_char *) ngx_strchr(value[1].data, ':');
 
     if (p == NULL || p == value[1].data) {
+        goto invalid;
+    }
+
+    /* "zone=NAME:SIZE", as other directives have it, or a variable */
+
+    if (strpbrk((char *) value[1].data, "=$")) {
         goto invalid;
     }
 
@@ -331,6 +348,9 @@ ngx_http_k8s_sa_conf_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    auth->file = cf->conf_file->file.name.data;
+    auth->line = cf->conf_file->line;
+
     *slot = auth;
     lcf->auth = auth;
 
@@ -382,6 +402,10 @@ ngx_http_k8s_sa_conf_realm(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (lcf->realm.data) {
         return "is duplicate";
+    }
+
+    if (ngx_http_k8s_sa_conf_value_is_plain(cf) != NGX_OK) {
+        return NGX_CONF_ERROR;
     }
 
     value = cf->args->elts;

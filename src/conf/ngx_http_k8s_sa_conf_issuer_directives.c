@@ -2,6 +2,7 @@
 
 #include "conf/ngx_http_k8s_sa_conf_issuer_directives.h"
 #include "conf/ngx_http_k8s_sa_conf_access.h"
+#include "conf/ngx_http_k8s_sa_conf_value.h"
 
 
 static char *ngx_http_k8s_sa_conf_issuer_iss(ngx_conf_t *cf,
@@ -223,6 +224,7 @@ ngx_http_k8s_sa_conf_issuer_directive(ngx_conf_t *cf, ngx_command_t *dummy,
 {
     char           *rv;
     ngx_str_t      *name;
+    ngx_uint_t      i;
     ngx_command_t  *cmd;
 
     name = cf->args->elts;
@@ -262,11 +264,24 @@ ngx_http_k8s_sa_conf_issuer_directive(ngx_conf_t *cf, ngx_command_t *dummy,
             }
         }
 
+        if (ngx_http_k8s_sa_conf_value_is_plain(cf) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+
+        for (i = 1; i < cf->args->nelts; i++) {
+            if (name[i].len == 0) {
+                rv = "has an empty value";
+                goto failed;
+            }
+        }
+
         rv = cmd->set(cf, cmd, cf->handler_conf);
 
         if (rv == NGX_CONF_OK || rv == NGX_CONF_ERROR) {
             return rv;
         }
+
+    failed:
 
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" directive %s",
                            name, rv);
@@ -347,10 +362,6 @@ ngx_http_k8s_sa_conf_issuer_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (cf->args->nelts == 1) {
         ngx_str_set(field, "");
         return NGX_CONF_OK;
-    }
-
-    if (value[1].len == 0) {
-        return "has an empty value";
     }
 
     *field = value[1];
@@ -470,8 +481,10 @@ ngx_http_k8s_sa_conf_issuer_strings(ngx_conf_t *cf, ngx_array_t *array)
 
     for (i = 1; i < cf->args->nelts; i++) {
 
-        if (value[i].len == 0) {
-            return "has an empty value";
+        if (ngx_http_k8s_sa_conf_value_is_word(&value[i])) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid value \"%V\"",
+                               &value[i]);
+            return NGX_CONF_ERROR;
         }
 
         str = array->elts;

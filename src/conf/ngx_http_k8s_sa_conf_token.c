@@ -3,9 +3,42 @@
 #include "conf/ngx_http_k8s_sa_conf_token.h"
 
 
+typedef struct {
+    ngx_str_t   name;
+    ngx_uint_t  prefix;     /* 1: all names that begin so */
+} ngx_http_k8s_sa_conf_token_name_t;
+
+
 static ngx_int_t ngx_http_k8s_sa_conf_token_only_variable(ngx_conf_t *cf,
     ngx_str_t *value);
-static ngx_uint_t ngx_http_k8s_sa_conf_token_reads_args(ngx_str_t *value);
+static ngx_uint_t ngx_http_k8s_sa_conf_token_reads(ngx_str_t *value,
+    const ngx_http_k8s_sa_conf_token_name_t *name);
+
+
+/* variables that contain what the client sent in the request line */
+
+static const ngx_http_k8s_sa_conf_token_name_t
+    ngx_http_k8s_sa_conf_token_uri[] =
+{
+    { ngx_string("arg_"), 1 },
+    { ngx_string("args"), 0 },
+    { ngx_string("document_uri"), 0 },
+    { ngx_string("query_string"), 0 },
+    { ngx_string("request"), 0 },
+    { ngx_string("request_uri"), 0 },
+    { ngx_string("uri"), 0 },
+    { ngx_null_string, 0 }
+};
+
+
+/* variables that are computed from the token */
+
+static const ngx_http_k8s_sa_conf_token_name_t
+    ngx_http_k8s_sa_conf_token_own[] =
+{
+    { ngx_string("k8s_sa_"), 1 },
+    { ngx_null_string, 0 }
+};
 
 
 char *
@@ -27,7 +60,7 @@ ngx_http_k8s_sa_conf_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (ngx_strcasecmp(value[1].data, (u_char *) "Authorization") == 0) {
         lcf->token = NULL;
-        lcf->token_in_args = 0;
+        lcf->token_in_uri = 0;
         return NGX_CONF_OK;
     }
 
@@ -35,6 +68,15 @@ ngx_http_k8s_sa_conf_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid value \"%V\": neither \"Authorization\" "
                            "nor a string with a variable", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_k8s_sa_conf_token_reads(&value[1],
+                                         ngx_http_k8s_sa_conf_token_own))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\": variables of the module "
+                           "are computed from the token", &value[1]);
         return NGX_CONF_ERROR;
     }
 
@@ -59,7 +101,8 @@ ngx_http_k8s_sa_conf_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    lcf->token_in_args = ngx_http_k8s_sa_conf_token_reads_args(&value[1]);
+    lcf->token_in_uri = ngx_http_k8s_sa_conf_token_reads(&value[1],
+                                           ngx_http_k8s_sa_conf_token_uri);
 
     return NGX_CONF_OK;
 }
@@ -106,20 +149,18 @@ ngx_http_k8s_sa_conf_token_only_variable(ngx_conf_t *cf, ngx_str_t *value)
 }
 
 
-/* $arg_NAME, $args, and other variables that contain them */
+/*
+ * Returns 1 if value has a variable that one of the names matches, otherwise
+ * 0.
+ */
 
 static ngx_uint_t
-ngx_http_k8s_sa_conf_token_reads_args(ngx_str_t *value)
+ngx_http_k8s_sa_conf_token_reads(ngx_str_t *value,
+    const ngx_http_k8s_sa_conf_token_name_t *name)
 {
-    u_char     *p;
-    ngx_str_t  *name;
-
-    static ngx_str_t  names[] = {
-        ngx_string("arg"),
-        ngx_string("query_string"),
-        ngx_string("request_uri"),
-        ngx_null_string
-    };
+    u_char                                   *p;
+    size_t                                    n;
+    const ngx_http_k8s_sa_conf_token_name_t  *i;
 
     for (p = value->data; *p; p++) {
 
@@ -131,8 +172,15 @@ ngx_http_k8s_sa_conf_token_reads_args(ngx_str_t *value)
             p++;
         }
 
-        for (name = names; name->len; name++) {
-            if (ngx_strncmp(p + 1, name->data, name->len) == 0) {
+        n = strspn((char *) p + 1, "abcdefghijklmnopqrstuvwxyz"
+                                   "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                   "0123456789_");
+
+        for (i = name; i->name.len; i++) {
+
+            if ((n == i->name.len || (i->prefix && n > i->name.len))
+                && ngx_strncasecmp(p + 1, i->name.data, i->name.len) == 0)
+            {
                 return 1;
             }
         }

@@ -43,6 +43,8 @@ typedef struct {
     u_char                     digest[NGX_K8S_SA_DIGEST_LEN];   /* covers all
                                               settings that decide about a
                                               token, but not the keys */
+    u_char                    *file;       /* where it is written */
+    ngx_uint_t                 line;
 } ngx_http_k8s_sa_auth_t;
 
 
@@ -126,12 +128,21 @@ typedef enum {
 } ngx_http_k8s_sa_paths_e;
 
 
+/* What a rule's error message names, and where it is written. */
+
+typedef struct {
+    ngx_str_t                  text;       /* "": none */
+    u_char                    *file;
+    ngx_uint_t                 line;
+} ngx_http_k8s_sa_place_t;
+
+
 typedef struct {
     ngx_http_k8s_sa_auth_t    *auth;       /* NULL: off */
     ngx_flag_t                 optional;
 
     ngx_http_k8s_sa_source_t  *token;      /* NULL: Authorization */
-    ngx_flag_t                 token_in_args;
+    ngx_flag_t                 token_in_uri;   /* known while reading */
     u_char                    *token_file; /* where k8s_sa_token is set */
     ngx_uint_t                 token_line;
     ngx_flag_t                 forward_token;
@@ -148,6 +159,11 @@ typedef struct {
                                               NULL: none */
     ngx_http_k8s_sa_rules_t   *authorize;  /* NULL: off */
     ngx_http_k8s_sa_original_t  *original; /* NULL: off */
+    ngx_http_k8s_sa_place_t    rule;       /* the last of allow and require */
+    ngx_http_k8s_sa_place_t    foreign;    /* the first pattern of allow that
+                                              matches no service account */
+    ngx_uint_t                 open;       /* "k8s_sa_auth off" is written
+                                              further inside than the rule */
     ngx_flag_t                 dry_run;
     ngx_flag_t                 front_proxy;
     ngx_uint_t                 phase;      /* ngx_http_k8s_sa_phase_e */

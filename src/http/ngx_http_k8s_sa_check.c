@@ -13,6 +13,11 @@ static k8s_sa_verdict_e ngx_http_k8s_sa_decide(ngx_http_request_t *r,
 static ngx_int_t ngx_http_k8s_sa_explain(ngx_http_request_t *r,
     ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_token_t *t, k8s_sa_identity_t *id,
     k8s_sa_error_t *err);
+static k8s_sa_verdict_e ngx_http_k8s_sa_unlearned(
+    ngx_http_k8s_sa_auth_t *auth, ngx_http_k8s_sa_ctx_t *ctx,
+    k8s_sa_verdict_e best);
+static ngx_uint_t ngx_http_k8s_sa_lacks(ngx_k8s_sa_issuer_t *issuer,
+    k8s_sa_verdict_e verdict);
 static ngx_uint_t ngx_http_k8s_sa_candidate(ngx_k8s_sa_issuer_t *issuer,
     k8s_sa_token_t *t, ngx_uint_t round);
 
@@ -197,7 +202,7 @@ ngx_http_k8s_sa_decide(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx,
     k8s_sa_token_t *t, ngx_uint_t *claimed, k8s_sa_identity_t *id,
     k8s_sa_error_t *err)
 {
-    ngx_uint_t                        i, round;
+    ngx_uint_t                        i, round, due;
     k8s_sa_verdict_e                  verdict, best;
     ngx_k8s_sa_issuer_t              *issuer;
     ngx_http_k8s_sa_loc_conf_t       *lcf;
@@ -206,9 +211,18 @@ ngx_http_k8s_sa_decide(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx,
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_k8s_sa_module);
 
     best = K8S_SA_UNKNOWN_ISSUER;
+    due = 0;
     ni = lcf->auth->issuers.elts;
 
     for (round = 0; round < NGX_HTTP_K8S_SA_ROUNDS; round++) {
+
+        if (round == NGX_HTTP_K8S_SA_BY_KID) {
+            best = ngx_http_k8s_sa_unlearned(lcf->auth, ctx, best);
+
+            /* issuers may share keys: these may still accept the token */
+
+            due = (best == K8S_SA_NO_KEYS || best == K8S_SA_STALE_KEYS);
+        }
 
         for (i = 0; i < lcf->auth->issuers.nelts; i++) {
             issuer = ni[i]->issuer;
@@ -221,6 +235,10 @@ ngx_http_k8s_sa_decide(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx,
                 *claimed = 1;
             }
 
+            if (due) {
+                continue;
+            }
+
             verdict = ngx_k8s_sa_issuer_verify(issuer, t);
 
             ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
@@ -230,16 +248,17 @@ ngx_http_k8s_sa_decide(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx,
             if (verdict == K8S_SA_VERDICT_OK) {
                 ctx->issuer = issuer;
                 *claimed = 1;
-                ctx->lacking = 0;
+
+                if (round != NGX_HTTP_K8S_SA_BY_KID) {
+                    ctx->lacking = 0;
+                }
 
                 return k8s_sa_token_claims(t, &issuer->policy, ngx_time(),
                                            id, err);
             }
 
             if (round != NGX_HTTP_K8S_SA_BY_KID
-                && (verdict == K8S_SA_UNKNOWN_KEY
-                    || verdict == K8S_SA_NO_KEYS
-                    || verdict == K8S_SA_STALE_KEYS))
+                && ngx_http_k8s_sa_lacks(issuer, verdict))
             {
                 ctx->lacking |= 1ULL << ngx_min(i, 63);
             }
@@ -253,13 +272,26 @@ ngx_http_k8s_sa_decide(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx,
         }
     }
 
+    return best;
+}
+
+
+/* The token may come from an issuer whose document is still unknown. */
+
+static k8s_sa_verdict_e
+ngx_http_k8s_sa_unlearned(ngx_http_k8s_sa_auth_t *auth,
+    ngx_http_k8s_sa_ctx_t *ctx, k8s_sa_verdict_e best)
+{
+    ngx_uint_t                        i;
+    ngx_http_k8s_sa_named_issuer_t  **ni;
+
     if (best != K8S_SA_UNKNOWN_ISSUER && best != K8S_SA_UNKNOWN_KEY) {
         return best;
     }
 
-    /* the token may come from an issuer whose document is still unknown */
+    ni = auth->issuers.elts;
 
-    for (i = 0; i < lcf->auth->issuers.nelts; i++) {
+    for (i = 0; i < auth->issuers.nelts; i++) {
 
         if (ngx_k8s_sa_issuer_unlearned(ni[i]->issuer)) {
             ctx->lacking |= 1ULL << ngx_min(i, 63);
@@ -269,6 +301,23 @@ ngx_http_k8s_sa_decide(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx,
     }
 
     return best;
+}
+
+
+/*
+ * Returns 1 if the issuer may get the token's key by a fetch.  A signature may
+ * be wrong because the key was replaced under the same "kid", or because
+ * neither has one.
+ */
+
+static ngx_uint_t
+ngx_http_k8s_sa_lacks(ngx_k8s_sa_issuer_t *issuer, k8s_sa_verdict_e verdict)
+{
+    return ngx_k8s_sa_issuer_fetches(issuer)
+           && (verdict == K8S_SA_UNKNOWN_KEY
+               || verdict == K8S_SA_BAD_SIGNATURE
+               || verdict == K8S_SA_NO_KEYS
+               || verdict == K8S_SA_STALE_KEYS);
 }
 
 

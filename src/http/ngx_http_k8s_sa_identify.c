@@ -16,6 +16,7 @@
 static ngx_int_t ngx_http_k8s_sa_wait(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
     ngx_http_k8s_sa_resume_pt resume);
+static uint32_t ngx_http_k8s_sa_client(struct sockaddr *sa);
 
 
 ngx_int_t
@@ -70,6 +71,7 @@ ngx_http_k8s_sa_wait(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     pause->request = r;
     pause->waiter.handler = resume;
     pause->waiter.data = ctx;
+    pause->waiter.client = ngx_http_k8s_sa_client(r->connection->sockaddr);
 
     if (ctx->state == NGX_HTTP_K8S_SA_REVIEW_DUE) {
         return ngx_http_k8s_sa_review_wait(r, ctx) == NGX_AGAIN
@@ -86,21 +88,69 @@ ngx_http_k8s_sa_wait(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
 
     for (i = 0; i < lcf->auth->issuers.nelts; i++) {
 
-        if ((ctx->lacking & 1ULL << ngx_min(i, 63))
-            && ngx_k8s_sa_issuer_wait(ni[i]->issuer, &pause->waiter)
-               == NGX_AGAIN)
-        {
-            break;
+        if (!(ctx->lacking & 1ULL << ngx_min(i, 63))) {
+            continue;
+        }
+
+        switch (ngx_k8s_sa_issuer_wait(ni[i]->issuer, &pause->waiter)) {
+
+        case NGX_AGAIN:
+            pause->waits++;
+            return ngx_http_k8s_sa_suspend(r, ctx);
+
+        case NGX_BUSY:
+            ctx->issuer = ni[i]->issuer;
+            ctx->verdict = K8S_SA_BUSY;
         }
     }
 
-    if (i == lcf->auth->issuers.nelts) {
-        return NGX_DECLINED;
+    return NGX_DECLINED;
+}
+
+
+/*
+ * Returns the hash of a client's address: of the first 64 bits of an IPv6
+ * address, since a client usually has all the others; 0 for a Unix socket.
+ */
+
+static uint32_t
+ngx_http_k8s_sa_client(struct sockaddr *sa)
+{
+    size_t                len;
+    u_char               *p;
+    uint32_t              hash;
+#if (NGX_HAVE_INET6)
+    struct sockaddr_in6  *sin6;
+#endif
+
+    switch (sa->sa_family) {
+
+    case AF_INET:
+        p = (u_char *) &((struct sockaddr_in *) sa)->sin_addr;
+        len = sizeof(struct in_addr);
+        break;
+
+#if (NGX_HAVE_INET6)
+    case AF_INET6:
+        sin6 = (struct sockaddr_in6 *) sa;
+        p = sin6->sin6_addr.s6_addr;
+        len = 8;
+
+        if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
+            p += 12;
+            len = 4;
+        }
+
+        break;
+#endif
+
+    default:
+        return 0;
     }
 
-    pause->waits++;
+    hash = ngx_crc32_short(p, len);
 
-    return ngx_http_k8s_sa_suspend(r, ctx);
+    return hash ? hash : 1;
 }
 
 

@@ -63,10 +63,12 @@ ngx_http_k8s_sa_path_odd(ngx_http_request_t *r)
         return NULL;
     }
 
-    args = memchr(raw.data, '?', raw.len);
+    if (r->args_start) {
+        args = memchr(raw.data, '?', raw.len);
 
-    if (args) {
-        raw.len = args - raw.data;
+        if (args) {
+            raw.len = args - raw.data;
+        }
     }
 
     return k8s_sa_path_decode(&raw, decoded, &path);

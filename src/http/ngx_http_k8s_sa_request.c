@@ -27,6 +27,8 @@ static ngx_int_t ngx_http_k8s_sa_find_token(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
 static ngx_int_t ngx_http_k8s_sa_strip_scheme(ngx_str_t *value);
 static ngx_uint_t ngx_http_k8s_sa_two_credentials(ngx_str_t *value);
+static ngx_uint_t ngx_http_k8s_sa_in_uri(ngx_http_request_t *r,
+    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_str_t *token);
 static ngx_uint_t ngx_http_k8s_sa_is_own(ngx_str_t *value, ngx_str_t *token);
 static ngx_uint_t ngx_http_k8s_sa_has_shape(ngx_http_k8s_sa_loc_conf_t *lcf,
     ngx_str_t *token);
@@ -429,6 +431,12 @@ ngx_http_k8s_sa_prepare(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
         return NGX_ERROR;
     }
 
+    if (lcf->token && !lcf->forward_token
+        && ngx_http_k8s_sa_in_uri(r, lcf, &ctx->token))
+    {
+        return NGX_ERROR;
+    }
+
     if (ctx->read
         && (ngx_memcmp(conf->auth->digest, lcf->auth->digest,
                        NGX_K8S_SA_DIGEST_LEN)
@@ -445,6 +453,41 @@ ngx_http_k8s_sa_prepare(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
                    "k8s_sa token: %uz bytes", ctx->token.len);
 
     return NGX_OK;
+}
+
+
+/*
+ * Returns 1 if the token is in the request's URI, otherwise 0.  "nginx -t"
+ * refuses variables that are known to be from there, but not those of "set" or
+ * "map".
+ */
+
+static ngx_uint_t
+ngx_http_k8s_sa_in_uri(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
+    ngx_str_t *token)
+{
+    static time_t  logged;
+
+    if (!ngx_http_k8s_sa_has_shape(lcf, token)
+        || memmem(r->unparsed_uri.data, r->unparsed_uri.len, token->data,
+                  token->len)
+           == NULL)
+    {
+        return 0;
+    }
+
+    if (logged != ngx_time()) {
+        logged = ngx_time();
+
+        /* the connection's log would add the request line, with the token */
+
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "k8s_sa: the token is in the request's URI, where it "
+                      "cannot be withheld from the upstream: "
+                      "\"k8s_sa_forward_token on\" is required");
+    }
+
+    return 1;
 }
 
 

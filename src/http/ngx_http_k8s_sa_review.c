@@ -336,6 +336,7 @@ ngx_http_k8s_sa_review_wait(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
 
     pause->review.handler = ngx_http_k8s_sa_review_handler;
     pause->review.data = ctx;
+    pause->review.client = pause->waiter.client;
 
     switch (ngx_k8s_sa_review_start(ctx->issuer, &pause->question,
                                     &pause->review))

@@ -29,6 +29,10 @@ struct ngx_k8s_sa_accesses_s {
                                             the API server is down */
     u_char                   context[NGX_K8S_SA_DIGEST_LEN];   /* of the
                                             questions' fingerprints */
+
+    /* state of this process */
+
+    time_t                   logged;     /* when a failure was last logged */
 };
 
 

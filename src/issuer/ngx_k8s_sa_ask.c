@@ -133,9 +133,11 @@ ngx_k8s_sa_ask_send(ngx_k8s_sa_ask_t *ask)
     req.idempotent = 1;
     req.hold = question->hold;
 
-    ask->exchange = ngx_k8s_sa_call(question->client, &req,
-                                    ask->private ? question->credential
-                                                 : NULL);
+    if (ask->private && question->credential) {
+        req.token = question->credential->token;
+    }
+
+    ask->exchange = ngx_k8s_sa_client_start(question->client, &req);
 
     return ask->exchange ? NGX_OK : NGX_ERROR;
 }

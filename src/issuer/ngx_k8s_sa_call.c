@@ -3,18 +3,6 @@
 #include "issuer/ngx_k8s_sa_call.h"
 
 
-ngx_k8s_sa_exchange_t *
-ngx_k8s_sa_call(ngx_k8s_sa_client_t *client, ngx_k8s_sa_request_t *req,
-    const ngx_k8s_sa_token_file_t *credential)
-{
-    if (credential) {
-        req->token = credential->token;
-    }
-
-    return ngx_k8s_sa_client_start(client, req);
-}
-
-
 void
 ngx_k8s_sa_call_explain(const ngx_k8s_sa_result_t *res,
     const ngx_k8s_sa_token_file_t *credential, ngx_uint_t sent,

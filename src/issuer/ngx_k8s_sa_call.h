@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/*
- * Requests to an issuer or its API server with our own token, and explanations
- * of failures for the log.
- */
+/* Explanations of failed requests to an issuer or its API server. */
 
 #ifndef NGX_K8S_SA_CALL_H
 #define NGX_K8S_SA_CALL_H
@@ -13,16 +10,6 @@
 #include <ngx_core.h>
 #include "net/ngx_k8s_sa_client.h"
 #include "issuer/ngx_k8s_sa_token_file.h"
-
-
-/*
- * Starts req as ngx_k8s_sa_client_start() does, with the credential as bearer
- * token, or without if it is NULL: the caller decides whether the URL may have
- * it.  Returns NULL without memory.
- */
-
-ngx_k8s_sa_exchange_t *ngx_k8s_sa_call(ngx_k8s_sa_client_t *client,
-    ngx_k8s_sa_request_t *req, const ngx_k8s_sa_token_file_t *credential);
 
 
 /* Advice that depends on the request: " (...)" or "". */

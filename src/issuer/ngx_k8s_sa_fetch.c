@@ -27,6 +27,8 @@ struct ngx_k8s_sa_fetch_s {
     ngx_msec_t              refresh;      /* issuer->refresh, or less if
                                              Cache-Control says so */
 
+    ngx_msec_t              retry_after;  /* of a failed answer; or 0 */
+
     unsigned                private:1;    /* our own token may go to url */
 };
 
@@ -262,9 +264,11 @@ ngx_k8s_sa_fetch_get(ngx_k8s_sa_fetch_t *fetch)
                    fetch->private && issuer->token_file
                    ? " with our own token" : "");
 
-    fetch->exchange = ngx_k8s_sa_call(issuer->client, &req,
-                                      fetch->private ? issuer->token_file
-                                                     : NULL);
+    if (fetch->private && issuer->token_file) {
+        req.token = issuer->token_file->token;
+    }
+
+    fetch->exchange = ngx_k8s_sa_client_start(issuer->client, &req);
 
     return fetch->exchange ? NGX_OK : NGX_ERROR;
 }
@@ -533,6 +537,7 @@ static ngx_int_t
 ngx_k8s_sa_fetch_status(ngx_k8s_sa_fetch_t *fetch,
     const ngx_k8s_sa_result_t *res, k8s_sa_error_t *err)
 {
+    ngx_int_t                             after;
     static const ngx_k8s_sa_call_hints_t  hints = {
         " (our own token may not read it: bind the ClusterRole "
         "system:service-account-issuer-discovery)",
@@ -546,6 +551,15 @@ ngx_k8s_sa_fetch_status(ngx_k8s_sa_fetch_t *fetch,
 
     ngx_k8s_sa_call_explain(res, fetch->issuer->token_file, fetch->private,
                             &hints, err);
+
+    if (res->retry_after.data) {
+        after = ngx_atoi(res->retry_after.data, res->retry_after.len);
+
+        if (after != NGX_ERROR) {
+            after = ngx_min(after, NGX_K8S_SA_RETRY_MAX / 1000);
+            fetch->retry_after = (ngx_msec_t) after * 1000;
+        }
+    }
 
     return NGX_ERROR;
 }
@@ -607,6 +621,7 @@ ngx_k8s_sa_fetch_failed(ngx_k8s_sa_fetch_t *fetch, k8s_sa_error_t *err)
     issuer = fetch->issuer;
 
     retry = ngx_k8s_sa_jitter(ngx_k8s_sa_fetch_retry(issuer));
+    retry = ngx_max(retry, fetch->retry_after);
 
     ngx_log_error(NGX_LOG_ERR, issuer->log, 0,
                   "k8s_sa: fetching keys of issuer \"%V\" failed: %V: %s; "

@@ -23,8 +23,8 @@
 
 
 #define NGX_K8S_SA_FORCED_INTERVAL  10000   /* ms between two fetches before
-                                               their time, for an unknown
-                                               "kid" */
+                                               their time, for keys that may
+                                               be new */
 #define NGX_K8S_SA_JWKS_DIGEST_LEN  32      /* SHA-256 of a JWK set */
 
 
@@ -92,6 +92,7 @@ struct ngx_k8s_sa_issuer_s {
     ngx_event_t              wait_timer;     /* set while there are waiters */
     ngx_connection_t         dummy;          /* for the timers' debug log */
     ngx_queue_t              waiters;        /* ngx_k8s_sa_waiter_t */
+    ngx_k8s_sa_places_t      places;         /* of these */
     ngx_k8s_sa_fetch_t      *fetch;          /* in progress in this process */
     ngx_log_t               *log;
 
@@ -231,10 +232,11 @@ void ngx_k8s_sa_issuer_start(ngx_k8s_sa_issuer_t *issuer, ngx_cycle_t *cycle);
 void ngx_k8s_sa_issuer_stop(ngx_k8s_sa_issuer_t *issuer);
 
 /*
- * Waits for keys, if the issuer has none or a token's "kid" is unknown; starts
+ * Waits for keys, if the issuer has none or none of them fits a token; starts
  * a fetch if one is due.  Returns NGX_AGAIN if this or another worker fetches:
  * waiter->handler will be called, whether or not keys have come.  Returns
- * NGX_DECLINED if no fetch is due.
+ * NGX_DECLINED if no fetch is due, and NGX_BUSY if one is, but there is no
+ * place to wait in.
  */
 
 ngx_int_t ngx_k8s_sa_issuer_wait(ngx_k8s_sa_issuer_t *issuer,

@@ -275,8 +275,9 @@ ngx_k8s_sa_issuer_verify(ngx_k8s_sa_issuer_t *issuer, k8s_sa_token_t *t)
                                       &issuer->policy);
     }
 
-    return verdict == K8S_SA_BAD_SIGNATURE && fetched != K8S_SA_VERDICT_OK
-           ? verdict : fetched;
+    /* the refusal of the keys that got further */
+
+    return fetched == K8S_SA_VERDICT_OK ? fetched : ngx_max(verdict, fetched);
 }
 
 

@@ -7,7 +7,6 @@
 #include "shared/ngx_k8s_sa_review_lease.h"
 
 
-#define NGX_K8S_SA_REVIEW_WAITING  1024
 #define NGX_K8S_SA_REVIEW_PROBE    1000  /* ms between tries while the API
                                             server is down and stale verdicts
                                             serve */
@@ -19,8 +18,8 @@
 
 
 /*
- * A review is asked by another worker (elsewhere), waits for one of the places
- * (queued), or has a place (running).
+ * A review is asked by another worker (elsewhere), waits until fewer than
+ * NGX_K8S_SA_REVIEW_RUNNING are (queued), or is asked (running).
  */
 
 struct ngx_k8s_sa_review_s {
@@ -36,6 +35,7 @@ struct ngx_k8s_sa_review_s {
     ngx_msec_t                   began;      /* when it was sent */
     ngx_msec_t                   deadline;
     ngx_uint_t                   looks;
+    uint32_t                     client;     /* of its first waiter, or 0 */
 
     ngx_k8s_sa_review_request_t  request;    /* points into this block */
     k8s_sa_str_t                 audience;
@@ -156,6 +156,7 @@ ngx_k8s_sa_review_start(ngx_k8s_sa_issuer_t *issuer,
     ngx_k8s_sa_waiter_t *waiter)
 {
     ngx_str_t              key;
+    uint32_t               client;
     ngx_uint_t             hash;
     ngx_k8s_sa_review_t   *review;
     ngx_k8s_sa_reviews_t  *reviews;
@@ -172,7 +173,9 @@ ngx_k8s_sa_review_start(ngx_k8s_sa_issuer_t *issuer,
 
     if (review == NULL) {
 
-        if (reviews->waiting == NGX_K8S_SA_REVIEW_WAITING) {
+        client = waiter ? waiter->client : 0;
+
+        if (!ngx_k8s_sa_places_free(&reviews->places, client)) {
             return NGX_BUSY;
         }
 
@@ -180,6 +183,8 @@ ngx_k8s_sa_review_start(ngx_k8s_sa_issuer_t *issuer,
         if (review == NULL) {
             return NGX_ERROR;
         }
+
+        review->client = client;
 
         review->node.node.key = hash;
         ngx_rbtree_insert(&reviews->tree, &review->node.node);
@@ -333,7 +338,7 @@ ngx_k8s_sa_review_begin(ngx_k8s_sa_review_t *review)
 
     ngx_queue_insert_tail(&reviews->queue, &review->queue);
     review->queued = 1;
-    reviews->waiting++;
+    ngx_k8s_sa_place_take(&reviews->places, review->client);
 
     return NGX_OK;
 }
@@ -380,7 +385,7 @@ ngx_k8s_sa_review_send(ngx_k8s_sa_review_t *review)
 }
 
 
-/* sends the next reviews of the queue, when a place has become free */
+/* sends the next reviews of the queue */
 
 static void
 ngx_k8s_sa_review_next(ngx_k8s_sa_issuer_t *issuer)
@@ -400,7 +405,7 @@ ngx_k8s_sa_review_next(ngx_k8s_sa_issuer_t *issuer)
         review = ngx_queue_data(q, ngx_k8s_sa_review_t, queue);
 
         review->queued = 0;
-        reviews->waiting--;
+        ngx_k8s_sa_place_leave(&reviews->places, review->client);
 
         if (ngx_k8s_sa_review_send(review) != NGX_OK) {
             ngx_k8s_sa_review_failed(review, "no memory", 0);
@@ -420,7 +425,8 @@ ngx_k8s_sa_review_elsewhere(ngx_k8s_sa_review_t *review)
 
     if (!review->elsewhere) {
         review->elsewhere = 1;
-        review->issuer->reviews->waiting++;
+        ngx_k8s_sa_place_take(&review->issuer->reviews->places,
+                              review->client);
     }
 
     n = ngx_min(review->looks, NGX_K8S_SA_REVIEW_LOOKS);
@@ -478,7 +484,7 @@ ngx_k8s_sa_review_look(ngx_k8s_sa_review_t *review)
     }
 
     review->elsewhere = 0;
-    issuer->reviews->waiting--;
+    ngx_k8s_sa_place_leave(&issuer->reviews->places, review->client);
 
     ngx_k8s_sa_review_after(review, review->deadline - ngx_current_msec);
 
@@ -705,7 +711,7 @@ ngx_k8s_sa_review_unlink(ngx_k8s_sa_review_t *review)
     }
 
     if (review->queued || review->elsewhere) {
-        reviews->waiting--;
+        ngx_k8s_sa_place_leave(&reviews->places, review->client);
     }
 
     if (review->leased) {

@@ -38,9 +38,9 @@ struct ngx_k8s_sa_reviews_s {
 
     ngx_rbtree_t             tree;       /* ngx_k8s_sa_review_t by key */
     ngx_rbtree_node_t        sentinel;
-    ngx_queue_t              queue;      /* reviews that wait for a place */
-    ngx_uint_t               waiting;    /* number of these, and of reviews
-                                            asked by other workers */
+    ngx_queue_t              queue;      /* reviews to be sent */
+    ngx_k8s_sa_places_t      places;     /* of these, and of reviews asked by
+                                            other workers */
     ngx_uint_t               running;    /* number in progress */
     time_t                   logged;     /* when a failure was last logged */
     ngx_msec_t               down_msec;  /* when a review last failed */
@@ -96,7 +96,8 @@ ngx_int_t ngx_k8s_sa_review_lookup(ngx_k8s_sa_issuer_t *issuer,
 /*
  * Starts a review, or joins one with the same key.  waiter is NULL if only the
  * remembered verdict matters.  Returns NGX_AGAIN: waiter->handler will be
- * called, after "timeout" at the latest; NGX_BUSY: too many reviews wait;
+ * called, after "timeout" at the latest; NGX_BUSY: too many reviews wait, in
+ * all or of the waiter's client;
  * NGX_ERROR: no memory.
  */
 

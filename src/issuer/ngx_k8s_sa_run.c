@@ -105,6 +105,10 @@ ngx_k8s_sa_issuer_wait(ngx_k8s_sa_issuer_t *issuer,
         }
     }
 
+    if (!ngx_k8s_sa_places_free(&issuer->places, waiter->client)) {
+        return NGX_BUSY;
+    }
+
     if (ngx_queue_empty(&issuer->waiters) || state.events == 0) {
         issuer->events = state.events;
 
@@ -122,6 +126,7 @@ ngx_k8s_sa_issuer_wait(ngx_k8s_sa_issuer_t *issuer,
                    "most", &issuer->name, waiter->deadline - ngx_current_msec);
 
     ngx_queue_insert_tail(&issuer->waiters, &waiter->queue);
+    ngx_k8s_sa_place_take(&issuer->places, waiter->client);
 
     ngx_k8s_sa_fetch_hold(issuer);
 
@@ -137,6 +142,7 @@ ngx_k8s_sa_issuer_unwait(ngx_k8s_sa_waiter_t *waiter)
         waiter->waiting = 0;
 
         if (waiter->issuer) {
+            ngx_k8s_sa_place_leave(&waiter->issuer->places, waiter->client);
             ngx_k8s_sa_fetch_hold(waiter->issuer);
         }
     }
@@ -190,6 +196,8 @@ ngx_k8s_sa_issuer_wait_timer(ngx_event_t *ev)
         {
             ngx_queue_remove(q);
             ngx_queue_insert_tail(&woken, q);
+
+            ngx_k8s_sa_place_leave(&issuer->places, waiter->client);
 
             ngx_log_debug2(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
                            "k8s_sa issuer \"%V\": waiter woken, %s",

@@ -45,3 +45,38 @@ ngx_k8s_sa_wake(ngx_queue_t *waiters, ngx_k8s_sa_review_result_t *result)
         waiter->handler(waiter);
     }
 }
+
+
+ngx_uint_t
+ngx_k8s_sa_places_free(ngx_k8s_sa_places_t *places, uint32_t client)
+{
+    if (places->taken >= NGX_K8S_SA_PLACES) {
+        return 0;
+    }
+
+    return client == 0
+           || places->clients[client % NGX_K8S_SA_CLIENTS]
+              < NGX_K8S_SA_PLACES_SHARE;
+}
+
+
+void
+ngx_k8s_sa_place_take(ngx_k8s_sa_places_t *places, uint32_t client)
+{
+    places->taken++;
+
+    if (client) {
+        places->clients[client % NGX_K8S_SA_CLIENTS]++;
+    }
+}
+
+
+void
+ngx_k8s_sa_place_leave(ngx_k8s_sa_places_t *places, uint32_t client)
+{
+    places->taken--;
+
+    if (client) {
+        places->clients[client % NGX_K8S_SA_CLIENTS]--;
+    }
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * A wait for an issuer's keys, or for a review.
+ * A wait for an issuer's keys, or for a review; and the places to wait in.
  */
 
 #ifndef NGX_K8S_SA_WAITER_H
@@ -19,8 +19,8 @@ typedef struct ngx_k8s_sa_waiter_s         ngx_k8s_sa_waiter_t;
 
 
 /*
- * Owned by the caller, which sets handler and data and does not move the
- * struct while waiting is set.  handler is called once, from the event loop
+ * Owned by the caller, which sets handler, data and client, and does not move
+ * the struct while waiting is set.  handler is called once, from the event loop
  * and never from within the call that starts the wait.  It is not called if
  * the wait is ended with ngx_k8s_sa_issuer_unwait() or
  * ngx_k8s_sa_review_cancel(), or by the worker's exit.  It may start another
@@ -31,6 +31,7 @@ struct ngx_k8s_sa_waiter_s {
     ngx_queue_t                  queue;
     void                       (*handler)(ngx_k8s_sa_waiter_t *waiter);
     void                        *data;
+    uint32_t                     client;     /* for ngx_k8s_sa_places_t */
 
     /* what it waits for; both are NULL once ngx_k8s_sa_wake() has begun */
     ngx_k8s_sa_issuer_t         *issuer;
@@ -50,6 +51,31 @@ struct ngx_k8s_sa_waiter_s {
 
 void ngx_k8s_sa_wake(ngx_queue_t *waiters,
     ngx_k8s_sa_review_result_t *result);
+
+
+/*
+ * Places to wait in; allocated zeroed.  A client has at most an eighth of them,
+ * so that it cannot take all.  It is named by a hash of its address, or by 0
+ * if it has none, which is not limited.
+ */
+
+#define NGX_K8S_SA_PLACES        1024
+#define NGX_K8S_SA_PLACES_SHARE  (NGX_K8S_SA_PLACES / 8)
+#define NGX_K8S_SA_CLIENTS       256
+
+typedef struct {
+    ngx_uint_t                   taken;
+    uint16_t                     clients[NGX_K8S_SA_CLIENTS];   /* taken by
+                                                clients of this hash */
+} ngx_k8s_sa_places_t;
+
+/* Returns 1 if there is a place for this client, otherwise 0. */
+
+ngx_uint_t ngx_k8s_sa_places_free(ngx_k8s_sa_places_t *places,
+    uint32_t client);
+
+void ngx_k8s_sa_place_take(ngx_k8s_sa_places_t *places, uint32_t client);
+void ngx_k8s_sa_place_leave(ngx_k8s_sa_places_t *places, uint32_t client);
 
 
 #endif /* NGX_K8S_SA_WAITER_H */

@@ -31,6 +31,7 @@ ngx_k8s_sa_client_t *
 ngx_k8s_sa_client_create(ngx_conf_t *cf, const ngx_k8s_sa_client_conf_t *conf)
 {
     ngx_pool_cleanup_t   *cln;
+    ngx_resolver_ctx_t   *ctx;
     ngx_k8s_sa_client_t  *client;
 
     client = ngx_pcalloc(cf->pool, sizeof(ngx_k8s_sa_client_t));
@@ -50,8 +51,16 @@ ngx_k8s_sa_client_create(ngx_conf_t *cf, const ngx_k8s_sa_client_conf_t *conf)
 
     /* nginx's http block has a resolver without servers if none is set */
 
-    if (conf->resolver && conf->resolver->connections.nelts) {
-        client->resolver = conf->resolver;
+    if (conf->resolver) {
+        ctx = ngx_resolve_start(conf->resolver, NULL);
+        if (ctx == NULL) {
+            return NULL;
+        }
+
+        if (ctx != NGX_NO_RESOLVER) {
+            ngx_resolve_name_done(ctx);
+            client->resolver = conf->resolver;
+        }
     }
 
     client->connections.max_idle = conf->max_idle;

@@ -37,6 +37,7 @@ ngx_k8s_sa_conn_open(ngx_k8s_sa_pool_t *pool, const ngx_k8s_sa_url_t *url,
 {
     int                     tcp_nodelay;
     ngx_int_t               rc;
+    ngx_uint_t              level;
     ngx_connection_t       *c;
     ngx_k8s_sa_conn_t      *conn;
     ngx_peer_connection_t   pc;
@@ -55,9 +56,19 @@ ngx_k8s_sa_conn_open(ngx_k8s_sa_pool_t *pool, const ngx_k8s_sa_url_t *url,
     pc.log = &conn->log;
     pc.log_error = NGX_ERROR_INFO;
 
+    /*
+     * nginx would log each failure of connect() as an error, however often
+     * clients cause it; the caller gets the errno.
+     */
+
+    level = conn->log.log_level;
+    conn->log.log_level = ngx_min(level, NGX_LOG_ALERT);
+
     ngx_set_socket_errno(0);
 
     rc = ngx_event_connect_peer(&pc);
+
+    conn->log.log_level = level;
 
     if (rc == NGX_DECLINED || rc == NGX_BUSY) {
         *err = ngx_socket_errno;
@@ -321,8 +332,6 @@ ngx_k8s_sa_conn_reuse(ngx_k8s_sa_pool_t *pool, const ngx_k8s_sa_url_t *url)
             ngx_del_timer(c->read);
         }
 
-        ngx_reusable_connection(c, 0);
-
         c->read->handler = ngx_k8s_sa_conn_handler;
         c->write->handler = ngx_k8s_sa_conn_handler;
 
@@ -426,8 +435,6 @@ ngx_k8s_sa_conn_keep(ngx_k8s_sa_conn_t *conn)
                    &conn->address, pool->nidle);
 
     ngx_add_timer(c->read, pool->idle_timeout);
-
-    ngx_reusable_connection(c, 1);
 }
 
 

@@ -673,6 +673,13 @@ ngx_k8s_sa_exchange_closed(ngx_k8s_sa_exchange_t *ex, ngx_err_t err)
         }
     }
 
+    if (ex->conn->tls.error[0] != '\0') {
+        ngx_k8s_sa_exchange_done(ex, NGX_K8S_SA_NET_TLS,
+                                 "TLS connection to %V failed %s: %s",
+                                 &ex->address, when, ex->conn->tls.error);
+        return;
+    }
+
     if (err) {
         ngx_k8s_sa_exchange_done(ex, NGX_K8S_SA_NET_CLOSED,
                                  "connection to %V was lost %s (%d: %s)",

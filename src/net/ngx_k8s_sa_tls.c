@@ -759,6 +759,17 @@ ngx_k8s_sa_tls_result(ngx_k8s_sa_tls_session_t *session, ngx_connection_t *c,
 
     case SSL_ERROR_SYSCALL:
         *err = ngx_socket_errno;
+        break;
+
+    default:
+
+        /* e.g. an alert: TLS 1.3 clients finish their handshake first */
+
+        if (ERR_GET_REASON(ERR_peek_error())
+            != SSL_R_UNEXPECTED_EOF_WHILE_READING)
+        {
+            ngx_k8s_sa_tls_error(session->error, "unknown error");
+        }
     }
 
     /* nginx would log what is left in the queue as an error of its own */

@@ -36,6 +36,9 @@ typedef struct {
     SSL                  *ssl;
     const ngx_str_t      *name;         /* the server's address or name */
     size_t                received;     /* bytes, in the current call */
+    u_char                error[NGX_K8S_SA_TLS_ERROR_LEN];
+                                        /* NUL-terminated: why OpenSSL gave up
+                                           after the handshake; or empty */
     unsigned              verify:1;
     unsigned              done:1;       /* handshake complete and verified */
     unsigned              broken:1;     /* after an error: no close_notify */
@@ -85,7 +88,8 @@ ngx_int_t ngx_k8s_sa_tls_handshake(ngx_k8s_sa_tls_session_t *session,
  *
  * Return as c->recv() and c->send() the number of bytes, 0 after close_notify
  * (recv), NGX_AGAIN, or NGX_ERROR with the errno in *err, or 0 there if the
- * error is one of TLS.  Before the end of the handshake they return NGX_ERROR.
+ * error is one of TLS, whose reason is then in session->error unless the stream
+ * has just ended.  Before the end of the handshake they return NGX_ERROR.
  */
 
 ssize_t ngx_k8s_sa_tls_recv(ngx_k8s_sa_tls_session_t *session,

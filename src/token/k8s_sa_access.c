@@ -211,7 +211,7 @@ k8s_sa_access_is_path(const k8s_sa_str_t *value)
     end = k8s_sa_str_end(value);
     segment = value->data + 1;
 
-    for (p = segment; p <= end; p++) {
+    for (p = segment; /* void */ ; p++) {
 
         if (p < end && *p != '/') {
 
@@ -228,6 +228,10 @@ k8s_sa_access_is_path(const k8s_sa_str_t *value)
             && segment[0] == '.' && segment[len - 1] == '.')
         {
             return 0;
+        }
+
+        if (p == end) {
+            break;
         }
 
         segment = p + 1;

@@ -3,6 +3,7 @@
 #include "token/k8s_sa_allow.h"
 #include "token/k8s_sa_hash.h"
 #include "token/k8s_sa_name.h"
+#include "token/k8s_sa_userinfo.h"
 
 #include <string.h>
 
@@ -235,6 +236,57 @@ k8s_sa_allow_equal(const k8s_sa_allow_t *a, const k8s_sa_allow_t *b)
     }
 
     return 1;
+}
+
+
+int
+k8s_sa_allow_is_account(const k8s_sa_str_t *pattern)
+{
+    k8s_sa_str_t   text, ns, name;
+    unsigned char  kind;
+
+    static const char  authenticated[] = "system:authenticated";
+    static const char  accounts[] = "system:serviceaccounts";
+
+    if (k8s_sa_allow_parse(pattern, &kind, &text) != K8S_SA_OK) {
+        return 0;
+    }
+
+    switch (kind) {
+
+    case K8S_SA_ALLOW_USER:
+        return k8s_sa_username_split(&text, &ns, &name) == K8S_SA_OK
+               && k8s_sa_name_is_label(&ns) && k8s_sa_name_is_subdomain(&name);
+
+    case K8S_SA_ALLOW_GROUP:
+        break;
+
+    default:
+        return 1;
+    }
+
+    if (text.len == sizeof(authenticated) - 1
+        && memcmp(text.data, authenticated, text.len) == 0)
+    {
+        return 1;
+    }
+
+    /* "system:serviceaccounts", and with ":NAMESPACE" */
+
+    if (text.len < sizeof(accounts) - 1
+        || memcmp(text.data, accounts, sizeof(accounts) - 1) != 0)
+    {
+        return 0;
+    }
+
+    if (text.len == sizeof(accounts) - 1) {
+        return 1;
+    }
+
+    ns.data = text.data + sizeof(accounts);
+    ns.len = text.len - sizeof(accounts);
+
+    return ns.data[-1] == ':' && k8s_sa_name_is_label(&ns);
 }
 
 

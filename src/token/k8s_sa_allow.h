@@ -61,6 +61,13 @@ int k8s_sa_allow_add(k8s_sa_allow_t *allow, const k8s_sa_str_t *pattern,
 
 int k8s_sa_allow_equal(const k8s_sa_allow_t *a, const k8s_sa_allow_t *b);
 
+/*
+ * Returns 0 if a pattern can match no service account that presents a token of
+ * its own: groups and user names that Kubernetes does not give to these.
+ */
+
+int k8s_sa_allow_is_account(const k8s_sa_str_t *pattern);
+
 /* Returns 1 if a pattern matches the identity, otherwise 0. */
 
 int k8s_sa_allow_matches(const k8s_sa_allow_t *allow,

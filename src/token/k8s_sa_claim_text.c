@@ -23,6 +23,7 @@ static k8s_sa_claim_doc_t *k8s_sa_claim_doc(const unsigned char *text,
     size_t len);
 static const k8s_sa_json_node_t *k8s_sa_claim_find(
     const k8s_sa_json_t *json, const char *name, size_t len);
+static int k8s_sa_claim_is_similar(const k8s_sa_str_t *s, const char *name);
 static int k8s_sa_claim_is_list(const k8s_sa_json_t *json,
     const k8s_sa_json_node_t *node);
 static char *k8s_sa_claim_put_list(char *p, const k8s_sa_json_t *json,
@@ -172,18 +173,55 @@ k8s_sa_claim_doc(const unsigned char *text, size_t len)
 static const k8s_sa_json_node_t *
 k8s_sa_claim_find(const k8s_sa_json_t *json, const char *name, size_t len)
 {
-    const k8s_sa_json_node_t  *node;
+    int                        n;
+    const k8s_sa_json_node_t  *node, *similar;
+
+    n = 0;
+    similar = NULL;
 
     for (node = k8s_sa_json_first(json, &json->nodes[0]);
          node != NULL;
          node = k8s_sa_json_next(json, node))
     {
-        if (node->name.len == len && memcmp(node->name.data, name, len) == 0) {
+        if (node->name.len != len) {
+            continue;
+        }
+
+        if (memcmp(node->name.data, name, len) == 0) {
             return node;
+        }
+
+        if (k8s_sa_claim_is_similar(&node->name, name)) {
+            similar = node;
+            n++;
         }
     }
 
-    return NULL;
+    return n == 1 ? similar : NULL;
+}
+
+
+/* Returns 1 if s, in lower case, is the name of the same length. */
+
+static int
+k8s_sa_claim_is_similar(const k8s_sa_str_t *s, const char *name)
+{
+    size_t         i;
+    unsigned char  ch;
+
+    for (i = 0; i < s->len; i++) {
+        ch = s->data[i];
+
+        if (ch >= 'A' && ch <= 'Z') {
+            ch |= 0x20;
+        }
+
+        if (ch != (unsigned char) name[i]) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

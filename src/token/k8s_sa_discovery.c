@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 
 static char *k8s_sa_discovery_member(const json_t *root, const char *name,
@@ -90,17 +91,17 @@ k8s_sa_discovery_member(const json_t *root, const char *name,
 }
 
 
-/* A scheme in lower case, a host, and only visible ASCII characters. */
+/* A scheme, a host, and only visible ASCII characters. */
 
 static int
 k8s_sa_discovery_is_url(const char *text)
 {
     const unsigned char  *p;
 
-    if (strncmp(text, "https://", 8) == 0) {
+    if (strncasecmp(text, "https://", 8) == 0) {
         text += 8;
 
-    } else if (strncmp(text, "http://", 7) == 0) {
+    } else if (strncasecmp(text, "http://", 7) == 0) {
         text += 7;
 
     } else {

@@ -12,7 +12,9 @@
 #include "token/k8s_sa_base.h"
 
 
-#define K8S_SA_DOCUMENT_MAX  (1024 * 1024)   /* bytes */
+#define K8S_SA_DOCUMENT_MAX         (1024 * 1024)   /* bytes */
+#define K8S_SA_DOCUMENT_VALUES_MAX  16384           /* JSON values; parsing
+                                                       takes a worker's time */
 
 
 typedef struct {

@@ -9,7 +9,8 @@
 
 
 static void *k8s_sa_document_alloc(size_t size);
-static unsigned char *k8s_sa_document_copy(const void *data, size_t len);
+static unsigned char *k8s_sa_document_copy(const void *data, size_t len,
+    size_t *values);
 
 
 /*
@@ -25,6 +26,7 @@ json_t *
 k8s_sa_document_read(const void *data, size_t len, size_t flags,
     k8s_sa_error_t *err)
 {
+    size_t          values;
     json_t         *root;
     json_free_t     release;
     json_error_t    why;
@@ -35,9 +37,16 @@ k8s_sa_document_read(const void *data, size_t len, size_t flags,
         return NULL;
     }
 
-    copy = k8s_sa_document_copy(data, len);
+    copy = k8s_sa_document_copy(data, len, &values);
     if (copy == NULL) {
         k8s_sa_error_set(err, "out of memory");
+        return NULL;
+    }
+
+    if (values > K8S_SA_DOCUMENT_VALUES_MAX) {
+        free(copy);
+        k8s_sa_error_set(err, "over %d JSON values",
+                         K8S_SA_DOCUMENT_VALUES_MAX);
         return NULL;
     }
 
@@ -89,13 +98,13 @@ k8s_sa_document_alloc(size_t size)
 
 
 /*
- * Returns a copy in which every number is 0, or NULL if memory is short.
- * jansson refuses a whole text for one number out of range, and no number of
- * these documents is used.
+ * Returns a copy in which every number is 0, or NULL if memory is short, and
+ * sets *values to at least the number of values in it.  jansson refuses a whole
+ * text for one number out of range, and no number of these documents is used.
  */
 
 static unsigned char *
-k8s_sa_document_copy(const void *data, size_t len)
+k8s_sa_document_copy(const void *data, size_t len, size_t *values)
 {
     size_t          n;
     unsigned char  *copy, *p, *end;
@@ -110,6 +119,7 @@ k8s_sa_document_copy(const void *data, size_t len)
     }
 
     end = copy + len;
+    *values = 0;
 
     for (p = copy; p < end; p++) {
 
@@ -120,6 +130,11 @@ k8s_sa_document_copy(const void *data, size_t len)
                 }
             }
 
+            continue;
+        }
+
+        if (*p == '{' || *p == '[' || *p == ',') {
+            (*values)++;
             continue;
         }
 

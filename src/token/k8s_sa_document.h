@@ -2,7 +2,7 @@
 
 /*
  * JSON from an issuer, parsed with jansson: key sets, discovery documents and
- * TokenReview answers.
+ * answers to reviews.
  */
 
 #ifndef K8S_SA_DOCUMENT_H
@@ -15,8 +15,9 @@
 
 
 /*
- * Parses a JSON object of at most K8S_SA_DOCUMENT_MAX bytes, without duplicate
- * names and with nothing after it; flags are further JSON_... flags of jansson.
+ * Parses a JSON object of at most K8S_SA_DOCUMENT_MAX bytes and about
+ * K8S_SA_DOCUMENT_VALUES_MAX values, without duplicate names and with nothing
+ * after it; flags are further JSON_... flags of jansson.
  * Every number is read as 0, since none is used: one out of range must not make
  * the document useless.  NULL with the reason in *err, which does not quote the
  * document.

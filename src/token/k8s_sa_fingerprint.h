@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * A token's name in the caches: 16 bytes, computed from the token
- * and a context, which is a digest of everything that a verdict depends on.
+ * A token's name in the caches: 16 bytes, computed from the token and a
+ * context, which is a digest of everything that a verdict depends on.  The key
+ * of a question to a cluster (k8s_sa_access.h) takes the place of a token.
  *
  * A universal hash with a secret key, as in UMAC (RFC 4418): it cannot be
  * computed without the key, and is fast enough for lookups to cost next to

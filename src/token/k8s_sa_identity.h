@@ -17,8 +17,8 @@
  * control characters can separate the elements of lists:
  *
  *   groups  each group followed by "\n"
- *   extra   each value as name "\t" value "\n"; the values of a name are next to
- *           each other
+ *   extra   each value as name "\t" value "\n"; the values of a name are next
+ *           to each other
  *
  * The function that fills an identity documents which object owns its strings.
  */

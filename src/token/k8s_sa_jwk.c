@@ -104,6 +104,11 @@ k8s_sa_jwk_add_all(k8s_sa_keyset_t *set, const json_t *root,
         return K8S_SA_ERROR;
     }
 
+    if (n > K8S_SA_KEYS_MAX) {
+        k8s_sa_error_set(err, "%zu keys, more than %d", n, K8S_SA_KEYS_MAX);
+        return K8S_SA_ERROR;
+    }
+
     usable = 0;
     k8s_sa_error_set(&reasons, "no usable key among %zu", n);
 

@@ -229,12 +229,18 @@ k8s_sa_key_ed25519(k8s_sa_key_t **key, k8s_sa_digests_t *digests,
         return rc;
     }
 
-    /* any failure from here on is ours */
+    /* the key itself is good */
 
     pkey = EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, x,
                                           K8S_SA_ED25519_OCTETS);
     if (pkey == NULL) {
-        (void) k8s_sa_openssl_no_memory();
+
+        if (k8s_sa_openssl_unsupported()) {
+            k8s_sa_error_set(err, "Ed25519 is not supported by OpenSSL as it "
+                             "is configured here");
+            return K8S_SA_REFUSED;
+        }
+
         k8s_sa_error_set(err, "OpenSSL could not create an Ed25519 key");
         return K8S_SA_ERROR;
     }

@@ -22,7 +22,9 @@
 #define K8S_SA_RSA_MAX_BITS    16384   /* and exponents up to 64 bits */
 #define K8S_SA_KID_MAX         1024    /* bytes, kube-apiserver's limit for
                                           external signers */
-#define K8S_SA_KEYS_MAX        4096    /* keys in one set */
+#define K8S_SA_KEYS_MAX        1000    /* keys in one set, and in one source,
+                                          usable or not: reading them takes
+                                          a worker's time */
 
 /*
  * The number of fitting keys that are tried, in the order they were added, for
@@ -68,9 +70,10 @@ void k8s_sa_keyset_free(k8s_sa_keyset_t *set);
  * if there is none; note may be NULL.
  *
  * K8S_SA_OK if at least one key was usable; otherwise K8S_SA_ERROR with the
- * reason in *err (no usable key; the file ends within a block; out of memory),
- * in which case the set is unchanged.  *has_private (may be NULL) is set to 1
- * if a block held a private key, otherwise to 0.
+ * reason in *err (no usable key; the file ends within a block; more than
+ * K8S_SA_KEYS_MAX blocks; out of memory), and the set is unchanged.
+ * *has_private (may be NULL) is set to 1 if a block held a private key,
+ * otherwise to 0.
  */
 
 int k8s_sa_keyset_add_pem(k8s_sa_keyset_t *set, const void *data, size_t len,
@@ -91,7 +94,8 @@ int k8s_sa_keyset_add_pem(k8s_sa_keyset_t *set, const void *data, size_t len,
  * Members that are null count as absent.
  *
  * K8S_SA_OK if at least one key was usable; otherwise K8S_SA_ERROR with the
- * reason in *err, for each key while there is room, and the set is unchanged.
+ * reason in *err, for each key while there is room, and the set is unchanged;
+ * also if there are more than K8S_SA_KEYS_MAX keys, usable or not.
  */
 
 int k8s_sa_keyset_add_jwks(k8s_sa_keyset_t *set, const void *data, size_t len,

@@ -5,23 +5,54 @@
 #include <openssl/err.h>
 
 
+static void k8s_sa_openssl_errors(int *no_memory, int *unsupported);
+
+
 int
 k8s_sa_openssl_no_memory(void)
 {
-    int            found;
+    int  no_memory, unsupported;
+
+    k8s_sa_openssl_errors(&no_memory, &unsupported);
+
+    return no_memory;
+}
+
+
+int
+k8s_sa_openssl_unsupported(void)
+{
+    int  no_memory, unsupported;
+
+    k8s_sa_openssl_errors(&no_memory, &unsupported);
+
+    return unsupported && !no_memory;
+}
+
+
+static void
+k8s_sa_openssl_errors(int *no_memory, int *unsupported)
+{
     unsigned long  e;
 
-    found = 0;
+    *no_memory = 0;
+    *unsupported = 0;
 
     for ( ;; ) {
         e = ERR_get_error();
 
         if (e == 0) {
-            return found;
+            return;
         }
 
-        if (ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE) {
-            found = 1;
+        switch (ERR_GET_REASON(e)) {
+
+        case ERR_R_MALLOC_FAILURE:
+            *no_memory = 1;
+            break;
+
+        case ERR_R_UNSUPPORTED:
+            *unsupported = 1;
         }
     }
 }

@@ -15,5 +15,12 @@
 
 int k8s_sa_openssl_no_memory(void);
 
+/*
+ * Does the same, and returns 1 if OpenSSL's providers lack the algorithm (e.g.
+ * Ed25519 in FIPS mode) and memory was not short, otherwise 0.
+ */
+
+int k8s_sa_openssl_unsupported(void);
+
 
 #endif /* K8S_SA_OPENSSL_H */

@@ -8,6 +8,8 @@
 
 
 static int k8s_sa_path_is_plain(const k8s_sa_str_t *raw);
+static const char *k8s_sa_path_decode_odd(const k8s_sa_str_t *raw,
+    unsigned char *out, k8s_sa_str_t *path);
 static const char *k8s_sa_path_segment(const unsigned char *segment,
     const unsigned char *end, int last);
 static const char *k8s_sa_path_byte(unsigned char ch);
@@ -15,27 +17,28 @@ static const char *k8s_sa_path_escape(const unsigned char *p,
     const unsigned char *end, unsigned char *byte);
 
 
-/* The states of a scan, and the next one after a byte. */
+/* The states of a scan, and the next one for each state and byte. */
 
-#define K8S_SA_PATH_ODD      0     /* not plain, whatever comes */
-#define K8S_SA_PATH_SEGMENT  1
-#define K8S_SA_PATH_SLASH    2
+#define K8S_SA_PATH_ODD      0x000     /* not plain, whatever comes */
+#define K8S_SA_PATH_SEGMENT  0x100
+#define K8S_SA_PATH_SLASH    0x200
 
-#define K8S_SA_PATH_PLAIN                                                     \
-    ['!' ... '"'] = K8S_SA_PATH_SEGMENT,                                      \
-    ['$'] = K8S_SA_PATH_SEGMENT,                                              \
-    ['&' ... '-'] = K8S_SA_PATH_SEGMENT,                                      \
-    ['0' ... ':'] = K8S_SA_PATH_SEGMENT,                                      \
-    ['<' ... '>'] = K8S_SA_PATH_SEGMENT,                                      \
-    ['@' ... '['] = K8S_SA_PATH_SEGMENT,                                      \
-    [']' ... '~'] = K8S_SA_PATH_SEGMENT
+#define K8S_SA_PATH_PLAIN(state)                                              \
+    [(state) | '!' ... (state) | '"'] = K8S_SA_PATH_SEGMENT,                  \
+    [(state) | '$'] = K8S_SA_PATH_SEGMENT,                                    \
+    [(state) | '&' ... (state) | '-'] = K8S_SA_PATH_SEGMENT,                  \
+    [(state) | '0' ... (state) | ':'] = K8S_SA_PATH_SEGMENT,                  \
+    [(state) | '<' ... (state) | '>'] = K8S_SA_PATH_SEGMENT,                  \
+    [(state) | '@' ... (state) | '['] = K8S_SA_PATH_SEGMENT,                  \
+    [(state) | ']' ... (state) | '~'] = K8S_SA_PATH_SEGMENT
 
-static const unsigned char  k8s_sa_path_next[3][256] = {
+static const uint16_t  k8s_sa_path_next[0x300] = {
 
-    [K8S_SA_PATH_SEGMENT] = { K8S_SA_PATH_PLAIN, ['.'] = K8S_SA_PATH_SEGMENT,
-                              ['/'] = K8S_SA_PATH_SLASH },
+    K8S_SA_PATH_PLAIN(K8S_SA_PATH_SEGMENT),
+    [K8S_SA_PATH_SEGMENT | '.'] = K8S_SA_PATH_SEGMENT,
+    [K8S_SA_PATH_SEGMENT | '/'] = K8S_SA_PATH_SLASH,
 
-    [K8S_SA_PATH_SLASH] = { K8S_SA_PATH_PLAIN }
+    K8S_SA_PATH_PLAIN(K8S_SA_PATH_SLASH)
 };
 
 
@@ -43,10 +46,6 @@ const char *
 k8s_sa_path_decode(const k8s_sa_str_t *raw, unsigned char *out,
     k8s_sa_str_t *path)
 {
-    const char           *reason;
-    unsigned char        *dst;
-    const unsigned char  *p, *end, *segment;
-
     path->len = 0;
     path->data = NULL;
 
@@ -62,6 +61,18 @@ k8s_sa_path_decode(const k8s_sa_str_t *raw, unsigned char *out,
         *path = *raw;
         return NULL;
     }
+
+    return k8s_sa_path_decode_odd(raw, out, path);
+}
+
+
+static const char *
+k8s_sa_path_decode_odd(const k8s_sa_str_t *raw, unsigned char *out,
+    k8s_sa_str_t *path)
+{
+    const char           *reason;
+    unsigned char        *dst;
+    const unsigned char  *p, *end, *segment;
 
     dst = out;
     p = raw->data;
@@ -118,11 +129,19 @@ k8s_sa_path_is_plain(const k8s_sa_str_t *raw)
     unsigned              state;
     const unsigned char  *p, *end;
 
-    state = K8S_SA_PATH_SLASH;
+    p = raw->data + 1;
     end = raw->data + raw->len;
+    state = K8S_SA_PATH_SLASH;
 
-    for (p = raw->data + 1; p < end; p++) {
-        state = k8s_sa_path_next[state][*p];
+    for ( /* void */ ; end - p >= 4; p += 4) {
+        state = k8s_sa_path_next[state | p[0]];
+        state = k8s_sa_path_next[state | p[1]];
+        state = k8s_sa_path_next[state | p[2]];
+        state = k8s_sa_path_next[state | p[3]];
+    }
+
+    for ( /* void */ ; p < end; p++) {
+        state = k8s_sa_path_next[state | *p];
     }
 
     return state != K8S_SA_PATH_ODD;

@@ -90,6 +90,10 @@ k8s_sa_keyset_add_pem(k8s_sa_keyset_t *set, const void *data, size_t len,
             k8s_sa_error_set(&why, "has no END line");
             rc = K8S_SA_ERROR;
 
+        } else if (number > K8S_SA_KEYS_MAX) {
+            k8s_sa_error_set(&why, "more than %d blocks", K8S_SA_KEYS_MAX);
+            rc = K8S_SA_ERROR;
+
         } else {
             rc = k8s_sa_pem_add(set, &block, has_private, &why);
         }

@@ -28,7 +28,10 @@ _
 
 my $without = K8sSa::Callgrind->new(locations => "location / { $location }");
 my $with = K8sSa::Callgrind->new(module => 1, http => $issuer,
-    locations => "location / { k8s_sa_auth made; $location }");
+    locations => "k8s_sa_paths any;\n"
+                 . "location / { k8s_sa_auth made; $location }\n"
+                 . "location /strict/ { k8s_sa_auth made; $location\n"
+                 . "                    k8s_sa_paths strict; }\n");
 
 my @tokens = map { sign_token(claims => claims(jti => "id-$_")) } 0 .. 19;
 my @requests = map { with_token('/', $_, 1) } @tokens;
@@ -65,5 +68,22 @@ cmp_ok($lookups, '>', 0, "tokens that are looked up in the zone: $lookups");
 my $zone = int($known + ($mixed - $known) * @many / ($lookups || 1));
 
 cmp_ok($zone, '<=', 8000, "a token from the zone adds: $zone");
+
+# Paths
+
+for (   [ '/', 0, 20 ],
+        [ '/strict/', 60, 140 ],
+        [ '/strict/metrics?a=b', 80, 200 ],
+        [ '/strict/api/v1/namespaces/default/pods', 100, 280 ])
+{
+    my ($path, $min, $max) = @$_;
+
+    $with->each_costs(200, (with_token($path, $tokens[0], 1)) x 10);
+
+    my $cost = $with->call_costs('ngx_http_k8s_sa_check_path');
+
+    cmp_ok($cost, '>=', $min, "k8s_sa_paths, $path: $cost");
+    cmp_ok($cost, '<=', $max, '... not more');
+}
 
 done_testing();

@@ -14,6 +14,8 @@
 #include "token/k8s_sa_keyset.h"
 
 #include <openssl/err.h>
+#include <openssl/sha.h>
+#include <openssl/x509.h>
 
 
 /* bits; larger keys are slow under ASan */
@@ -39,6 +41,29 @@ fuzz_empty(k8s_sa_keyset_t **set)
 }
 
 
+/*
+ * A key's id is the SHA-256 of its SubjectPublicKeyInfo, which src/token/
+ * writes from the numbers of a JWK or of PEM; OpenSSL must write the same.
+ */
+
+static inline void
+fuzz_check_id(const k8s_sa_key_t *key)
+{
+    int             len;
+    unsigned char  *der, id[SHA256_DIGEST_LENGTH];
+
+    der = NULL;
+    len = i2d_PUBKEY(key->pkey, &der);
+
+    fuzz_check(len > 0);
+
+    SHA256(der, (size_t) len, id);
+    fuzz_check(memcmp(id, key->id, sizeof(id)) == 0);
+
+    OPENSSL_free(der);
+}
+
+
 static inline void
 fuzz_check_key(const k8s_sa_keyset_t *set, k8s_sa_key_t *key, size_t *verified)
 {
@@ -56,6 +81,8 @@ fuzz_check_key(const k8s_sa_keyset_t *set, k8s_sa_key_t *key, size_t *verified)
     fuzz_check(kid->data != NULL && kid->len <= K8S_SA_KID_MAX);
     fuzz_check(fuzz_is_text(kid->data, kid->len, ""));
     fuzz_check(k8s_sa_keyset_has_kid(set, kid));
+
+    fuzz_check_id(key);
 
     found = k8s_sa_keyset_by_id(set, k8s_sa_key_id(key));
     fuzz_check(found != NULL);

@@ -148,6 +148,32 @@ mutate discovery "control characters" token/k8s_sa_discovery.c \
 mutate token_review "control characters" token/k8s_sa_token_review.c \
     's/!k8s_sa_str_is_clean\(&s\)/0/'
 
+mutate access_review "allowed and denied" token/k8s_sa_access_review.c \
+    's/ && json_is_true\(denied\)\)/ \&\& json_is_null(denied))/'
+mutate access_review "evaluation error" token/k8s_sa_access_review.c \
+    's/!json_is_true\(allowed\) && json_string_length\(error\)/0/'
+mutate access_review "kind" token/k8s_sa_access_review.c \
+    's/policy->local.data \? (K8S_SA_ACCESS_KIND)_LOCAL/1 ? $1/'
+mutate access_review "control characters" token/k8s_sa_review.c \
+    's/!k8s_sa_str_is_clean\(&ch\)/0/'
+mutate access_request "escapes" token/k8s_sa_access_review.c \
+    's/\*p >= 0x20 && \*p != .". && /*p >= 0x20 \&\& /'
+mutate access_request "UTF-8" token/k8s_sa_access_review.c \
+    's/!k8s_sa_utf8_is_valid\(p, end\)/0/'
+mutate access_request "names of extra" token/k8s_sa_access_review.c \
+    's/k8s_sa_str_eq\(&seen->names\[i\], name\)/0/'
+mutate access_request "lengths in a key" token/k8s_sa_access.c \
+    's/k8s_sa_access_key_len\(out, s->data [^;]*;//'
+mutate access_request "text for a client" token/k8s_sa_access.c \
+    's/!k8s_sa_access_can_be_told\(q\)/0/'
+mutate each "another case" token/k8s_sa_each.c \
+    's/ch >= .A. && ch <= .Z./0/'
+mutate each "escapes" token/k8s_sa_each.c \
+    's/high < 0 \|\| low < 0/high < 0/'
+mutate each "semicolons" token/k8s_sa_each.c 's/\*p == .;./0/'
+mutate each "number of values" token/k8s_sa_each.c \
+    's/each->found == K8S_SA_EACH_MAX/each->n == K8S_SA_EACH_MAX/'
+
 mutate path "dot segments" token/k8s_sa_path.c \
     's/len == 2 && segment\[1\]/len == 3 \&\& segment[1]/'
 mutate path "escaped slashes" token/k8s_sa_path.c \

@@ -69,6 +69,16 @@ seed('claims', chr 5, "\0", qq({"alg":"PS512","kid":"a"}\n$claims));
 seed('token', chr 1, "\0", join '.', map({ encode_base64url($_) }
      '{"alg":"RS256"}', $claims), 'AAAA');
 
+# several tokens, with and without the same header
+
+my @pairs = map { join "\n", map { decode_base64url($_) } (split /\./)[0, 1] }
+            map { slurp($_) } (glob 't/fixtures/*/tokens/long-*.jwt')[0 .. 5];
+
+seed('reuse', "\0\2", join "\n", @pairs[$_, $_ + 1, $_]) for 0 .. $#pairs - 1;
+seed('reuse', chr(1 | 2 << 3), "\0", join "\n", map { ($_, $claims) }
+     '{"alg":"RS256"}', '{"alg":"RS256","kid":"a"}', '{"alg":"RS256"}',
+     '{"alg":"none"}', '{"alg":"RS256"}');
+
 # at the limits, which the fuzzers would seldom reach
 
 my $long = ('x' x 3000);
@@ -245,6 +255,9 @@ seed('access_review', "\0", qq({"kind":"SubjectAccessReview","apiVersion":)
      . qq("authorization.k8s.io/v1","status":{$_}})) for
     '"allowed":true,"denied":true', '"allowed":"true"', '"denied":null',
     '"allowed":false,"evaluationError":"\u0085"', '"reason":"\n\u2028"';
+
+seed('access_review', "\x01", qq({"kind":"SubjectAccessReview","apiVersion":)
+     . qq("authorization.k8s.io/v1","status":{"allowed":true}}));
 
 my @asker = ("\xfe", "\xfe", 'system:serviceaccount:mytest:service1',
     '16fe82e9-96c6-4087-94e7-e4c53dfaa6f5',

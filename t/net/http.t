@@ -353,6 +353,12 @@ nginx_start(<<"CONF");
     location /v6dead {
         k8s_sa_net_test http://[::1]:$dead timeout=1s;
     }
+    location /kept/ {
+        k8s_sa_net_test http://127.0.0.1:$port timeout=1s max_idle=1;
+    }
+    location = /stub {
+        stub_status;
+    }
 CONF
 
 $r = fetch('/dead');
@@ -364,6 +370,15 @@ $r = fetch('/v6dead');
 is($r->{error}, 'connect', 'connection refused, IPv6');
 like($r->{reason}, qr/^connect\(\) to \[::1\]:$dead failed \(/,
      'reason of a refused connection, IPv6');
+ok(!log_like(qr/\[(?:error|crit)\]/), 'it is not logged here as an error');
+
+# numbers of clients
+
+is(fetch('/kept/?path=/echo')->{idle}, 1, 'a kept connection');
+
+my $stub = connection();
+print $stub "GET /stub HTTP/1.0\r\n\r\n";
+like(join('', <$stub>), qr/Waiting: 0/, 'is not counted as a client');
 
 ok(nginx_stop(), 'a clean log');
 

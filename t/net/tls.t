@@ -252,6 +252,8 @@ for my $client (sort keys %refused) {
 
 $r = fetch($c{mtls_none});
 like($r->{error}, qr/^(?:tls|closed)$/, 'no client certificate');
+like($r->{reason}, qr/certificate required/,
+     'with the reason, although TLS 1.3 tells it after the handshake');
 
 $r = fetch($c{silent});
 is($r->{error}, 'timeout', 'a silent server');

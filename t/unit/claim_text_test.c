@@ -247,12 +247,41 @@ never_longer_than_the_token(void **state)
 }
 
 
+static void
+names_in_another_case(void **state)
+{
+    const char  *token;
+
+    (void) state;
+
+    token = token_of("{\"isGuest\":true,\"Role\":\"a\",\"role\":\"b\","
+                     "\"nO\":1,\"No\":2,\"a_b\":3,\"\\u00c4\":4,\"a@\":5}");
+
+    assert_string_equal(claim(token, "isguest"), "true");
+    assert_string_equal(claim(token, "isGuest"), "true");
+
+    /* the exact name is preferred; of two others none is */
+
+    assert_string_equal(claim(token, "role"), "b");
+    assert_string_equal(claim(token, "Role"), "a");
+    assert_null(claim(token, "ROLE"));
+    assert_null(claim(token, "no"));
+
+    /* only letters have a case */
+
+    assert_null(claim(token, "a\x7f" "b"));
+    assert_null(claim(token, "a`"));
+    assert_null(claim(token, "\xc3\xa4"));
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test_teardown(one_claim, test_release),
         cmocka_unit_test_teardown(no_such_claim, test_release),
+        cmocka_unit_test_teardown(names_in_another_case, test_release),
         cmocka_unit_test_teardown(no_such_token, test_release),
         cmocka_unit_test_teardown(all_claims_of_fixtures, test_release),
         cmocka_unit_test_teardown(never_longer_than_the_token, test_release)

@@ -190,6 +190,7 @@ valid_documents(void **state)
 
     static const char  *const uris[] = {
         "https://example.com/jwks",
+        "HTTPS://example.com/jwks",
         "https://example.com",
         "http://127.0.0.1:8080/jwks?a=b",
         "https://[::1]:6443/openid/v1/jwks"
@@ -284,8 +285,8 @@ invalid_documents(void **state)
 static void
 size_is_bounded(void **state)
 {
-    int                  n;
-    char                *text;
+    int                  n, more;
+    char                *text, *p;
     k8s_sa_discovery_t   doc;
 
     (void) state;
@@ -302,6 +303,29 @@ size_is_bounded(void **state)
 
     text = test_format("%s ", text);
     assert_int_equal(discovery_parse(&doc, text), K8S_SA_ERROR);
+
+    /* the number of values is, too, without what strings contain */
+
+    text = test_keep(malloc(20 * (K8S_SA_DOCUMENT_VALUES_MAX + 1)));
+
+    for (more = 0; more < 2; more++) {
+        p = text + sprintf(text, "{\"issuer\":\"i\",\"jwks_uri\":\"" URI
+                           "\",\"a,[{\":[");
+
+        for (n = 4; n < K8S_SA_DOCUMENT_VALUES_MAX + more; n += 2) {
+            p += sprintf(p, "{},");
+        }
+
+        sprintf(p, "0]}");
+
+        if (more == 0) {
+            assert_int_equal(discovery_parse(&doc, text), K8S_SA_OK);
+            k8s_sa_discovery_free(&doc);
+
+        } else {
+            assert_int_equal(discovery_parse(&doc, text), K8S_SA_ERROR);
+        }
+    }
 
     /* deep nesting must not exhaust the stack */
 

@@ -661,6 +661,21 @@ too_many_keys(void **state)
                                             NULL), K8S_SA_ERROR);
     assert_int_equal(k8s_sa_keyset_count(set), 0);
 
+    /* unusable keys count, too; one less is accepted */
+
+    p = strstr(jwks, "\"kty\"");
+    p[1] = 'K';
+
+    assert_int_equal(k8s_sa_keyset_add_jwks(set, jwks, strlen(jwks), NULL,
+                                            NULL), K8S_SA_ERROR);
+
+    p = strchr(p, '}') + 2;
+    jwks = test_format("{\"keys\":[%s", p);
+
+    assert_int_equal(k8s_sa_keyset_add_jwks(set, jwks, strlen(jwks), NULL,
+                                            NULL), K8S_SA_OK);
+    assert_int_equal(k8s_sa_keyset_count(set), K8S_SA_KEYS_MAX);
+
     k8s_sa_keyset_free(set);
 }
 

@@ -141,6 +141,16 @@ path_bytes(void **state)
             fail_msg("byte 0x%02x", ch);
         }
 
+        /* the first of a segment */
+
+        text[1] = (char) ch;
+
+        if ((path_decode(text, 2, &path) == NULL)
+            != (expected && ch != '/' && ch != '.'))
+        {
+            fail_msg("byte 0x%02x after a slash", ch);
+        }
+
         snprintf(text, sizeof(text), "/a%%%02x", ch);
 
         expected = ch >= ' ' && ch < 0x7f && !strchr("/\\%;?#.", (int) ch);

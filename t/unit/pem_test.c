@@ -133,7 +133,8 @@ test_pem_certificate(EVP_PKEY *pkey)
 static void
 pem_reasons(void **state)
 {
-    char  *good, *text;
+    char    *good, *text;
+    size_t   i;
 
     (void) state;
 
@@ -157,6 +158,14 @@ pem_reasons(void **state)
                 "block 1: private key is encrypted");
 
     pem_refused(test_format("%s%*s", good, K8S_SA_DOCUMENT_MAX, ""), "over");
+
+    text = test_keep(malloc((K8S_SA_KEYS_MAX + 1) * strlen(good) + 1));
+
+    for (i = 0; i < K8S_SA_KEYS_MAX + 1; i++) {
+        strcpy(text + i * strlen(good), good);
+    }
+
+    pem_refused(text, "block 1001: more than 1000 blocks");
 }
 
 

@@ -138,15 +138,34 @@ sub each_costs {
 
 sub calls {
     my ($self, $function) = @_;
-    my ($n, $callee, %name) = (0, '');
+    return ($self->called($function))[0];
+}
+
+
+# Returns the instructions per call of a function, and of what it called, since
+# the last mark.
+
+sub call_costs {
+    my ($self, $function) = @_;
+    my ($n, $cost) = $self->called($function);
+
+    return $n ? int($cost / $n) : 0;
+}
+
+
+sub called {
+    my ($self, $function) = @_;
+    my ($n, $cost, $callee, $next, %name) = (0, 0, '', 0);
 
     for (split /\n/, slurp("$self->{dir}/out.$self->{parts}")) {
         $name{$1} = $2 if /^c?fn=(\(\d+\)) (\S+)/;
         $callee = $name{$1} if /^cfn=(\(\d+\))/;
-        $n += $1 if /^calls=(\d+)/ && $callee eq $function;
+        $cost += $1 if $next && /^\S+ (\d+)/;
+        $next = /^calls=(\d+)/ && $callee eq $function;
+        $n += $1 if $next;
     }
 
-    return $n;
+    return ($n, $cost);
 }
 
 

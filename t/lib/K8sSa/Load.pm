@@ -21,6 +21,7 @@ use K8sSa::Http;
 our @EXPORT = qw(answers flood load load_end slowest tally with_token);
 
 our $pause = 0;             # seconds after each request of load()
+our $clients = 1;           # addresses of flood(), from 127.0.0.1 on
 
 my $count = 0;
 my %running;
@@ -45,8 +46,10 @@ sub flood {
     my %flood = (began => time(), select => IO::Select->new);
 
     for my $request (@requests) {
+        my $n = 1 + @{$flood{answers} || []} % $clients;
         my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-                                      PeerPort => $port, Timeout => 5)
+                                      PeerPort => $port, Timeout => 5,
+                                      LocalAddr => "127.0.0.$n")
             or die "connect to port $port: $!\n";
 
         print $s $request;

@@ -224,7 +224,7 @@ sub access_verdict {
         %{$set->{status_of} || {}},
     };
 
-    $answer{body} = JSON::PP->new->canonical->encode($review);
+    $answer{body} = JSON::PP->new->utf8->canonical->encode($review);
 
     return \%answer;
 }

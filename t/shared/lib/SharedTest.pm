@@ -122,9 +122,10 @@ sub start {
 
 # Returns true if nginx ended by itself.
 sub stop {
+    my ($seconds) = @_;
     return 1 unless $master;
     kill TERM => $master;
-    my $ended = wait_for(sub { waitpid($master, WNOHANG) != 0 });
+    my $ended = wait_for(sub { waitpid($master, WNOHANG) != 0 }, $seconds);
     if (!$ended) {
         kill KILL => $master;
         waitpid $master, 0;
