@@ -24,6 +24,8 @@ static ngx_int_t ngx_k8s_sa_access_large_name(ngx_k8s_sa_issuer_t *issuer,
     ngx_k8s_sa_access_request_t *request, ngx_pool_t *pool);
 static ngx_int_t ngx_k8s_sa_access_body(ngx_k8s_sa_issuer_t *issuer,
     const ngx_k8s_sa_access_request_t *request, ngx_str_t *body);
+static ngx_uint_t ngx_k8s_sa_access_refuses(const ngx_str_t *body,
+    void *data);
 static void ngx_k8s_sa_access_answer(const ngx_k8s_sa_answer_t *answer,
     void *data);
 
@@ -161,6 +163,7 @@ ngx_k8s_sa_access_start(ngx_k8s_sa_issuer_t *issuer,
     question.credential = issuer->token_file;
     question.deadline = ngx_current_msec + issuer->timeout;
     question.handler = ngx_k8s_sa_access_answer;
+    question.refuses = ngx_k8s_sa_access_refuses;
     question.data = access;
     question.log = issuer->log;
     question.hold = 1;
@@ -181,6 +184,19 @@ ngx_k8s_sa_access_start(ngx_k8s_sa_issuer_t *issuer,
     waiter->waiting = 1;
 
     return NGX_AGAIN;
+}
+
+
+static ngx_uint_t
+ngx_k8s_sa_access_refuses(const ngx_str_t *body, void *data)
+{
+    ngx_k8s_sa_access_t *access = data;
+
+    k8s_sa_access_answer_t  document;
+
+    return k8s_sa_access_review_parse(&document, body->data, body->len,
+                                      &access->issuer->access->policy, NULL)
+           == K8S_SA_ACCESS_DENIED;
 }
 
 

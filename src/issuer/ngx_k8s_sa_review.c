@@ -353,6 +353,8 @@ ngx_k8s_sa_review_send(ngx_k8s_sa_review_t *review)
 
     issuer = review->issuer;
 
+    ngx_memzero(&question, sizeof(ngx_k8s_sa_question_t));
+
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
                    "k8s_sa review %xi: asking", review->node.node.key);
 
