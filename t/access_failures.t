@@ -114,7 +114,7 @@ k8s_sa_issuer gone {
     $keys access_review @{[ $gone->url('gone') ]}/access;
     access_review_cache 200ms stale=1m;
 }
-k8s_sa_zone k8s_sa:2m;
+k8s_sa_zone k8s_sa:16m;
 server {
     listen 127.0.0.1:$port;
     add_header X-Result \$k8s_sa_result always;
