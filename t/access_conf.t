@@ -58,7 +58,7 @@ refused("issuer: $_->[0]", issuer("$keys $_->[1] # HERE"), $_->[2])
           qr/invalid parameter "\Q$url\E"/ ],
         [ 'local twice', "access_review $url local=a local=b;",
           qr/invalid parameter "local=b"/ ],
-        [ 'an empty URL', 'access_review "";', qr/invalid parameter ""/ ],
+        [ 'an empty URL', 'access_review "";', qr/"access_review" directive has an empty value/ ],
         [ 'local, empty', "access_review $url local=;", qr/namespace/ ],
         [ 'local, upper case', "access_review $url local=Ab;",
           qr/invalid value "Ab": .*namespace/ ],

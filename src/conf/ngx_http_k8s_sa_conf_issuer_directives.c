@@ -269,7 +269,9 @@ ngx_http_k8s_sa_conf_issuer_directive(ngx_conf_t *cf, ngx_command_t *dummy,
         }
 
         for (i = 1; i < cf->args->nelts; i++) {
-            if (name[i].len == 0) {
+            if (name[i].len == 0
+                && cmd->set != ngx_http_k8s_sa_conf_username_prefix)
+            {
                 rv = "has an empty value";
                 goto failed;
             }
