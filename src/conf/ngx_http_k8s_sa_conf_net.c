@@ -5,7 +5,7 @@
 #include "conf/ngx_http_k8s_sa_conf_digest.h"
 #include "conf/ngx_http_k8s_sa_conf_url.h"
 #include "issuer/ngx_k8s_sa_access_review.h"
-#include "issuer/ngx_k8s_sa_review.h"
+#include "issuer/ngx_k8s_sa_review_token.h"
 #include "token/k8s_sa_discovery.h"
 #include "token/k8s_sa_token_review.h"
 
@@ -248,6 +248,8 @@ ngx_http_k8s_sa_conf_net_token_review(ngx_conf_t *cf,
     ngx_conf_init_msec_value(block->review_cache.denied, 2000);
     ngx_conf_init_msec_value(block->review_cache.stale, 0);
 
+    reviews->kind = &ngx_k8s_sa_token_review;
+    reviews->issuer = block->issuer;
     reviews->cache = block->review_cache.allowed;
     reviews->failed = block->review_cache.denied;
     reviews->stale = block->review_cache.stale;

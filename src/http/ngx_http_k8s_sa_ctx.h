@@ -13,7 +13,7 @@
 
 
 #include "http/ngx_http_k8s_sa_front.h"
-#include "issuer/ngx_k8s_sa_review.h"
+#include "issuer/ngx_k8s_sa_review_token.h"
 #include "token/k8s_sa_access.h"
 
 
@@ -56,7 +56,7 @@ typedef struct {
     ngx_k8s_sa_waiter_t           waiter;
     ngx_uint_t                    waits;     /* for keys, until now */
 
-    ngx_k8s_sa_review_request_t   question;  /* valid if REVIEW_DUE */
+    ngx_k8s_sa_token_request_t    question;  /* valid if REVIEW_DUE */
     ngx_k8s_sa_waiter_t           review;
     ngx_http_k8s_sa_reviewed_t   *reviewed;  /* also before a wait for keys */
 

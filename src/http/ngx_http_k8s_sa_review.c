@@ -139,7 +139,7 @@ ngx_http_k8s_sa_review_any(ngx_http_request_t *r,
 
 /*
  * Gets the verdict of an issuer's API server; audience and not_after are
- * ngx_k8s_sa_review_request_t's.  NGX_OK: *result is filled; NGX_DECLINED: a
+ * ngx_k8s_sa_token_request_t's.  NGX_OK: *result is filled; NGX_DECLINED: a
  * review is due, ctx->state says so; NGX_ERROR: no memory.
  */
 
@@ -153,7 +153,7 @@ ngx_http_k8s_sa_review_answer(ngx_http_request_t *r,
     ngx_http_k8s_sa_pause_t      *pause;
     ngx_http_k8s_sa_reviewed_t   *reviewed;
     ngx_http_k8s_sa_main_conf_t  *mcf;
-    ngx_k8s_sa_review_request_t  *question;
+    ngx_k8s_sa_token_request_t   *question;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_k8s_sa_module);
 
@@ -174,12 +174,13 @@ ngx_http_k8s_sa_review_answer(ngx_http_request_t *r,
     question = &pause->question;
     question->token = ctx->token;
     question->audience = audience;
-    question->not_after = not_after;
+    question->review.not_after = not_after;
 
     ngx_k8s_sa_cache_fingerprint(mcf->zone, issuer->digest, &ctx->token,
-                                 question->key);
+                                 question->review.key);
 
-    rc = ngx_k8s_sa_review_lookup(issuer, question, r->pool, result);
+    rc = ngx_k8s_sa_review_lookup(issuer->reviews, &question->review, r->pool,
+                                  result);
 
     if (rc == NGX_DECLINED) {
         ctx->issuer = issuer;
@@ -336,9 +337,10 @@ ngx_http_k8s_sa_review_wait(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
 
     pause->review.handler = ngx_http_k8s_sa_review_handler;
     pause->review.data = ctx;
-    pause->review.client = pause->waiter.client;
+    pause->question.review.owner = pause->waiter.client;
 
-    switch (ngx_k8s_sa_review_start(ctx->issuer, &pause->question,
+    switch (ngx_k8s_sa_review_start(ctx->issuer->reviews,
+                                    &pause->question.review,
                                     &pause->review))
     {
     case NGX_AGAIN:

@@ -1,60 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#include "issuer/ngx_k8s_sa_ask.h"
-#include "issuer/ngx_k8s_sa_review.h"
-#include "issuer/ngx_k8s_sa_review_token.h"
-#include "issuer/ngx_k8s_sa_reviewed.h"
+#include "issuer/ngx_k8s_sa_review_state.h"
 #include "shared/ngx_k8s_sa_review_lease.h"
 
 
 #define NGX_K8S_SA_REVIEW_PROBE    1000  /* ms between tries while the API
                                             server is down and stale verdicts
                                             serve */
-#define NGX_K8S_SA_REVIEW_GRACE    100   /* ms; an exchange's own timeout ends
-                                            first and says more */
 #define NGX_K8S_SA_REVIEW_LOOK     4     /* ms until the first look for another
                                             worker's verdict */
 #define NGX_K8S_SA_REVIEW_LOOKS    5     /* how often that is doubled */
 
 
-/*
- * A review is asked by another worker (elsewhere), waits until fewer than
- * NGX_K8S_SA_REVIEW_RUNNING are (queued), or is asked (running).
- */
-
-struct ngx_k8s_sa_review_s {
-    ngx_str_node_t               node;
-    ngx_queue_t                  queue;
-    ngx_queue_t                  waiters;
-
-    ngx_k8s_sa_issuer_t         *issuer;
-    ngx_k8s_sa_ask_t            *ask;        /* while running */
-    ngx_event_t                  timer;      /* the deadline, or the next look
-                                                for another worker's verdict */
-    ngx_connection_t             dummy;      /* for the timer's debug log */
-    ngx_msec_t                   began;      /* when it was sent */
-    ngx_msec_t                   deadline;
-    ngx_uint_t                   looks;
-    uint32_t                     client;     /* of its first waiter, or 0 */
-
-    ngx_k8s_sa_review_request_t  request;    /* points into this block */
-    k8s_sa_str_t                 audience;
-    size_t                       size;       /* of this block */
-
-    unsigned                     leased:1;   /* other workers do not ask */
-    unsigned                     elsewhere:1;
-    unsigned                     queued:1;
-    unsigned                     running:1;
-};
-
-
-static ngx_uint_t ngx_k8s_sa_review_hash(const u_char *key);
-static ngx_k8s_sa_review_t *ngx_k8s_sa_review_create(
-    ngx_k8s_sa_issuer_t *issuer, const ngx_k8s_sa_review_request_t *request);
+static ngx_int_t ngx_k8s_sa_review_room(ngx_k8s_sa_reviews_t *reviews,
+    uint32_t owner);
 static ngx_int_t ngx_k8s_sa_review_turn(ngx_k8s_sa_review_t *review);
 static ngx_int_t ngx_k8s_sa_review_begin(ngx_k8s_sa_review_t *review);
 static ngx_int_t ngx_k8s_sa_review_send(ngx_k8s_sa_review_t *review);
-static void ngx_k8s_sa_review_next(ngx_k8s_sa_issuer_t *issuer);
+static void ngx_k8s_sa_review_next(ngx_k8s_sa_reviews_t *reviews);
 static void ngx_k8s_sa_review_elsewhere(ngx_k8s_sa_review_t *review);
 static void ngx_k8s_sa_review_look(ngx_k8s_sa_review_t *review);
 static void ngx_k8s_sa_review_answer(const ngx_k8s_sa_answer_t *answer,
@@ -66,37 +29,26 @@ static void ngx_k8s_sa_review_failed(ngx_k8s_sa_review_t *review,
 static void ngx_k8s_sa_review_done(ngx_k8s_sa_review_t *review,
     ngx_k8s_sa_review_result_t *result);
 static void ngx_k8s_sa_review_drop(ngx_k8s_sa_review_t *review);
-static void ngx_k8s_sa_review_unlink(ngx_k8s_sa_review_t *review);
-static void ngx_k8s_sa_review_free(ngx_k8s_sa_review_t *review);
-static void ngx_k8s_sa_review_hold(ngx_k8s_sa_review_t *review);
-static void ngx_k8s_sa_review_after(ngx_k8s_sa_review_t *review,
-    ngx_msec_t delay);
 static void ngx_k8s_sa_review_timer(ngx_event_t *ev);
 
 
 void
-ngx_k8s_sa_review_init(ngx_k8s_sa_issuer_t *issuer)
+ngx_k8s_sa_review_init(ngx_k8s_sa_reviews_t *reviews)
 {
-    ngx_k8s_sa_reviews_t  *reviews;
-
-    reviews = issuer->reviews;
-
     ngx_rbtree_init(&reviews->tree, &reviews->sentinel,
                     ngx_str_rbtree_insert_value);
-    ngx_queue_init(&reviews->queue);
+    ngx_k8s_sa_turns_init(&reviews->turns);
 }
 
 
 void
-ngx_k8s_sa_review_stop(ngx_k8s_sa_issuer_t *issuer)
+ngx_k8s_sa_review_stop(ngx_k8s_sa_reviews_t *reviews)
 {
-    ngx_queue_t           *q;
-    ngx_rbtree_t          *tree;
-    ngx_k8s_sa_review_t   *review;
-    ngx_k8s_sa_waiter_t   *waiter;
-    ngx_k8s_sa_reviews_t  *reviews;
+    ngx_queue_t          *q;
+    ngx_rbtree_t         *tree;
+    ngx_k8s_sa_review_t  *review;
+    ngx_k8s_sa_waiter_t  *waiter;
 
-    reviews = issuer->reviews;
     tree = &reviews->tree;
 
     while (tree->root != tree->sentinel) {
@@ -116,20 +68,17 @@ ngx_k8s_sa_review_stop(ngx_k8s_sa_issuer_t *issuer)
 
 
 ngx_int_t
-ngx_k8s_sa_review_lookup(ngx_k8s_sa_issuer_t *issuer,
+ngx_k8s_sa_review_lookup(ngx_k8s_sa_reviews_t *reviews,
     const ngx_k8s_sa_review_request_t *request, ngx_pool_t *pool,
     ngx_k8s_sa_review_result_t *result)
 {
-    ngx_int_t              rc;
-    ngx_k8s_sa_reviews_t  *reviews;
+    ngx_int_t  rc;
 
-    reviews = issuer->reviews;
-
-    rc = ngx_k8s_sa_reviewed_get(issuer, request->key, reviews->down, pool,
-                                 result);
+    rc = reviews->kind->get(reviews, request->key, reviews->down, pool,
+                            result);
 
     if (rc == NGX_OK) {
-        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, reviews->issuer->log, 0,
                        "k8s_sa review %xi: remembered %s, fresh for %i ms",
                        ngx_k8s_sa_review_hash(request->key),
                        k8s_sa_verdict_info(result->verdict)->word,
@@ -143,7 +92,7 @@ ngx_k8s_sa_review_lookup(ngx_k8s_sa_issuer_t *issuer,
         && reviews->running == 0
         && ngx_current_msec - reviews->down_msec >= NGX_K8S_SA_REVIEW_PROBE)
     {
-        (void) ngx_k8s_sa_review_start(issuer, request, NULL);
+        (void) ngx_k8s_sa_review_start(reviews, request, NULL);
     }
 
     return rc;
@@ -151,17 +100,13 @@ ngx_k8s_sa_review_lookup(ngx_k8s_sa_issuer_t *issuer,
 
 
 ngx_int_t
-ngx_k8s_sa_review_start(ngx_k8s_sa_issuer_t *issuer,
+ngx_k8s_sa_review_start(ngx_k8s_sa_reviews_t *reviews,
     const ngx_k8s_sa_review_request_t *request,
     ngx_k8s_sa_waiter_t *waiter)
 {
-    ngx_str_t              key;
-    uint32_t               client;
-    ngx_uint_t             hash;
-    ngx_k8s_sa_review_t   *review;
-    ngx_k8s_sa_reviews_t  *reviews;
-
-    reviews = issuer->reviews;
+    ngx_str_t             key;
+    ngx_uint_t            hash;
+    ngx_k8s_sa_review_t  *review;
 
     key.len = K8S_SA_FINGERPRINT_LEN;
     key.data = (u_char *) request->key;
@@ -173,21 +118,15 @@ ngx_k8s_sa_review_start(ngx_k8s_sa_issuer_t *issuer,
 
     if (review == NULL) {
 
-        client = waiter ? waiter->client : 0;
-
-        if (!ngx_k8s_sa_places_free(&reviews->places, client)) {
+        if (ngx_k8s_sa_review_room(reviews, request->owner) != NGX_OK) {
             return NGX_BUSY;
         }
 
-        review = ngx_k8s_sa_review_create(issuer, request);
+        review = ngx_k8s_sa_review_create(reviews, request,
+                                          ngx_k8s_sa_review_timer);
         if (review == NULL) {
             return NGX_ERROR;
         }
-
-        review->client = client;
-
-        review->node.node.key = hash;
-        ngx_rbtree_insert(&reviews->tree, &review->node.node);
 
         if (ngx_k8s_sa_review_turn(review) != NGX_OK) {
             ngx_k8s_sa_review_elsewhere(review);
@@ -198,12 +137,12 @@ ngx_k8s_sa_review_start(ngx_k8s_sa_issuer_t *issuer,
         }
     }
 
-    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, reviews->issuer->log, 0,
                    "k8s_sa review %xi: %s, issuer \"%V\"", hash,
                    review->running ? "running"
                                    : review->queued ? "queued"
                                                     : "of another worker",
-                   &issuer->name);
+                   &reviews->issuer->name);
 
     if (waiter) {
         ngx_queue_insert_tail(&review->waiters, &waiter->queue);
@@ -217,74 +156,58 @@ ngx_k8s_sa_review_start(ngx_k8s_sa_issuer_t *issuer,
 }
 
 
-/* any part of a fingerprint is a hash; the debug log names reviews by it */
+/*
+ * Returns NGX_OK if there is a place for one more review, or NGX_BUSY.  If all
+ * places are taken, the newest review to be sent of the owner with the most
+ * places gives way.
+ */
 
-static ngx_uint_t
-ngx_k8s_sa_review_hash(const u_char *key)
+static ngx_int_t
+ngx_k8s_sa_review_room(ngx_k8s_sa_reviews_t *reviews, uint32_t owner)
 {
-    uint32_t  hash;
-
-    ngx_memcpy(&hash, key, sizeof(hash));
-
-    return hash;
-}
-
-
-/* allocates one block, which has copies of the token and the audience */
-
-static ngx_k8s_sa_review_t *
-ngx_k8s_sa_review_create(ngx_k8s_sa_issuer_t *issuer,
-    const ngx_k8s_sa_review_request_t *request)
-{
-    u_char               *p;
-    size_t                size;
+    uint32_t              most;
+    ngx_queue_t          *q;
+    ngx_k8s_sa_places_t  *places;
     ngx_k8s_sa_review_t  *review;
 
-    size = sizeof(ngx_k8s_sa_review_t) + request->token.len
-           + (request->audience ? request->audience->len : 0);
+    places = &reviews->places;
 
-    review = ngx_calloc(size, issuer->log);
-    if (review == NULL) {
-        return NULL;
+    if (!ngx_k8s_sa_places_left(places, owner, reviews->kind->share)) {
+        return NGX_BUSY;
     }
 
-    review->size = size;
-    review->issuer = issuer;
-    review->deadline = ngx_current_msec + issuer->timeout
-                       + NGX_K8S_SA_REVIEW_GRACE;
-
-    ngx_queue_init(&review->waiters);
-
-    p = (u_char *) review + sizeof(ngx_k8s_sa_review_t);
-
-    review->request = *request;
-
-    review->request.token.data = p;
-    p = ngx_cpymem(p, request->token.data, request->token.len);
-
-    if (request->audience) {
-        review->request.audience = &review->audience;
-
-        if (request->audience->data) {
-            review->audience.len = request->audience->len;
-            review->audience.data = p;
-            ngx_memcpy(p, request->audience->data, request->audience->len);
-        }
+    if (!ngx_k8s_sa_places_full(places)) {
+        return NGX_OK;
     }
 
-    review->node.str.len = K8S_SA_FINGERPRINT_LEN;
-    review->node.str.data = review->request.key;
+    most = ngx_k8s_sa_places_most(places);
 
-    review->dummy.fd = (ngx_socket_t) -1;
-    review->dummy.data = review;
+    if (owner == 0
+        || !ngx_k8s_sa_places_left(places, owner, places->clients[most] - 1))
+    {
+        return NGX_BUSY;
+    }
 
-    review->timer.data = &review->dummy;
-    review->timer.handler = ngx_k8s_sa_review_timer;
-    review->timer.log = issuer->log;
+    q = ngx_k8s_sa_turns_newest(&reviews->turns, most);
+    if (q == NULL) {
+        return NGX_BUSY;
+    }
 
-    ngx_add_timer(&review->timer, issuer->timeout + NGX_K8S_SA_REVIEW_GRACE);
+    review = ngx_queue_data(q, ngx_k8s_sa_review_t, queue);
 
-    return review;
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, reviews->issuer->log, 0,
+                   "k8s_sa review %xi: gives way", review->node.node.key);
+
+    ngx_k8s_sa_turns_remove(&reviews->turns, review->request->owner, q);
+    ngx_k8s_sa_place_leave(places, review->request->owner);
+
+    /* its waiters may belong to the request that waits now: not from here */
+
+    review->queued = 0;
+    review->displaced = 1;
+    ngx_k8s_sa_review_after(review, 1);
+
+    return NGX_OK;
 }
 
 
@@ -293,19 +216,21 @@ ngx_k8s_sa_review_create(ngx_k8s_sa_issuer_t *issuer,
 static ngx_int_t
 ngx_k8s_sa_review_turn(ngx_k8s_sa_review_t *review)
 {
-    ngx_int_t             rc;
-    ngx_k8s_sa_issuer_t  *issuer;
+    ngx_int_t              rc;
+    ngx_k8s_sa_issuer_t   *issuer;
+    ngx_k8s_sa_reviews_t  *reviews;
 
-    issuer = review->issuer;
+    reviews = review->reviews;
+    issuer = reviews->issuer;
 
-    if (issuer->reviews->cache == 0) {
+    if (reviews->cache == 0) {
 
         /* verdicts are not remembered, so other workers cannot share them */
 
         return NGX_OK;
     }
 
-    rc = ngx_k8s_sa_review_lease(issuer->zone, review->request.key,
+    rc = ngx_k8s_sa_review_lease(issuer->zone, review->request->key,
                                  review->deadline - ngx_current_msec);
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
@@ -320,8 +245,8 @@ ngx_k8s_sa_review_turn(ngx_k8s_sa_review_t *review)
 
     review->leased = (rc == NGX_OK);
 
-    return ngx_k8s_sa_reviewed_is_fresh(issuer, review->request.key)
-           ? NGX_AGAIN : NGX_OK;
+    return reviews->kind->is_fresh(reviews, review->request->key) ? NGX_AGAIN
+                                                                  : NGX_OK;
 }
 
 
@@ -330,15 +255,16 @@ ngx_k8s_sa_review_begin(ngx_k8s_sa_review_t *review)
 {
     ngx_k8s_sa_reviews_t  *reviews;
 
-    reviews = review->issuer->reviews;
+    reviews = review->reviews;
 
     if (reviews->running < NGX_K8S_SA_REVIEW_RUNNING) {
         return ngx_k8s_sa_review_send(review);
     }
 
-    ngx_queue_insert_tail(&reviews->queue, &review->queue);
+    ngx_k8s_sa_turns_push(&reviews->turns, review->request->owner,
+                          &review->queue);
+    ngx_k8s_sa_place_take(&reviews->places, review->request->owner);
     review->queued = 1;
-    ngx_k8s_sa_place_take(&reviews->places, review->client);
 
     return NGX_OK;
 }
@@ -349,9 +275,11 @@ ngx_k8s_sa_review_send(ngx_k8s_sa_review_t *review)
 {
     ngx_str_t               body;
     ngx_k8s_sa_issuer_t    *issuer;
+    ngx_k8s_sa_reviews_t   *reviews;
     ngx_k8s_sa_question_t   question;
 
-    issuer = review->issuer;
+    reviews = review->reviews;
+    issuer = reviews->issuer;
 
     ngx_memzero(&question, sizeof(ngx_k8s_sa_question_t));
 
@@ -360,16 +288,14 @@ ngx_k8s_sa_review_send(ngx_k8s_sa_review_t *review)
 
     review->running = 1;
     review->began = ngx_current_msec;
-    issuer->reviews->running++;
+    reviews->running++;
 
-    if (ngx_k8s_sa_review_token_body(issuer, &review->request, &body)
-        != NGX_OK)
-    {
+    if (reviews->kind->body(reviews, review->request, &body) != NGX_OK) {
         return NGX_ERROR;
     }
 
     question.client = issuer->client;
-    question.url = &issuer->reviews->url;
+    question.url = &reviews->url;
     question.credential = issuer->token_file;
     question.body = body;
     question.deadline = review->deadline - NGX_K8S_SA_REVIEW_GRACE;
@@ -387,27 +313,25 @@ ngx_k8s_sa_review_send(ngx_k8s_sa_review_t *review)
 }
 
 
-/* sends the next reviews of the queue */
+/* sends the reviews whose turn it is */
 
 static void
-ngx_k8s_sa_review_next(ngx_k8s_sa_issuer_t *issuer)
+ngx_k8s_sa_review_next(ngx_k8s_sa_reviews_t *reviews)
 {
-    ngx_queue_t           *q;
-    ngx_k8s_sa_review_t   *review;
-    ngx_k8s_sa_reviews_t  *reviews;
+    ngx_queue_t          *q;
+    ngx_k8s_sa_review_t  *review;
 
-    reviews = issuer->reviews;
+    while (reviews->running < NGX_K8S_SA_REVIEW_RUNNING) {
 
-    while (reviews->running < NGX_K8S_SA_REVIEW_RUNNING
-           && !ngx_queue_empty(&reviews->queue))
-    {
-        q = ngx_queue_head(&reviews->queue);
-        ngx_queue_remove(q);
+        q = ngx_k8s_sa_turns_next(&reviews->turns);
+        if (q == NULL) {
+            break;
+        }
 
         review = ngx_queue_data(q, ngx_k8s_sa_review_t, queue);
 
         review->queued = 0;
-        ngx_k8s_sa_place_leave(&reviews->places, review->client);
+        ngx_k8s_sa_place_leave(&reviews->places, review->request->owner);
 
         if (ngx_k8s_sa_review_send(review) != NGX_OK) {
             ngx_k8s_sa_review_failed(review, "no memory", 0);
@@ -427,8 +351,8 @@ ngx_k8s_sa_review_elsewhere(ngx_k8s_sa_review_t *review)
 
     if (!review->elsewhere) {
         review->elsewhere = 1;
-        ngx_k8s_sa_place_take(&review->issuer->reviews->places,
-                              review->client);
+        ngx_k8s_sa_place_take(&review->reviews->places,
+                              review->request->owner);
     }
 
     n = ngx_min(review->looks, NGX_K8S_SA_REVIEW_LOOKS);
@@ -451,19 +375,19 @@ ngx_k8s_sa_review_look(ngx_k8s_sa_review_t *review)
 {
     ngx_int_t                    rc;
     ngx_pool_t                  *pool;
-    ngx_k8s_sa_issuer_t         *issuer;
+    ngx_k8s_sa_reviews_t        *reviews;
     ngx_k8s_sa_review_result_t   result;
 
-    issuer = review->issuer;
+    reviews = review->reviews;
 
-    if (ngx_k8s_sa_reviewed_is_fresh(issuer, review->request.key)) {
+    if (reviews->kind->is_fresh(reviews, review->request->key)) {
 
-        issuer->reviews->down = 0;
+        reviews->down = 0;
 
-        pool = ngx_create_pool(4096, issuer->log);
+        pool = ngx_create_pool(4096, reviews->issuer->log);
 
-        rc = pool ? ngx_k8s_sa_reviewed_get(issuer, review->request.key, 0,
-                                            pool, &result)
+        rc = pool ? reviews->kind->get(reviews, review->request->key, 0, pool,
+                                       &result)
                   : NGX_ERROR;
 
         if (rc == NGX_OK) {
@@ -486,7 +410,7 @@ ngx_k8s_sa_review_look(ngx_k8s_sa_review_t *review)
     }
 
     review->elsewhere = 0;
-    ngx_k8s_sa_place_leave(&issuer->reviews->places, review->client);
+    ngx_k8s_sa_place_leave(&reviews->places, review->request->owner);
 
     ngx_k8s_sa_review_after(review, review->deadline - ngx_current_msec);
 
@@ -504,9 +428,9 @@ ngx_k8s_sa_review_answer(const ngx_k8s_sa_answer_t *answer, void *data)
 {
     ngx_k8s_sa_review_t *review = data;
 
-    ngx_k8s_sa_issuer_t  *issuer;
+    ngx_k8s_sa_reviews_t  *reviews;
 
-    issuer = review->issuer;
+    reviews = review->reviews;
     review->ask = NULL;
 
     switch (answer->outcome) {
@@ -524,38 +448,41 @@ ngx_k8s_sa_review_answer(const ngx_k8s_sa_answer_t *answer, void *data)
         break;
     }
 
-    ngx_k8s_sa_review_next(issuer);
+    ngx_k8s_sa_review_next(reviews);
 }
 
 
 static void
 ngx_k8s_sa_review_parse(ngx_k8s_sa_review_t *review, const ngx_str_t *body)
 {
+    ngx_pool_t                  *pool;
     k8s_sa_error_t               err;
-    ngx_k8s_sa_issuer_t         *issuer;
-    k8s_sa_token_review_t        document;
+    ngx_k8s_sa_reviews_t        *reviews;
     ngx_k8s_sa_review_result_t   result;
 
-    issuer = review->issuer;
+    reviews = review->reviews;
 
-    ngx_k8s_sa_review_token_parse(issuer, &review->request, body, &document,
-                                  &result, &err);
+    pool = ngx_create_pool(1024, reviews->issuer->log);
+    if (pool == NULL) {
+        ngx_k8s_sa_review_failed(review, "no memory", 0);
+        return;
+    }
+
+    reviews->kind->parse(reviews, review->request, body, pool, &result, &err);
 
     if (result.verdict == K8S_SA_REVIEW_FAILED) {
         ngx_k8s_sa_review_failed(review, err.text, 0);
 
     } else {
-        issuer->reviews->down = 0;
+        reviews->down = 0;
 
-        ngx_k8s_sa_count_review(ngx_k8s_sa_keystore_counters(&issuer->ref),
-                                ngx_current_msec - review->began, 0);
+        reviews->kind->count(reviews, ngx_current_msec - review->began, 0);
+        reviews->kind->put(reviews, review->request, &result);
 
-        ngx_k8s_sa_reviewed_put(issuer, review->request.key,
-                                review->request.not_after, &result);
         ngx_k8s_sa_review_done(review, &result);
     }
 
-    k8s_sa_token_review_free(&document);
+    ngx_destroy_pool(pool);
 }
 
 
@@ -574,8 +501,8 @@ ngx_k8s_sa_review_failed(ngx_k8s_sa_review_t *review, const char *reason,
     ngx_k8s_sa_reviews_t        *reviews;
     ngx_k8s_sa_review_result_t   result;
 
-    issuer = review->issuer;
-    reviews = issuer->reviews;
+    reviews = review->reviews;
+    issuer = reviews->issuer;
     pool = NULL;
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
@@ -586,16 +513,16 @@ ngx_k8s_sa_review_failed(ngx_k8s_sa_review_t *review, const char *reason,
     result.verdict = K8S_SA_REVIEW_FAILED;
 
     if (review->running) {
-        ngx_k8s_sa_count_review(ngx_k8s_sa_keystore_counters(&issuer->ref),
-                                ngx_current_msec - review->began, 1);
+        reviews->kind->count(reviews, ngx_current_msec - review->began, 1);
     }
 
     if (reviews->logged != ngx_time()) {
         reviews->logged = ngx_time();
 
         ngx_log_error(NGX_LOG_ERR, issuer->log, 0,
-                      "k8s_sa: token review of issuer \"%V\" failed: "
-                      "%V: %s", &issuer->name, &reviews->url.text, reason);
+                      "k8s_sa: %s of issuer \"%V\" failed: %V: %s",
+                      reviews->kind->name, &issuer->name, &reviews->url.text,
+                      reason);
     }
 
     /* a review that was never sent says nothing about the API server */
@@ -609,8 +536,8 @@ ngx_k8s_sa_review_failed(ngx_k8s_sa_review_t *review, const char *reason,
         pool = ngx_create_pool(4096, issuer->log);
 
         if (pool == NULL
-            || ngx_k8s_sa_reviewed_get(issuer, review->request.key, 1, pool,
-                                       &result)
+            || reviews->kind->get(reviews, review->request->key, 1, pool,
+                                  &result)
                != NGX_OK)
         {
             ngx_memzero(&result, sizeof(ngx_k8s_sa_review_result_t));
@@ -658,28 +585,11 @@ ngx_k8s_sa_review_cancel(ngx_k8s_sa_waiter_t *waiter)
 }
 
 
-/* a worker that is shutting down does not exit while there are waiters */
-
-static void
-ngx_k8s_sa_review_hold(ngx_k8s_sa_review_t *review)
-{
-    ngx_uint_t  hold;
-
-    hold = !ngx_queue_empty(&review->waiters);
-
-    review->timer.cancelable = !hold;
-
-    if (review->ask) {
-        ngx_k8s_sa_ask_hold(review->ask, hold);
-    }
-}
-
-
 static void
 ngx_k8s_sa_review_done(ngx_k8s_sa_review_t *review,
     ngx_k8s_sa_review_result_t *result)
 {
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, review->issuer->log, 0,
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, review->reviews->issuer->log, 0,
                    "k8s_sa review %xi: done, %s", review->node.node.key,
                    k8s_sa_verdict_info(result->verdict)->word);
 
@@ -697,77 +607,26 @@ ngx_k8s_sa_review_drop(ngx_k8s_sa_review_t *review)
 }
 
 
-/* removes a review from all lists and stops everything in progress */
-
-static void
-ngx_k8s_sa_review_unlink(ngx_k8s_sa_review_t *review)
-{
-    ngx_k8s_sa_reviews_t  *reviews;
-
-    reviews = review->issuer->reviews;
-
-    ngx_rbtree_delete(&reviews->tree, &review->node.node);
-
-    if (review->queued) {
-        ngx_queue_remove(&review->queue);
-    }
-
-    if (review->queued || review->elsewhere) {
-        ngx_k8s_sa_place_leave(&reviews->places, review->client);
-    }
-
-    if (review->leased) {
-        ngx_k8s_sa_review_release(review->issuer->zone, review->request.key);
-    }
-
-    if (review->running) {
-        reviews->running--;
-    }
-
-    if (review->ask) {
-        ngx_k8s_sa_ask_cancel(review->ask);
-        review->ask = NULL;
-    }
-
-    if (review->timer.timer_set) {
-        ngx_del_timer(&review->timer);
-    }
-}
-
-
-static void
-ngx_k8s_sa_review_free(ngx_k8s_sa_review_t *review)
-{
-    ngx_explicit_memzero(review, review->size);
-    ngx_free(review);
-}
-
-
-static void
-ngx_k8s_sa_review_after(ngx_k8s_sa_review_t *review, ngx_msec_t delay)
-{
-    if (review->timer.timer_set) {
-
-        /* ngx_add_timer() would keep the old time if it is close */
-
-        ngx_del_timer(&review->timer);
-    }
-
-    ngx_add_timer(&review->timer, delay);
-}
-
-
 static void
 ngx_k8s_sa_review_timer(ngx_event_t *ev)
 {
-    ngx_uint_t            hangs;
-    ngx_connection_t     *dummy;
-    ngx_k8s_sa_issuer_t  *issuer;
-    ngx_k8s_sa_review_t  *review;
+    ngx_uint_t                   hangs;
+    ngx_connection_t            *dummy;
+    ngx_k8s_sa_review_t         *review;
+    ngx_k8s_sa_reviews_t        *reviews;
+    ngx_k8s_sa_review_result_t   result;
 
     dummy = ev->data;
     review = dummy->data;
-    issuer = review->issuer;
+    reviews = review->reviews;
+
+    if (review->displaced) {
+        ngx_memzero(&result, sizeof(ngx_k8s_sa_review_result_t));
+        result.verdict = K8S_SA_BUSY;
+
+        ngx_k8s_sa_review_done(review, &result);
+        return;
+    }
 
     if (review->elsewhere
         && (ngx_msec_int_t) (review->deadline - ngx_current_msec) > 0)
@@ -778,14 +637,15 @@ ngx_k8s_sa_review_timer(ngx_event_t *ev)
         /* time spent in our queue says nothing about the API server */
 
         hangs = review->running
-                && ngx_current_msec - review->began >= issuer->timeout;
+                && ngx_current_msec - review->began
+                   >= reviews->issuer->timeout;
 
         ngx_k8s_sa_review_failed(review,
                                  review->running
                                  ? "timed out"
                                  : "timed out waiting for other reviews",
-                                 hangs || issuer->reviews->down);
+                                 hangs || reviews->down);
     }
 
-    ngx_k8s_sa_review_next(issuer);
+    ngx_k8s_sa_review_next(reviews);
 }

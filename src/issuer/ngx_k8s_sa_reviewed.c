@@ -5,7 +5,7 @@
 #include "token/k8s_sa_packed.h"
 
 
-static ngx_int_t ngx_k8s_sa_reviewed_find(ngx_k8s_sa_issuer_t *issuer,
+static ngx_int_t ngx_k8s_sa_reviewed_find(const ngx_k8s_sa_reviews_t *reviews,
     const u_char *key, ngx_k8s_sa_cache_entry_t *e);
 static ngx_uint_t ngx_k8s_sa_reviewed_serves(ngx_k8s_sa_cache_entry_t *e,
     ngx_msec_t stale);
@@ -19,24 +19,25 @@ static u_char  ngx_k8s_sa_reviewed_buf[NGX_K8S_SA_CACHE_DATA_MAX];
 
 
 ngx_uint_t
-ngx_k8s_sa_reviewed_is_fresh(ngx_k8s_sa_issuer_t *issuer, const u_char *key)
+ngx_k8s_sa_reviewed_is_fresh(const ngx_k8s_sa_reviews_t *reviews,
+    const u_char *key)
 {
     ngx_k8s_sa_cache_entry_t  e;
 
-    return ngx_k8s_sa_reviewed_find(issuer, key, &e) == NGX_OK
+    return ngx_k8s_sa_reviewed_find(reviews, key, &e) == NGX_OK
            && ngx_k8s_sa_reviewed_serves(&e, 0);
 }
 
 
 ngx_int_t
-ngx_k8s_sa_reviewed_get(ngx_k8s_sa_issuer_t *issuer, const u_char *key,
-    ngx_uint_t stale, ngx_pool_t *pool, ngx_k8s_sa_review_result_t *result)
+ngx_k8s_sa_reviewed_get(const ngx_k8s_sa_reviews_t *reviews,
+    const u_char *key, ngx_uint_t stale, ngx_pool_t *pool,
+    ngx_k8s_sa_review_result_t *result)
 {
     ngx_k8s_sa_cache_entry_t  e;
 
-    if (ngx_k8s_sa_reviewed_find(issuer, key, &e) != NGX_OK
-        || !ngx_k8s_sa_reviewed_serves(&e,
-                                       stale ? issuer->reviews->stale : 0))
+    if (ngx_k8s_sa_reviewed_find(reviews, key, &e) != NGX_OK
+        || !ngx_k8s_sa_reviewed_serves(&e, stale ? reviews->stale : 0))
     {
         return NGX_DECLINED;
     }
@@ -46,10 +47,10 @@ ngx_k8s_sa_reviewed_get(ngx_k8s_sa_issuer_t *issuer, const u_char *key,
 
 
 static ngx_int_t
-ngx_k8s_sa_reviewed_find(ngx_k8s_sa_issuer_t *issuer, const u_char *key,
-    ngx_k8s_sa_cache_entry_t *e)
+ngx_k8s_sa_reviewed_find(const ngx_k8s_sa_reviews_t *reviews,
+    const u_char *key, ngx_k8s_sa_cache_entry_t *e)
 {
-    return ngx_k8s_sa_cache_lookup(issuer->zone, key, ngx_time(), e,
+    return ngx_k8s_sa_cache_lookup(reviews->issuer->zone, key, ngx_time(), e,
                                    ngx_k8s_sa_reviewed_buf,
                                    sizeof(ngx_k8s_sa_reviewed_buf));
 }
@@ -124,16 +125,17 @@ ngx_k8s_sa_reviewed_unpack(ngx_k8s_sa_cache_entry_t *e, ngx_pool_t *pool,
 
 
 void
-ngx_k8s_sa_reviewed_put(ngx_k8s_sa_issuer_t *issuer, const u_char *key,
-    int64_t not_after, ngx_k8s_sa_review_result_t *result)
+ngx_k8s_sa_reviewed_put(const ngx_k8s_sa_reviews_t *reviews,
+    const ngx_k8s_sa_review_request_t *request,
+    ngx_k8s_sa_review_result_t *result)
 {
     u_char                     packed[K8S_SA_PACKED_MAX];
     int64_t                    expires;
     ngx_msec_t                 fresh, keep;
-    ngx_k8s_sa_reviews_t      *reviews;
+    ngx_k8s_sa_zone_t         *zone;
     ngx_k8s_sa_cache_entry_t   e;
 
-    reviews = issuer->reviews;
+    zone = reviews->issuer->zone;
 
     ngx_memzero(&e, sizeof(ngx_k8s_sa_cache_entry_t));
 
@@ -163,14 +165,14 @@ ngx_k8s_sa_reviewed_put(ngx_k8s_sa_issuer_t *issuer, const u_char *key,
 
     e.verdict = result->verdict;
     e.fresh = (int64_t) result->fresh;
-    e.expires = ngx_min(expires, not_after);
+    e.expires = ngx_min(expires, request->not_after);
 
     /* an identity that is too large to be packed is not remembered */
 
     if (keep == 0 || (result->identity && e.len == 0)) {
-        ngx_k8s_sa_cache_delete(issuer->zone, key);
+        ngx_k8s_sa_cache_delete(zone, request->key);
         return;
     }
 
-    (void) ngx_k8s_sa_cache_insert(issuer->zone, key, ngx_time(), &e);
+    (void) ngx_k8s_sa_cache_insert(zone, request->key, ngx_time(), &e);
 }

@@ -43,7 +43,7 @@ ngx_k8s_sa_issuer_start(ngx_k8s_sa_issuer_t *issuer, ngx_cycle_t *cycle)
     }
 
     if (issuer->reviews) {
-        ngx_k8s_sa_review_init(issuer);
+        ngx_k8s_sa_review_init(issuer->reviews);
     }
 }
 
@@ -54,7 +54,7 @@ ngx_k8s_sa_issuer_stop(ngx_k8s_sa_issuer_t *issuer)
     ngx_k8s_sa_fetch_cancel(issuer);
 
     if (issuer->reviews) {
-        ngx_k8s_sa_review_stop(issuer);
+        ngx_k8s_sa_review_stop(issuer->reviews);
     }
 
     if (issuer->client) {
@@ -105,7 +105,10 @@ ngx_k8s_sa_issuer_wait(ngx_k8s_sa_issuer_t *issuer,
         }
     }
 
-    if (!ngx_k8s_sa_places_free(&issuer->places, waiter->client)) {
+    if (ngx_k8s_sa_places_full(&issuer->places)
+        || !ngx_k8s_sa_places_left(&issuer->places, waiter->client,
+                                   NGX_K8S_SA_PLACES_SHARE))
+    {
         return NGX_BUSY;
     }
 

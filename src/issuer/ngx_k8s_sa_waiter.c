@@ -48,15 +48,28 @@ ngx_k8s_sa_wake(ngx_queue_t *waiters, ngx_k8s_sa_review_result_t *result)
 
 
 ngx_uint_t
-ngx_k8s_sa_places_free(ngx_k8s_sa_places_t *places, uint32_t client)
+ngx_k8s_sa_places_left(ngx_k8s_sa_places_t *places, uint32_t client,
+    ngx_uint_t share)
 {
-    if (places->taken >= NGX_K8S_SA_PLACES) {
-        return 0;
+    return client == 0
+           || places->clients[client % NGX_K8S_SA_CLIENTS] < share;
+}
+
+
+uint32_t
+ngx_k8s_sa_places_most(ngx_k8s_sa_places_t *places)
+{
+    uint32_t  i, most;
+
+    most = 0;
+
+    for (i = 1; i < NGX_K8S_SA_CLIENTS; i++) {
+        if (places->clients[i] > places->clients[most]) {
+            most = i;
+        }
     }
 
-    return client == 0
-           || places->clients[client % NGX_K8S_SA_CLIENTS]
-              < NGX_K8S_SA_PLACES_SHARE;
+    return most;
 }
 
 

@@ -54,9 +54,9 @@ void ngx_k8s_sa_wake(ngx_queue_t *waiters,
 
 
 /*
- * Places to wait in; allocated zeroed.  A client has at most an eighth of them,
- * so that it cannot take all.  It is named by a hash of its address, or by 0
- * if it has none, which is not limited.
+ * Places to wait in; allocated zeroed.  A client has at most a share of them,
+ * so that it cannot take all.  It is named by a hash, e.g. of its address, or
+ * by 0 if it has none, which is not limited.
  */
 
 #define NGX_K8S_SA_PLACES        1024
@@ -69,10 +69,17 @@ typedef struct {
                                                 clients of this hash */
 } ngx_k8s_sa_places_t;
 
-/* Returns 1 if there is a place for this client, otherwise 0. */
+/* Returns 1 if the client has less than its share, otherwise 0. */
 
-ngx_uint_t ngx_k8s_sa_places_free(ngx_k8s_sa_places_t *places,
-    uint32_t client);
+ngx_uint_t ngx_k8s_sa_places_left(ngx_k8s_sa_places_t *places,
+    uint32_t client, ngx_uint_t share);
+
+#define ngx_k8s_sa_places_full(places)                                        \
+    ((places)->taken >= NGX_K8S_SA_PLACES)
+
+/* Returns the client with the most places, as an index of clients. */
+
+uint32_t ngx_k8s_sa_places_most(ngx_k8s_sa_places_t *places);
 
 void ngx_k8s_sa_place_take(ngx_k8s_sa_places_t *places, uint32_t client);
 void ngx_k8s_sa_place_leave(ngx_k8s_sa_places_t *places, uint32_t client);
