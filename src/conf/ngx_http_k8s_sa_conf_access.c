@@ -187,9 +187,11 @@ ngx_http_k8s_sa_conf_access(ngx_conf_t *cf,
     ngx_conf_init_msec_value(block->access_cache.stale, 0);
     ngx_conf_init_value(block->access_extra, 1);
 
-    access->cache = block->access_cache.allowed;
-    access->denied = block->access_cache.denied;
-    access->stale = block->access_cache.stale;
+    access->reviews.kind = &ngx_k8s_sa_access_review;
+    access->reviews.issuer = block->issuer;
+    access->reviews.cache = block->access_cache.allowed;
+    access->reviews.failed = block->access_cache.denied;
+    access->reviews.stale = block->access_cache.stale;
 
     access->policy.extra = block->access_extra;
     access->policy.local.data = block->access_local.data;
@@ -263,14 +265,14 @@ ngx_http_k8s_sa_conf_access_url(ngx_conf_t *cf,
 
     if (ngx_http_k8s_sa_conf_api_url(cf, block, "access_review",
                                      &block->access_review, (char *) p,
-                                     &access->url)
+                                     &access->reviews.url)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    url.data = access->url.text.data;
-    url.len = access->url.text.len;
+    url.data = access->reviews.url.text.data;
+    url.len = access->reviews.url.text.len;
 
     return k8s_sa_access_context(access->context, &url, &access->policy)
            == K8S_SA_OK ? NGX_OK : NGX_ERROR;

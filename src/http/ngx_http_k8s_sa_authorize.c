@@ -165,11 +165,11 @@ ngx_http_k8s_sa_authorize_ask(ngx_http_k8s_sa_evaluation_t *e,
     request.identity = e->identity;
     request.question = ctx->question;
 
-    if (ngx_k8s_sa_access_name(ctx->issuer, &request, e->r->pool) != NGX_OK) {
+    if (ngx_k8s_sa_access_request(ctx->issuer, &request) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    answered = ngx_http_k8s_sa_authorize_find(ctx, request.key);
+    answered = ngx_http_k8s_sa_authorize_find(ctx, request.review.key);
 
     if (answered) {
         e->misses++;
@@ -182,7 +182,8 @@ ngx_http_k8s_sa_authorize_ask(ngx_http_k8s_sa_evaluation_t *e,
         return ngx_http_k8s_sa_authorize_verdict(e, &answered->result);
     }
 
-    rc = ngx_k8s_sa_access_lookup(ctx->issuer, &request, e->r->pool, &result);
+    rc = ngx_k8s_sa_review_lookup(&ctx->issuer->access->reviews,
+                                  &request.review, e->r->pool, &result);
 
     if (rc == NGX_DECLINED) {
         return ngx_http_k8s_sa_authorize_wait(e, &request);
@@ -337,7 +338,7 @@ ngx_http_k8s_sa_authorize_wait(ngx_http_k8s_sa_evaluation_t *e,
 
     answered->result.verdict = K8S_SA_ACCESS_FAILED;
 
-    ngx_memcpy(answered->key, request->key, K8S_SA_FINGERPRINT_LEN);
+    ngx_memcpy(answered->key, request->review.key, K8S_SA_FINGERPRINT_LEN);
 
     answered->next = before;
     pause->answered = answered;
@@ -349,7 +350,9 @@ ngx_http_k8s_sa_authorize_wait(ngx_http_k8s_sa_evaluation_t *e,
     pause->access.handler = ngx_http_k8s_sa_authorize_answered;
     pause->access.data = ctx;
 
-    switch (ngx_k8s_sa_access_start(ctx->issuer, request, &pause->access)) {
+    switch (ngx_k8s_sa_review_start(&ctx->issuer->access->reviews,
+                                    &request->review, &pause->access))
+    {
 
     case NGX_AGAIN:
         break;
@@ -398,7 +401,8 @@ ngx_http_k8s_sa_authorize_answered(ngx_k8s_sa_waiter_t *waiter)
 
     /* copies the result for when the request is decided about again */
 
-    kept->verdict = result->verdict;
+    kept->verdict = result->verdict == K8S_SA_REVIEW_FAILED
+                    ? K8S_SA_ACCESS_FAILED : result->verdict;
 
     if (result->reason.len) {
         p = ngx_pstrdup(pause->request->pool, &result->reason);

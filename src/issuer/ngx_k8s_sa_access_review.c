@@ -1,236 +1,263 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include "issuer/ngx_k8s_sa_access_review.h"
-#include "issuer/ngx_k8s_sa_ask.h"
 #include "issuer/ngx_k8s_sa_decision.h"
 #include "token/k8s_sa_access_review.h"
 
 #include <openssl/evp.h>
 
 
-/* A question in progress. */
+static ngx_int_t ngx_k8s_sa_access_large_key(ngx_k8s_sa_issuer_t *issuer,
+    ngx_k8s_sa_access_request_t *request);
+static ngx_k8s_sa_review_request_t *ngx_k8s_sa_access_copy(
+    const ngx_k8s_sa_reviews_t *reviews,
+    const ngx_k8s_sa_review_request_t *request, size_t *size);
+static ngx_int_t ngx_k8s_sa_access_body(const ngx_k8s_sa_reviews_t *reviews,
+    const ngx_k8s_sa_review_request_t *request, ngx_str_t *body);
+static void ngx_k8s_sa_access_parse(const ngx_k8s_sa_reviews_t *reviews,
+    const ngx_k8s_sa_review_request_t *request, const ngx_str_t *body,
+    ngx_pool_t *pool, ngx_k8s_sa_review_result_t *result, k8s_sa_error_t *err);
+static ngx_uint_t ngx_k8s_sa_access_refuses(
+    const ngx_k8s_sa_reviews_t *reviews, const ngx_str_t *body);
+static ngx_uint_t ngx_k8s_sa_access_is_fresh(
+    const ngx_k8s_sa_reviews_t *reviews, const u_char *key);
+static void ngx_k8s_sa_access_put(const ngx_k8s_sa_reviews_t *reviews,
+    const ngx_k8s_sa_review_request_t *request,
+    ngx_k8s_sa_review_result_t *result);
+static void ngx_k8s_sa_access_count(const ngx_k8s_sa_reviews_t *reviews,
+    ngx_msec_t took, k8s_sa_verdict_e verdict);
 
-typedef struct {
-    ngx_k8s_sa_issuer_t  *issuer;
-    ngx_queue_t           waiters;
-    u_char                key[K8S_SA_FINGERPRINT_LEN];
-    ngx_uint_t            kept;
-    ngx_msec_t            began;
-    k8s_sa_str_t          user;              /* after this struct */
-} ngx_k8s_sa_access_t;
+
+#define ngx_k8s_sa_access_policy(reviews)                                     \
+    (&((const ngx_k8s_sa_accesses_t *) (reviews))->policy)
 
 
-static ngx_int_t ngx_k8s_sa_access_large_name(ngx_k8s_sa_issuer_t *issuer,
-    ngx_k8s_sa_access_request_t *request, ngx_pool_t *pool);
-static ngx_int_t ngx_k8s_sa_access_body(ngx_k8s_sa_issuer_t *issuer,
-    const ngx_k8s_sa_access_request_t *request, ngx_str_t *body);
-static ngx_uint_t ngx_k8s_sa_access_refuses(const ngx_str_t *body,
-    void *data);
-static void ngx_k8s_sa_access_answer(const ngx_k8s_sa_answer_t *answer,
-    void *data);
+const ngx_k8s_sa_review_kind_t  ngx_k8s_sa_access_review = {
+    "access review",
+    NGX_K8S_SA_PLACES,
+    ngx_k8s_sa_access_copy,
+    ngx_k8s_sa_access_body,
+    ngx_k8s_sa_access_parse,
+    ngx_k8s_sa_access_is_fresh,
+    ngx_k8s_sa_decision_get,
+    ngx_k8s_sa_access_put,
+    ngx_k8s_sa_access_count,
+    ngx_k8s_sa_access_refuses,
+    1
+};
 
 
 ngx_int_t
-ngx_k8s_sa_access_name(ngx_k8s_sa_issuer_t *issuer,
-    ngx_k8s_sa_access_request_t *request, ngx_pool_t *pool)
+ngx_k8s_sa_access_request(ngx_k8s_sa_issuer_t *issuer,
+    ngx_k8s_sa_access_request_t *request)
 {
-    ngx_str_t  name;
+    ngx_str_t            key;
+    const k8s_sa_str_t  *user;
 
     static u_char  buf[K8S_SA_TOKEN_MAX];
 
-    name.data = buf;
-    name.len = k8s_sa_access_key(buf, sizeof(buf), &issuer->access->policy,
-                                 request->identity, request->question);
+    user = &request->identity->username;
 
-    if (name.len == 0) {
-        return ngx_k8s_sa_access_large_name(issuer, request, pool);
+    request->review.owner = ngx_murmur_hash2(user->data, user->len) | 1;
+    request->review.not_after = INT64_MAX;
+
+    key.data = buf;
+    key.len = k8s_sa_access_key(buf, sizeof(buf), &issuer->access->policy,
+                                request->identity, request->question);
+
+    if (key.len == 0) {
+        return ngx_k8s_sa_access_large_key(issuer, request);
     }
 
     request->kept = 1;
 
-    ngx_k8s_sa_cache_fingerprint(issuer->zone, issuer->access->context, &name,
-                                 request->key);
+    ngx_k8s_sa_cache_fingerprint(issuer->zone, issuer->access->context, &key,
+                                 request->review.key);
 
     return NGX_OK;
 }
 
 
 /*
- * A question that is too large for a fingerprint is not remembered, but must
- * still be recognized: the request itself names it by a digest.
+ * A question that is too large for a fingerprint is not remembered, but its
+ * answer must still find the request that has asked: a digest names it.
  */
 
 static ngx_int_t
-ngx_k8s_sa_access_large_name(ngx_k8s_sa_issuer_t *issuer,
-    ngx_k8s_sa_access_request_t *request, ngx_pool_t *pool)
+ngx_k8s_sa_access_large_key(ngx_k8s_sa_issuer_t *issuer,
+    ngx_k8s_sa_access_request_t *request)
 {
-    int        ok;
-    u_char     digest[EVP_MAX_MD_SIZE];
-    ngx_str_t  name, body;
-
-    if (ngx_k8s_sa_access_body(issuer, request, &body) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    ok = EVP_Digest(body.data, body.len, digest, NULL, EVP_sha256(), NULL);
-
-    ngx_free(body.data);
-
-    name.data = digest;
-    name.len = NGX_K8S_SA_DIGEST_LEN;
+    int         ok;
+    size_t      len;
+    u_char     *body, digest[EVP_MAX_MD_SIZE];
+    ngx_str_t   key;
 
     request->kept = 0;
 
-    ngx_k8s_sa_cache_fingerprint(issuer->zone, issuer->access->context, &name,
-                                 request->key);
+    len = k8s_sa_access_review_request(NULL, &issuer->access->policy,
+                                       request->identity, request->question);
+
+    body = len ? ngx_alloc(len, issuer->log) : NULL;
+    if (body == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) k8s_sa_access_review_request(body, &issuer->access->policy,
+                                        request->identity, request->question);
+
+    ok = EVP_Digest(body, len, digest, NULL, EVP_sha256(), NULL);
+
+    ngx_free(body);
+
+    key.data = digest;
+    key.len = NGX_K8S_SA_DIGEST_LEN;
+
+    ngx_k8s_sa_cache_fingerprint(issuer->zone, issuer->access->context, &key,
+                                 request->review.key);
 
     return ok ? NGX_OK : NGX_ERROR;
 }
 
 
-/* Makes the JSON to send, which the caller frees with ngx_free(). */
+/* makes the JSON now, so that identity and question need not be copied */
 
-static ngx_int_t
-ngx_k8s_sa_access_body(ngx_k8s_sa_issuer_t *issuer,
-    const ngx_k8s_sa_access_request_t *request, ngx_str_t *body)
+static ngx_k8s_sa_review_request_t *
+ngx_k8s_sa_access_copy(const ngx_k8s_sa_reviews_t *reviews,
+    const ngx_k8s_sa_review_request_t *request, size_t *size)
 {
-    k8s_sa_access_policy_t  *policy;
+    size_t                              len;
+    ngx_k8s_sa_access_request_t        *copy;
+    const ngx_k8s_sa_access_request_t  *from;
 
-    policy = &issuer->access->policy;
+    from = (const ngx_k8s_sa_access_request_t *) request;
 
-    body->len = k8s_sa_access_review_request(NULL, policy, request->identity,
-                                             request->question);
-    if (body->len == 0) {
-        return NGX_ERROR;
+    len = k8s_sa_access_review_request(NULL, ngx_k8s_sa_access_policy(reviews),
+                                       from->identity, from->question);
+    if (len == 0) {
+        return NULL;
     }
 
-    body->data = ngx_alloc(body->len, issuer->log);
+    *size = sizeof(ngx_k8s_sa_access_request_t) + from->identity->username.len
+            + len;
+
+    copy = ngx_alloc(*size, reviews->issuer->log);
+    if (copy == NULL) {
+        return NULL;
+    }
+
+    *copy = *from;
+
+    copy->identity = NULL;
+    copy->question = NULL;
+
+    copy->user.data = (u_char *) (copy + 1);
+    copy->user.len = from->identity->username.len;
+
+    copy->body.data = ngx_cpymem(copy->user.data,
+                                 from->identity->username.data,
+                                 copy->user.len);
+    copy->body.len = len;
+
+    (void) k8s_sa_access_review_request(copy->body.data,
+                                        ngx_k8s_sa_access_policy(reviews),
+                                        from->identity, from->question);
+
+    return &copy->review;
+}
+
+
+static ngx_int_t
+ngx_k8s_sa_access_body(const ngx_k8s_sa_reviews_t *reviews,
+    const ngx_k8s_sa_review_request_t *request, ngx_str_t *body)
+{
+    const ngx_k8s_sa_access_request_t  *copy;
+
+    copy = (const ngx_k8s_sa_access_request_t *) request;
+
+    body->len = copy->body.len;
+    body->data = malloc(body->len);
+
     if (body->data == NULL) {
         return NGX_ERROR;
     }
 
-    (void) k8s_sa_access_review_request(body->data, policy, request->identity,
-                                        request->question);
+    ngx_memcpy(body->data, copy->body.data, body->len);
+
     return NGX_OK;
 }
 
 
-ngx_int_t
-ngx_k8s_sa_access_lookup(ngx_k8s_sa_issuer_t *issuer,
-    const ngx_k8s_sa_access_request_t *request, ngx_pool_t *pool,
-    ngx_k8s_sa_review_result_t *result)
+static void
+ngx_k8s_sa_access_parse(const ngx_k8s_sa_reviews_t *reviews,
+    const ngx_k8s_sa_review_request_t *request, const ngx_str_t *body,
+    ngx_pool_t *pool, ngx_k8s_sa_review_result_t *result, k8s_sa_error_t *err)
 {
-    if (!request->kept) {
-        return NGX_DECLINED;
+    k8s_sa_access_answer_t  *answer;
+
+    ngx_memzero(result, sizeof(ngx_k8s_sa_review_result_t));
+    result->verdict = K8S_SA_REVIEW_FAILED;
+
+    answer = ngx_palloc(pool, sizeof(k8s_sa_access_answer_t));
+    if (answer == NULL) {
+        k8s_sa_error_set(err, "no memory");
+        return;
     }
 
-    return ngx_k8s_sa_decision_get(issuer, request->key, 0, pool, result);
-}
+    result->verdict = k8s_sa_access_review_parse(answer, body->data, body->len,
+                                           ngx_k8s_sa_access_policy(reviews),
+                                           err);
 
-
-ngx_int_t
-ngx_k8s_sa_access_start(ngx_k8s_sa_issuer_t *issuer,
-    const ngx_k8s_sa_access_request_t *request, ngx_k8s_sa_waiter_t *waiter)
-{
-    ngx_k8s_sa_ask_t       *ask;
-    ngx_k8s_sa_access_t    *access;
-    ngx_k8s_sa_question_t   question;
-    const k8s_sa_str_t     *user;
-
-    user = &request->identity->username;
-
-    access = ngx_alloc(sizeof(ngx_k8s_sa_access_t) + user->len, issuer->log);
-    if (access == NULL) {
-        return NGX_ERROR;
+    if (result->verdict == K8S_SA_ACCESS_FAILED) {
+        result->verdict = K8S_SA_REVIEW_FAILED;
     }
 
-    access->issuer = issuer;
-    access->kept = request->kept;
-    access->began = ngx_current_msec;
-    access->user.len = user->len;
-    access->user.data = (u_char *) (access + 1);
-
-    ngx_memcpy(access->key, request->key, K8S_SA_FINGERPRINT_LEN);
-    ngx_memcpy(access->user.data, user->data, user->len);
-
-    if (ngx_k8s_sa_access_body(issuer, request, &question.body) != NGX_OK) {
-        ngx_free(access);
-        return NGX_ERROR;
-    }
-
-    question.client = issuer->client;
-    question.url = &issuer->access->url;
-    question.credential = issuer->token_file;
-    question.deadline = ngx_current_msec + issuer->timeout;
-    question.handler = ngx_k8s_sa_access_answer;
-    question.refuses = ngx_k8s_sa_access_refuses;
-    question.data = access;
-    question.log = issuer->log;
-    question.hold = 1;
-
-    ask = ngx_k8s_sa_ask(&question);
-
-    ngx_free(question.body.data);
-
-    if (ask == NULL) {
-        ngx_free(access);
-        return NGX_ERROR;
-    }
-
-    ngx_queue_init(&access->waiters);
-    ngx_queue_insert_tail(&access->waiters, &waiter->queue);
-
-    waiter->review = NULL;
-    waiter->waiting = 1;
-
-    return NGX_AGAIN;
+    result->reason.data = answer->reason;
+    result->reason.len = answer->len;
 }
 
 
 static ngx_uint_t
-ngx_k8s_sa_access_refuses(const ngx_str_t *body, void *data)
+ngx_k8s_sa_access_refuses(const ngx_k8s_sa_reviews_t *reviews,
+    const ngx_str_t *body)
 {
-    ngx_k8s_sa_access_t *access = data;
+    k8s_sa_access_answer_t  answer;
 
-    k8s_sa_access_answer_t  document;
-
-    return k8s_sa_access_review_parse(&document, body->data, body->len,
-                                      &access->issuer->access->policy, NULL)
+    return k8s_sa_access_review_parse(&answer, body->data, body->len,
+                                      ngx_k8s_sa_access_policy(reviews), NULL)
            == K8S_SA_ACCESS_DENIED;
 }
 
 
-static void
-ngx_k8s_sa_access_answer(const ngx_k8s_sa_answer_t *answer, void *data)
+static ngx_uint_t
+ngx_k8s_sa_access_is_fresh(const ngx_k8s_sa_reviews_t *reviews,
+    const u_char *key)
 {
-    ngx_k8s_sa_access_t *access = data;
+    return ngx_k8s_sa_decision_is_fresh(reviews, key);
+}
 
-    const char                  *reason;
-    k8s_sa_error_t               err;
-    ngx_k8s_sa_issuer_t         *issuer;
-    k8s_sa_access_answer_t       document;
-    ngx_k8s_sa_access_end_e      end;
-    ngx_k8s_sa_review_result_t   result;
 
-    issuer = access->issuer;
-    reason = "the worker exits";
+static void
+ngx_k8s_sa_access_put(const ngx_k8s_sa_reviews_t *reviews,
+    const ngx_k8s_sa_review_request_t *request,
+    ngx_k8s_sa_review_result_t *result)
+{
+    const ngx_k8s_sa_access_request_t  *copy;
 
-    ngx_memzero(&result, sizeof(ngx_k8s_sa_review_result_t));
-    result.verdict = K8S_SA_ACCESS_FAILED;
+    copy = (const ngx_k8s_sa_access_request_t *) request;
 
-    if (answer->outcome == NGX_K8S_SA_ANSWERED) {
-        result.verdict = k8s_sa_access_review_parse(&document,
-                                         answer->body.data, answer->body.len,
-                                         &issuer->access->policy, &err);
-        result.reason.data = document.reason;
-        result.reason.len = document.len;
-        reason = err.text;
-
-    } else if (answer->outcome == NGX_K8S_SA_UNANSWERED) {
-        reason = answer->reason;
+    if (copy->kept) {
+        ngx_k8s_sa_decision_put(reviews, request->key, &copy->user, result);
     }
+}
 
-    switch (result.verdict) {
+
+static void
+ngx_k8s_sa_access_count(const ngx_k8s_sa_reviews_t *reviews, ngx_msec_t took,
+    k8s_sa_verdict_e verdict)
+{
+    ngx_k8s_sa_access_end_e  end;
+
+    switch (verdict) {
 
     case K8S_SA_VERDICT_OK:
         end = NGX_K8S_SA_ACCESS_ALLOWED;
@@ -242,25 +269,9 @@ ngx_k8s_sa_access_answer(const ngx_k8s_sa_answer_t *answer, void *data)
 
     default:
         end = NGX_K8S_SA_ACCESS_FAILED;
-
-        if (issuer->access->logged != ngx_time()) {
-            issuer->access->logged = ngx_time();
-
-            ngx_log_error(NGX_LOG_ERR, issuer->log, 0,
-                          "k8s_sa: access review of issuer \"%V\" failed: "
-                          "%V: %s", &issuer->name,
-                          &issuer->access->url.text, reason);
-        }
     }
 
-    ngx_k8s_sa_count_access(ngx_k8s_sa_keystore_counters(&issuer->ref),
-                            ngx_current_msec - access->began, end);
-
-    if (end != NGX_K8S_SA_ACCESS_FAILED && access->kept) {
-        ngx_k8s_sa_decision_put(issuer, access->key, &access->user, &result);
-    }
-
-    ngx_k8s_sa_wake(&access->waiters, &result);
-
-    ngx_free(access);
+    ngx_k8s_sa_count_access(
+                         ngx_k8s_sa_keystore_counters(&reviews->issuer->ref),
+                         took, end);
 }

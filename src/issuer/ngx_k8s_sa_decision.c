@@ -1,95 +1,133 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include "issuer/ngx_k8s_sa_decision.h"
-#include "shared/ngx_k8s_sa_cache.h"
 #include "token/k8s_sa_access_review.h"
 
 
-ngx_int_t
-ngx_k8s_sa_decision_get(ngx_k8s_sa_issuer_t *issuer, const u_char *key,
-    ngx_uint_t stale, ngx_pool_t *pool, ngx_k8s_sa_review_result_t *result)
-{
-    ngx_msec_t                 age, life;
-    ngx_k8s_sa_accesses_t     *access;
-    ngx_k8s_sa_cache_entry_t   e;
+/* What a lookup has found; the reason is only that of a denial. */
+
+typedef struct {
+    ngx_k8s_sa_cache_entry_t   entry;
     u_char                     reason[K8S_SA_ACCESS_REASON_MAX];
+    ngx_msec_t                 life;       /* how long it is fresh */
+    ngx_msec_t                 age;
+} ngx_k8s_sa_decision_t;
 
-    access = issuer->access;
 
-    if (ngx_k8s_sa_cache_lookup(issuer->zone, key, ngx_time(), &e, reason,
-                                sizeof(reason))
+static ngx_int_t ngx_k8s_sa_decision_find(const ngx_k8s_sa_reviews_t *reviews,
+    const u_char *key, ngx_k8s_sa_decision_t *d);
+
+
+ngx_uint_t
+ngx_k8s_sa_decision_is_fresh(const ngx_k8s_sa_reviews_t *reviews,
+    const u_char *key)
+{
+    ngx_k8s_sa_decision_t  d;
+
+    return ngx_k8s_sa_decision_find(reviews, key, &d) == NGX_OK
+           && d.age < d.life;
+}
+
+
+ngx_int_t
+ngx_k8s_sa_decision_get(const ngx_k8s_sa_reviews_t *reviews,
+    const u_char *key, ngx_uint_t stale, ngx_pool_t *pool,
+    ngx_k8s_sa_review_result_t *result)
+{
+    ngx_msec_t             more;
+    ngx_k8s_sa_decision_t  d;
+
+    if (ngx_k8s_sa_decision_find(reviews, key, &d) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    more = (stale && d.entry.kind == NGX_K8S_SA_CACHE_ALLOWED)
+           ? reviews->stale : 0;
+
+    if (d.age >= d.life + more) {
+        return NGX_DECLINED;
+    }
+
+    result->verdict = (d.entry.kind == NGX_K8S_SA_CACHE_ALLOWED)
+                      ? K8S_SA_VERDICT_OK : K8S_SA_ACCESS_DENIED;
+    result->identity = NULL;
+    result->fresh = ngx_current_msec - d.age + d.life;
+    result->reason.data = NULL;
+    result->reason.len = d.entry.len;
+
+    if (d.entry.len == 0) {
+        return NGX_OK;
+    }
+
+    result->reason.data = ngx_pnalloc(pool, d.entry.len);
+    if (result->reason.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(result->reason.data, d.reason, d.entry.len);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_k8s_sa_decision_find(const ngx_k8s_sa_reviews_t *reviews,
+    const u_char *key, ngx_k8s_sa_decision_t *d)
+{
+    ngx_msec_int_t  age;
+
+    if (ngx_k8s_sa_cache_lookup(reviews->issuer->zone, key, ngx_time(),
+                                &d->entry, d->reason, sizeof(d->reason))
         != NGX_OK)
     {
         return NGX_DECLINED;
     }
 
-    ngx_memzero(result, sizeof(ngx_k8s_sa_review_result_t));
-
-    switch (e.kind) {
+    switch (d->entry.kind) {
 
     case NGX_K8S_SA_CACHE_ALLOWED:
-        result->verdict = K8S_SA_VERDICT_OK;
-        life = access->cache;
+        d->life = reviews->cache;
         break;
 
     case NGX_K8S_SA_CACHE_DENIED:
-        result->verdict = K8S_SA_ACCESS_DENIED;
-        life = access->denied;
-        stale = 0;
+        d->life = reviews->failed;
         break;
 
     default:
         return NGX_DECLINED;
     }
 
-    /* signed: the clocks of two workers may differ by a turn of their loops */
+    /* workers' clocks differ by a turn of their loops */
 
-    age = ngx_current_msec - (ngx_msec_t) e.fresh;
-    age = (ngx_msec_int_t) age < 0 ? 0 : age;
-
-    result->fresh = (ngx_msec_t) e.fresh + life;
-
-    if (age >= life + (stale ? access->stale : 0)) {
-        return NGX_DECLINED;
-    }
-
-    if (e.len == 0) {
-        return NGX_OK;
-    }
-
-    result->reason.data = ngx_pnalloc(pool, e.len);
-    if (result->reason.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    result->reason.len = e.len;
-    ngx_memcpy(result->reason.data, reason, e.len);
+    age = ngx_current_msec - (ngx_msec_t) d->entry.fresh;
+    d->age = ngx_max(age, 0);
 
     return NGX_OK;
 }
 
 
 void
-ngx_k8s_sa_decision_put(ngx_k8s_sa_issuer_t *issuer, const u_char *key,
-    const k8s_sa_str_t *user, ngx_k8s_sa_review_result_t *result)
+ngx_k8s_sa_decision_put(const ngx_k8s_sa_reviews_t *reviews,
+    const u_char *key, const k8s_sa_str_t *user,
+    ngx_k8s_sa_review_result_t *result)
 {
     ngx_msec_t                 fresh, keep;
-    ngx_k8s_sa_accesses_t     *access;
+    ngx_k8s_sa_zone_t         *zone;
     ngx_k8s_sa_cache_entry_t   e;
 
-    access = issuer->access;
+    zone = reviews->issuer->zone;
 
     ngx_memzero(&e, sizeof(ngx_k8s_sa_cache_entry_t));
 
     if (result->verdict == K8S_SA_VERDICT_OK) {
-        fresh = access->cache;
-        keep = fresh + access->stale;
+        fresh = reviews->cache;
+        keep = fresh + reviews->stale;
 
         e.kind = NGX_K8S_SA_CACHE_ALLOWED;
         e.user = *user;
 
     } else {
-        fresh = access->denied;
+        fresh = reviews->failed;
         keep = fresh;
 
         e.kind = NGX_K8S_SA_CACHE_DENIED;
@@ -107,9 +145,9 @@ ngx_k8s_sa_decision_put(ngx_k8s_sa_issuer_t *issuer, const u_char *key,
     e.expires = (int64_t) ngx_time() + (keep + 999) / 1000 + 1;
 
     if (keep == 0) {
-        ngx_k8s_sa_cache_delete(issuer->zone, key);
+        ngx_k8s_sa_cache_delete(zone, key);
         return;
     }
 
-    (void) ngx_k8s_sa_cache_insert(issuer->zone, key, ngx_time(), &e);
+    (void) ngx_k8s_sa_cache_insert(zone, key, ngx_time(), &e);
 }

@@ -12,8 +12,13 @@
 #define NGX_K8S_SA_DECISION_H
 
 
-#include "issuer/ngx_k8s_sa_access_review.h"
+#include "issuer/ngx_k8s_sa_review.h"
 
+
+/* Returns 1 if there is a fresh verdict for the key. */
+
+ngx_uint_t ngx_k8s_sa_decision_is_fresh(const ngx_k8s_sa_reviews_t *reviews,
+    const u_char *key);
 
 /*
  * Finds a fresh verdict or, with stale set, an allowing one that is stale.
@@ -22,7 +27,7 @@
  * until when the verdict is fresh, in ngx_current_msec.
  */
 
-ngx_int_t ngx_k8s_sa_decision_get(ngx_k8s_sa_issuer_t *issuer,
+ngx_int_t ngx_k8s_sa_decision_get(const ngx_k8s_sa_reviews_t *reviews,
     const u_char *key, ngx_uint_t stale, ngx_pool_t *pool,
     ngx_k8s_sa_review_result_t *result);
 
@@ -31,8 +36,9 @@ ngx_int_t ngx_k8s_sa_decision_get(ngx_k8s_sa_issuer_t *issuer,
  * K8S_SA_ACCESS_DENIED, in place of any earlier one.  Sets result->fresh.
  */
 
-void ngx_k8s_sa_decision_put(ngx_k8s_sa_issuer_t *issuer, const u_char *key,
-    const k8s_sa_str_t *user, ngx_k8s_sa_review_result_t *result);
+void ngx_k8s_sa_decision_put(const ngx_k8s_sa_reviews_t *reviews,
+    const u_char *key, const k8s_sa_str_t *user,
+    ngx_k8s_sa_review_result_t *result);
 
 
 #endif /* NGX_K8S_SA_DECISION_H */

@@ -17,6 +17,8 @@ static ngx_int_t ngx_k8s_sa_review_room(ngx_k8s_sa_reviews_t *reviews,
 static ngx_int_t ngx_k8s_sa_review_turn(ngx_k8s_sa_review_t *review);
 static ngx_int_t ngx_k8s_sa_review_begin(ngx_k8s_sa_review_t *review);
 static ngx_int_t ngx_k8s_sa_review_send(ngx_k8s_sa_review_t *review);
+static ngx_uint_t ngx_k8s_sa_review_refuses(const ngx_str_t *body,
+    void *data);
 static void ngx_k8s_sa_review_next(ngx_k8s_sa_reviews_t *reviews);
 static void ngx_k8s_sa_review_elsewhere(ngx_k8s_sa_review_t *review);
 static void ngx_k8s_sa_review_look(ngx_k8s_sa_review_t *review);
@@ -300,6 +302,8 @@ ngx_k8s_sa_review_send(ngx_k8s_sa_review_t *review)
     question.body = body;
     question.deadline = review->deadline - NGX_K8S_SA_REVIEW_GRACE;
     question.handler = ngx_k8s_sa_review_answer;
+    question.refuses = reviews->kind->refuses ? ngx_k8s_sa_review_refuses
+                                              : NULL;
     question.data = review;
     question.log = issuer->log;
     question.hold = 1;
@@ -310,6 +314,15 @@ ngx_k8s_sa_review_send(ngx_k8s_sa_review_t *review)
     free(body.data);
 
     return review->ask ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_uint_t
+ngx_k8s_sa_review_refuses(const ngx_str_t *body, void *data)
+{
+    ngx_k8s_sa_review_t *review = data;
+
+    return review->reviews->kind->refuses(review->reviews, body);
 }
 
 
@@ -440,7 +453,10 @@ ngx_k8s_sa_review_answer(const ngx_k8s_sa_answer_t *answer, void *data)
         break;
 
     case NGX_K8S_SA_UNANSWERED:
-        ngx_k8s_sa_review_failed(review, answer->reason, answer->down);
+        ngx_k8s_sa_review_failed(review, answer->reason,
+                                 answer->down
+                                 && !(answer->answers
+                                      && reviews->kind->strict));
         break;
 
     case NGX_K8S_SA_ABANDONED:
@@ -476,7 +492,8 @@ ngx_k8s_sa_review_parse(ngx_k8s_sa_review_t *review, const ngx_str_t *body)
     } else {
         reviews->down = 0;
 
-        reviews->kind->count(reviews, ngx_current_msec - review->began, 0);
+        reviews->kind->count(reviews, ngx_current_msec - review->began,
+                             result.verdict);
         reviews->kind->put(reviews, review->request, &result);
 
         ngx_k8s_sa_review_done(review, &result);
@@ -513,7 +530,8 @@ ngx_k8s_sa_review_failed(ngx_k8s_sa_review_t *review, const char *reason,
     result.verdict = K8S_SA_REVIEW_FAILED;
 
     if (review->running) {
-        reviews->kind->count(reviews, ngx_current_msec - review->began, 1);
+        reviews->kind->count(reviews, ngx_current_msec - review->began,
+                             K8S_SA_REVIEW_FAILED);
     }
 
     if (reviews->logged != ngx_time()) {

@@ -95,8 +95,8 @@ struct ngx_k8s_sa_review_kind_s {
      */
 
     ngx_k8s_sa_review_request_t  *(*copy)(
-        const ngx_k8s_sa_review_request_t *request, size_t *size,
-        ngx_log_t *log);
+        const ngx_k8s_sa_reviews_t *reviews,
+        const ngx_k8s_sa_review_request_t *request, size_t *size);
 
     /*
      * Makes the JSON to send, which is wiped and freed with free().  Returns
@@ -144,7 +144,19 @@ struct ngx_k8s_sa_review_kind_s {
     /* Counts a review that took this many msec. */
 
     void  (*count)(const ngx_k8s_sa_reviews_t *reviews, ngx_msec_t took,
-        ngx_uint_t failed);
+        k8s_sa_verdict_e verdict);
+
+    /*
+     * NULL, or returns 1 if an answer refuses: while the API server starts it
+     * is asked again then.
+     */
+
+    ngx_uint_t  (*refuses)(const ngx_k8s_sa_reviews_t *reviews,
+        const ngx_str_t *body);
+
+    ngx_uint_t               strict;     /* 1: an API server that answers 429,
+                                            or 5xx other than 502 to 504, is
+                                            not down: clients could cause it */
 };
 
 

@@ -98,8 +98,8 @@ ngx_http_k8s_sa_status_issuer(ngx_k8s_sa_issuer_t *issuer)
 
     if (issuer->access) {
         (void) json_object_set_new(obj, "access_review",
-                         json_stringn((char *) issuer->access->url.text.data,
-                                      issuer->access->url.text.len));
+                 json_stringn((char *) issuer->access->reviews.url.text.data,
+                              issuer->access->reviews.url.text.len));
     }
 
     (void) json_object_update_new(obj, ngx_http_k8s_sa_status_counters(
