@@ -27,6 +27,8 @@ my $port = free_port();
 my $nginx = K8sSa::Nginx->new(main => 'worker_rlimit_nofile 4096;',
                               http => <<"_");
 k8s_sa_issuer api { token_review @{[$api->base]}/api/review; timeout 2s; }
+k8s_sa_issuer turns { token_review @{[$api->base]}/turns/review; timeout 20s; }
+k8s_sa_issuer full { token_review @{[$api->base]}/full/review; timeout 60s; }
 k8s_sa_issuer keys { discovery @{[$mock->discovery('keys')]}; timeout 4s;
                      audience service2; }
 server {
@@ -34,6 +36,8 @@ server {
     set_real_ip_from 127.0.0.0/8;
     add_header X-Result \$k8s_sa_result always;
     location = /api { k8s_sa_auth api; empty_gif; }
+    location = /turns { k8s_sa_auth turns; empty_gif; }
+    location = /full { k8s_sa_auth full; empty_gif; }
     location = /keys { k8s_sa_auth keys; empty_gif; }
     location = /status { k8s_sa_status; }
 }
@@ -47,7 +51,8 @@ _
 
 $mock->set('keys', doc => { delay => 2 },
            jwks => { body => jwks([ 'ec', 'first', kid => 'k' ]) });
-$api->set('api', review => { do => 'hang' });
+$api->set($_, review => { do => 'hang' }) for qw(api full);
+$api->set('turns', review => { delay => 0.5 });
 
 $nginx->start;
 
@@ -140,5 +145,36 @@ sub busy {
 is(busy('2001:db8::N'), 150 - 136, 'IPv6 addresses of one network');
 is(busy('2001:db8:0:N::1'), 0, '... of several networks');
 is(busy('::ffff:10.0.N.1'), 0, '... that contain IPv4 addresses');
+
+
+# Addresses take turns
+
+$flood = flood($port, map { with_token('/turns', opaque_token("turns-$_")) }
+                          1 .. 60);
+$other = flood($port, with_address('10.0.0.9',
+                                   with_token('/turns', opaque_token('few'))));
+my ($few) = answers($other, 20);
+my @many = answers($flood, 20);
+
+is(results($few, @many), 'ok: 61', 'many reviews of one address');
+cmp_ok(scalar(grep { $_->{took} > $few->{took} + 0.5 } @many), '>', 30,
+       '... do not delay the only one of another');
+
+
+# All places are taken: the address with the most has to give way
+
+$flood = flood($port, map {
+    my $n = $_;
+    map { with_address("10.0.0.$n",
+                       with_token('/full', opaque_token("full-$n-$_"))) }
+        1 .. ($n == 1 ? 136 : 128);
+} 1 .. 8);
+
+sleep 1;
+$other = flood($port, with_address('10.0.0.9',
+                                   with_token('/full', opaque_token('last'))));
+is(results(answers($other, 2)), 'none: 1', 'one more review waits');
+is(results(answers($flood, 2)), 'busy: 1, none: 1031', '... in the place of '
+                                                       . 'another');
 
 K8sSa::Nginx::finish();

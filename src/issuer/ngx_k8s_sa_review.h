@@ -5,9 +5,9 @@
  * TokenReview.
  *
  * Simultaneous reviews with the same key are one request: one worker asks, and
- * the others wait for its verdict in the shared zone.  A failure is not stored;
- * after one, another worker asks.  A worker asks a few at a time; the others
- * wait for their turns in a limited number of places.
+ * the others wait for its verdict in the shared zone.  A failure is not
+ * stored; after one, another worker asks.  A worker asks a few at a time; the
+ * other reviews wait for their turns in a limited number of places.
  *
  * A kind of review says what is sent, what the answer means, and how a verdict
  * is remembered and counted.
@@ -30,7 +30,7 @@
 typedef struct ngx_k8s_sa_review_kind_s  ngx_k8s_sa_review_kind_t;
 
 
-/* An issuer's reviews of one kind; allocated zeroed, with the configuration. */
+/* An issuer's reviews of a kind; allocated zeroed, with the configuration. */
 
 struct ngx_k8s_sa_reviews_s {
 
@@ -55,6 +55,7 @@ struct ngx_k8s_sa_reviews_s {
     ngx_uint_t               running;    /* number in progress */
     time_t                   logged;     /* when a failure was last logged */
     ngx_msec_t               down_msec;  /* when a review last failed */
+    ngx_msec_t               ahead_msec; /* when one ahead of time did */
     unsigned                 down:1;     /* the last review failed because the
                                             API server is down */
 };
@@ -169,8 +170,17 @@ void ngx_k8s_sa_review_init(ngx_k8s_sa_reviews_t *reviews);
 void ngx_k8s_sa_review_stop(ngx_k8s_sa_reviews_t *reviews);
 
 /*
+ * How long before its end an accepting verdict is renewed, in ms; 0 if it lives
+ * too short for that.
+ */
+
+#define ngx_k8s_sa_review_ahead_time(reviews)                                 \
+    ((reviews)->cache >= 1000 ? (reviews)->cache / 5 : 0)
+
+/*
  * Finds a remembered verdict; a stale one serves while the API server is down
- * ("stale=TIME").  Returns NGX_OK, with memory for *result from pool;
+ * ("stale=TIME").  In the last fifth of an accepting verdict's life this starts
+ * a review that nothing waits for, so that requests seldom have to.  Returns NGX_OK, with memory for *result from pool;
  * NGX_DECLINED if the API server has to be asked; NGX_ERROR without memory.
  */
 

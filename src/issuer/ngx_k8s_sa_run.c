@@ -2,7 +2,6 @@
 
 #include "issuer/ngx_k8s_sa_issuer.h"
 #include "issuer/ngx_k8s_sa_access_review.h"
-#include "issuer/ngx_k8s_sa_review.h"
 
 
 #define NGX_K8S_SA_POLL  20    /* ms between two looks at the key store while

@@ -25,7 +25,7 @@ typedef struct {
 
 
 typedef struct {
-    ngx_queue_t              ring;       /* ngx_k8s_sa_turn_t, the next first */
+    ngx_queue_t              ring;       /* ngx_k8s_sa_turn_t */
     ngx_k8s_sa_turn_t        owners[NGX_K8S_SA_CLIENTS];
 } ngx_k8s_sa_turns_t;
 

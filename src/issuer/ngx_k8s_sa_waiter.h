@@ -20,9 +20,9 @@ typedef struct ngx_k8s_sa_waiter_s         ngx_k8s_sa_waiter_t;
 
 /*
  * Owned by the caller, which sets handler, data and client, and does not move
- * the struct while waiting is set.  handler is called once, from the event loop
- * and never from within the call that starts the wait.  It is not called if
- * the wait is ended with ngx_k8s_sa_issuer_unwait() or
+ * the struct while waiting is set.  handler is called once, from the event
+ * loop and never from within the call that starts the wait.  It is not called
+ * if the wait is ended with ngx_k8s_sa_issuer_unwait() or
  * ngx_k8s_sa_review_cancel(), or by the worker's exit.  It may start another
  * wait, and end any.
  */
