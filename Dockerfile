@@ -116,7 +116,8 @@ COPY . .
 
 RUN set -eu; \
     make -j"$(nproc)" build/libk8s_sa_token.a; \
-    gcc -std=gnu11 -Isrc -I/usr/local/include -O2 -Wall -Wextra -s -static \
+    gcc -std=gnu11 -Isrc -I/usr/local/include \
+        -D_TIME_BITS=64 -D_FILE_OFFSET_BITS=64 -O2 -Wall -Wextra -s -static \
         -o /usr/bin/k8s-sa-client client/*.c build/libk8s_sa_token.a \
         -L/usr/local/lib -lcurl -ljansson -lssl -lcrypto -lzstd -lz; \
     mkdir -p /image/usr/bin /image/etc/ssl/certs; \

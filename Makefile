@@ -40,9 +40,11 @@ module: $(MODULE)
 client: $(CLIENT)
 
 
-# src/token/ and the client, without nginx's headers
+# src/token/ and the client, without nginx's headers.  The client shows times
+# after 2038, also on 32-bit systems; the module has nginx's time_t.
 
 $(BUILD)/src/token/%.o $(BUILD)/client/%.o: CPPFLAGS += -Isrc
+$(BUILD)/client/%.o: CPPFLAGS += -D_TIME_BITS=64 -D_FILE_OFFSET_BITS=64
 
 $(TOKEN_OBJS): | $(BUILD)/token.needs
 $(CLIENT_OBJS): | $(BUILD)/client.needs

@@ -197,7 +197,8 @@ client_text_time(char buf[CLIENT_TIME_LEN], int64_t when)
 
     t = when;
 
-    if (when < 0 || when > CLIENT_TIME_MAX || gmtime_r(&t, &tm) == NULL
+    if (when < 0 || when > CLIENT_TIME_MAX || t != when
+        || gmtime_r(&t, &tm) == NULL
         || strftime(buf, CLIENT_TIME_LEN, "%Y-%m-%d %H:%M:%S UTC", &tm) == 0)
     {
         snprintf(buf, CLIENT_TIME_LEN, "%" PRId64, when);

@@ -22,7 +22,7 @@ add_block_preprocessor(sub {
         unless defined $block->config;
 
     $block->set_value(error_code => 401) unless defined $block->error_code;
-    $block->set_value(response_body_like => 'Authorization Required')
+    $block->set_value(response_body_like => '401')
         if $block->error_code eq '401' && !defined $block->response_body_like;
 });
 

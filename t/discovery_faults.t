@@ -61,10 +61,6 @@ my @faults = (
     [ '403', doc => { status => 403 }, qr/answered 403 \(our own token/ ],
     (map { [ $_, doc => { status => $_ }, qr/answered $_;/ ] }
          204, 404, 406, 429, 500, 503),
-    [ 'later', jwks => { status => 429, headers => [ 'Retry-After: 20' ] },
-      qr/answered 429; next try in 20000 ms/ ],
-    [ 'tomorrow', doc => { status => 503, headers => [ 'Retry-After: 86400' ] },
-      qr/answered 503; next try in 60000 ms/ ],
     [ '206', jwks => { status => 206 }, qr/answered 206;/ ],
     [ 'html', doc => { body => '<html>login</html>' }, qr/JSON/ ],
     [ 'html-keys', jwks => { body => '<html>login</html>' }, qr/JSON/ ],

@@ -52,6 +52,10 @@ for (@cases) {
 
 # failures from the beginning, and later
 $mock->set('bare', doc => { status => 500 });
+$mock->set('later', jwks => { status => 429,
+                              headers => [ 'Retry-After: 20' ] });
+$mock->set('tomorrow', doc => { status => 503,
+                                headers => [ 'Retry-After: 86400' ] });
 $mock->set('failing', jwks => { body => $jwks });
 $mock->set('gone', jwks => { body => $jwks });
 
@@ -60,6 +64,7 @@ my @many = map { "many-$_" } 1 .. 20;
 $mock->set($_, jwks => { body => $jwks }) for @many;
 
 my @issuers = ((map { [ $_->[0], $_->[1] ] } @cases), [ 'bare', '10m' ],
+               [ 'later', '10m' ], [ 'tomorrow', '10m' ],
                [ 'failing', '300ms' ], [ 'gone', '300ms', 'stale 5s;' ],
                map { [ $_, '5s' ] } @many);
 
@@ -89,8 +94,8 @@ sub gaps {
     return map { $at[$_] - $at[$_ - 1] } 1 .. $#at;
 }
 
-is(status($_->[0]), 200, "$_->[0]: keys") for grep { $_->[0] ne 'bare' }
-                                             @issuers;
+is(status($_->[0]), 200, "$_->[0]: keys") for grep {
+    $_->[0] !~ /^(?:bare|later|tomorrow)$/ } @issuers;
 
 # "failing" starts to fail after 1 s; "gone" is down from then on
 
@@ -99,6 +104,16 @@ $mock->set('failing', doc => { status => 500 });
 $mock->set('gone', jwks => { status => 404 });
 
 my $failed = time();
+
+
+# Retry-After, up to a minute
+
+for ([ later => 429, 20 ], [ tomorrow => 503, 60 ]) {
+    my ($name, $status, $seconds) = @$_;
+    my $line = qr/"$name" failed: .* answered $status; next try in (\d+) ms/;
+    ok($nginx->wait_log($line, 5), "$name: failed");
+    is(($nginx->log =~ $line)[0], 1000 * $seconds, "$name: Retry-After");
+}
 
 
 # Backoff while there are no keys: 1 s, then 2 s

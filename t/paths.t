@@ -83,15 +83,16 @@ my @servers = map { [ @$_, new_port() ] } (
                           "$auth k8s_sa_allow mytest/* a/c;"), 1 ],
     [ 'the same list', two("$auth k8s_sa_allow mytest/* a/b;",
                            "$auth k8s_sa_allow a/b mytest/*;"), 0 ],
-    [ 'a value', two($auth, "$auth k8s_sa_require 1;"), 1 ],
-    [ 'another value', two("$auth k8s_sa_require 1 2;",
-                           "$auth k8s_sa_require 1 3;"), 1 ],
-    [ 'another number of values', two("$auth k8s_sa_require 1;",
-                                      "$auth k8s_sa_require 1 1;"), 1 ],
-    [ 'another status', two("$auth k8s_sa_require 1;",
-                            "$auth k8s_sa_require 1 error=404;"), 1 ],
-    [ 'the same value', two("$auth k8s_sa_require 1;",
-                            "$auth k8s_sa_require 1;"), 0 ],
+    [ 'a value', two($auth, "$auth k8s_sa_require \$host;"), 1 ],
+    [ 'another value', two("$auth k8s_sa_require \$host \$uri;",
+                           "$auth k8s_sa_require \$host \$args;"), 1 ],
+    [ 'another number of values',
+      two("$auth k8s_sa_require \$host;",
+          "$auth k8s_sa_require \$host \$host;"), 1 ],
+    [ 'another status', two("$auth k8s_sa_require \$host;",
+                            "$auth k8s_sa_require \$host error=404;"), 1 ],
+    [ 'the same value', two("$auth k8s_sa_require \$host;",
+                            "$auth k8s_sa_require \$host;"), 0 ],
     [ 'if', "$auth location / { if (\$arg_x) { set \$y 1; } PASS }", 0 ],
     [ 'if that is true', "$auth location / { if (\$uri) { set \$y 1; } PASS }",
       0 ],
@@ -401,9 +402,11 @@ sub line {
 
 is(line('GET /x/..%2fhealthz HTTP/1.0'), '400 ', 'HTTP/1.0');
 is(line('GET http://a/healthz HTTP/1.1'), '200 GET /healthz', 'absolute form');
+is(line('GET http://a/healthz?b=;/.. HTTP/1.1'), '200 GET /healthz?b=;/..',
+   '... with a query');
 is(line('GET http://a/x/..%2fhealthz HTTP/1.1'), '400 ', '... an odd path');
 is(line('GET http://a HTTP/1.1'), '401 ', '... the empty path is "/"');
-is(line('GET http://a?b HTTP/1.1'), '400 ', '... with a query');
+is(line('GET http://a?b HTTP/1.1'), '400 ', '... but not with a query');
 like(line('OPTIONS * HTTP/1.1'), qr/^40\d $/, 'OPTIONS *');
 like(line('CONNECT a:80 HTTP/1.1'), qr/^40\d $/, 'CONNECT');
 is(line('OPTIONS /x/..%2fhealthz HTTP/1.1'), '400 ', 'OPTIONS');
@@ -411,7 +414,7 @@ is(line('TRACE /x/..%2fhealthz HTTP/1.1') =~ /^40\d $/, 1, 'TRACE');
 request($port, "GET /x/..%2fhealthz\r\n");
 is(seen(), '', 'HTTP/0.9');
 
-like(get_http2($h2, '/healthz'), qr{^GET /healthz}, 'HTTP/2');
+like(get_http2($h2, '/healthz?a=;/..'), qr{^GET /healthz\?a=;/\.\. }, 'HTTP/2');
 seen();
 unlike(get_http2($h2, $_), qr/^GET/, "HTTP/2: $_")
     for '/x/..%2fhealthz', '/x/%2e%2e/healthz', '//healthz', '/healthz;';

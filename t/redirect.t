@@ -52,7 +52,7 @@ location /t {
     proxy_pass http://up;
 }
 --- error_code: 401
---- response_body_like: Authorization Required
+--- response_body_like: 401
 --- raw_response_headers_unlike: (?s)WWW-Authenticate.*WWW-Authenticate
 
 

@@ -163,7 +163,7 @@ sub nothing_lost {
 sub workers {
     my ($master) = @_;
     my $children = `ps -o pid=,args= --ppid $master`;
-    my @pids = $children =~ /^\s*(\d+) nginx: worker process$/mg;
+    my @pids = $children =~ /^\s*(\d+) \w+: worker process(?! is s)/mg;
     return @pids;
 }
 

@@ -19,13 +19,14 @@ ngx_http_k8s_sa_get_ctx(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_k8s_sa_module);
 
-    if (ctx || (r == r->main && !r->internal)) {
+    if (ctx || (r == r->main && !r->internal && !r->filter_finalize)) {
         return ctx;
     }
 
     /*
-     * An internal redirect has cleared the contexts, or r is a subrequest,
-     * which shares the pool, but not the contexts, of the main request.
+     * An internal redirect, or a filter that answers itself, has cleared the
+     * contexts, or r is a subrequest, which shares the pool, but not the
+     * contexts, of the main request.
      */
 
     ctx = ngx_http_k8s_sa_find_ctx(r);

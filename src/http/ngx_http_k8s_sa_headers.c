@@ -378,7 +378,48 @@ ngx_http_k8s_sa_keep_before(ngx_http_request_t *r, ngx_list_t *kept,
 
 
 ngx_uint_t
-ngx_http_k8s_sa_has_protected(ngx_http_request_t *r,
+ngx_http_k8s_sa_connection_names(ngx_http_k8s_sa_main_conf_t *mcf,
+    ngx_table_elt_t *h)
+{
+    u_char     *p, *last;
+    ngx_str_t   name;
+
+    if (ngx_strncasecmp(h->key.data, (u_char *) "connection",
+                        sizeof("connection") - 1)
+        != 0)
+    {
+        return 0;
+    }
+
+    p = h->value.data;
+    last = h->value.data + h->value.len;
+
+    while (p < last) {
+
+        if (*p == ',' || *p == ' ' || *p == '\t') {
+            p++;
+            continue;
+        }
+
+        name.data = p;
+
+        while (p < last && *p != ',' && *p != ' ' && *p != '\t') {
+            p++;
+        }
+
+        name.len = p - name.data;
+
+        if (ngx_http_k8s_sa_is_protected(mcf, &name)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_uint_t
+ngx_http_k8s_sa_has_spoof(ngx_http_request_t *r,
     ngx_http_k8s_sa_main_conf_t *mcf)
 {
     ngx_uint_t        i;
@@ -389,7 +430,7 @@ ngx_http_k8s_sa_has_protected(ngx_http_request_t *r,
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
-            if (ngx_http_k8s_sa_is_protected(mcf, &h[i].key)) {
+            if (ngx_http_k8s_sa_is_spoof(mcf, &h[i])) {
                 return 1;
             }
         }

@@ -82,9 +82,22 @@ ngx_table_elt_t *ngx_http_k8s_sa_next_header(ngx_http_request_t *r,
 #define ngx_http_k8s_sa_initial(name)                                         \
     (1ULL << (((name)->data[0] | 0x20) & 63))
 
-/* Returns 1 if the request has such a header, otherwise 0. */
+/*
+ * 1 for such a header, and for a Connection header that names one: the next
+ * proxy would remove ours (RFC 9110 section 7.6.1).
+ */
 
-ngx_uint_t ngx_http_k8s_sa_has_protected(ngx_http_request_t *r,
+#define ngx_http_k8s_sa_is_spoof(mcf, h)                                      \
+    (ngx_http_k8s_sa_is_protected(mcf, &(h)->key)                             \
+     || ((h)->key.len == sizeof("connection") - 1                             \
+         && ngx_http_k8s_sa_connection_names(mcf, h)))
+
+ngx_uint_t ngx_http_k8s_sa_connection_names(ngx_http_k8s_sa_main_conf_t *mcf,
+    ngx_table_elt_t *h);
+
+/* Returns 1 if the request has one of these, otherwise 0. */
+
+ngx_uint_t ngx_http_k8s_sa_has_spoof(ngx_http_request_t *r,
     ngx_http_k8s_sa_main_conf_t *mcf);
 
 /*

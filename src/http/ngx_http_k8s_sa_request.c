@@ -217,7 +217,7 @@ ngx_http_k8s_sa_clean(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
     clean.withhold = ctx && ctx->prepared && !ctx->conf->forward_token
                      && ctx->token.len;
 
-    if (!clean.withhold && !ngx_http_k8s_sa_has_protected(r, clean.mcf)) {
+    if (!clean.withhold && !ngx_http_k8s_sa_has_spoof(r, clean.mcf)) {
         return NGX_OK;
     }
 
@@ -237,7 +237,7 @@ ngx_http_k8s_sa_clean_header(ngx_http_request_t *r, ngx_table_elt_t *h,
     ngx_http_k8s_sa_ctx_t       *ctx;
     ngx_http_k8s_sa_withheld_t  *withheld, **last;
 
-    if (ngx_http_k8s_sa_is_protected(clean->mcf, &h->key)) {
+    if (ngx_http_k8s_sa_is_spoof(clean->mcf, h)) {
         ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                        "k8s_sa identity header removed");
         return NGX_DECLINED;

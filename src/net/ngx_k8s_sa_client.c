@@ -64,6 +64,7 @@ ngx_k8s_sa_client_create(ngx_conf_t *cf, const ngx_k8s_sa_client_conf_t *conf)
     }
 
     client->connections.max_idle = conf->max_idle;
+    client->connections.user_timeout = ngx_max(conf->timeout / 3, 1);
     client->connections.idle_timeout = conf->idle_timeout
                                        ? conf->idle_timeout
                                        : NGX_K8S_SA_IDLE_TIMEOUT;

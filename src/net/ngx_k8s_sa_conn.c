@@ -19,6 +19,7 @@
 
 static ngx_k8s_sa_conn_t *ngx_k8s_sa_conn_create(ngx_k8s_sa_pool_t *pool,
     const ngx_k8s_sa_url_t *url, const ngx_str_t *address);
+static void ngx_k8s_sa_conn_user_timeout(ngx_k8s_sa_conn_t *conn);
 static ngx_int_t ngx_k8s_sa_conn_setup(ngx_k8s_sa_conn_t *conn);
 static void ngx_k8s_sa_conn_handler(ngx_event_t *ev);
 static void ngx_k8s_sa_conn_idle_handler(ngx_event_t *ev);
@@ -337,6 +338,8 @@ ngx_k8s_sa_conn_reuse(ngx_k8s_sa_pool_t *pool, const ngx_k8s_sa_url_t *url)
 
         conn->reused = 1;
 
+        ngx_k8s_sa_conn_user_timeout(conn);
+
         ngx_log_debug2(NGX_LOG_DEBUG_EVENT, c->log, 0,
                        "k8s sa reuse connection to %V, %ui kept",
                        &conn->address, pool->nidle);
@@ -345,6 +348,38 @@ ngx_k8s_sa_conn_reuse(ngx_k8s_sa_pool_t *pool, const ngx_k8s_sa_url_t *url)
     }
 
     return NULL;
+}
+
+
+/*
+ * A kept connection whose server has gone, without a word, fails as soon as
+ * the request has not been acknowledged for this time (RFC 5482): a new
+ * connection can still answer within the exchange's timeout.  Servers that are
+ * only slow acknowledge at once.
+ */
+
+static void
+ngx_k8s_sa_conn_user_timeout(ngx_k8s_sa_conn_t *conn)
+{
+#ifdef TCP_USER_TIMEOUT
+
+    int  msec;
+
+    msec = (int) conn->pool->user_timeout;
+
+    if (setsockopt(conn->connection->fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
+                   (const void *) &msec, sizeof(int))
+        == -1)
+    {
+        ngx_log_error(NGX_LOG_ALERT, conn->connection->log, ngx_socket_errno,
+                      "setsockopt(TCP_USER_TIMEOUT) failed, ignored");
+    }
+
+#else
+
+    (void) conn;
+
+#endif
 }
 
 

@@ -32,6 +32,7 @@ struct ngx_k8s_sa_pool_s {
     ngx_uint_t                   nidle;
     ngx_uint_t                   max_idle;
     ngx_msec_t                   idle_timeout;
+    ngx_msec_t                   user_timeout; /* TCP's, for kept ones */
     ngx_k8s_sa_tls_t             tls;
 };
 

@@ -15,6 +15,7 @@
 #define NGX_K8S_SA_BUFFER_SIZE  16384
 #define NGX_K8S_SA_READS_MAX    16          /* in one turn of the event loop */
 #define NGX_K8S_SA_ATTEMPT_MIN  100         /* ms for each address */
+#define NGX_K8S_SA_CONNECT_MAX  1000        /* ms, if there is another one */
 
 
 static void ngx_k8s_sa_exchange_reused(ngx_k8s_sa_exchange_t *ex,
@@ -22,6 +23,8 @@ static void ngx_k8s_sa_exchange_reused(ngx_k8s_sa_exchange_t *ex,
 static void ngx_k8s_sa_exchange_resolve(ngx_k8s_sa_exchange_t *ex);
 static void ngx_k8s_sa_exchange_resolved(void *data);
 static void ngx_k8s_sa_exchange_connect(ngx_k8s_sa_exchange_t *ex);
+static void ngx_k8s_sa_exchange_limit(ngx_k8s_sa_exchange_t *ex,
+    ngx_msec_int_t max);
 static void ngx_k8s_sa_exchange_next(ngx_k8s_sa_exchange_t *ex,
     ngx_k8s_sa_net_error_e error, const char *fmt, ...);
 static void ngx_k8s_sa_exchange_handler(void *data, ngx_uint_t quit);
@@ -132,30 +135,26 @@ ngx_k8s_sa_exchange_resolved(void *data)
         return;
     }
 
+    ngx_k8s_sa_addr_sort(&ex->client->addresses, ex->resolve.addrs,
+                         ex->resolve.naddrs);
+
     ngx_k8s_sa_exchange_connect(ex);
 }
 
 
-/*
- * Tries the next address.  Connecting and handshaking with it may take an
- * equal share of the time left, or all of it for the last address: one that
- * swallows packets must not use up the time of a good one.
- */
+/* Tries the next address. */
 
 static void
 ngx_k8s_sa_exchange_connect(ngx_k8s_sa_exchange_t *ex)
 {
     ngx_int_t           rc;
     ngx_err_t           err;
-    ngx_msec_int_t      left;
-    ngx_uint_t          n;
     ngx_k8s_sa_addr_t  *addr;
     ngx_k8s_sa_conn_t  *conn;
 
     ex->phase = ngx_k8s_sa_ex_connect;
     ex->log.action = "connecting";
 
-    n = ex->resolve.naddrs - ex->next;
     addr = &ex->resolve.addrs[ex->next++];
 
     ex->address = addr->name;
@@ -167,7 +166,7 @@ ngx_k8s_sa_exchange_connect(ngx_k8s_sa_exchange_t *ex)
 
     ngx_log_debug3(NGX_LOG_DEBUG_EVENT, &ex->log, 0,
                    "k8s sa connect to %V: %i, %ui more addresses",
-                   &addr->name, rc, n - 1);
+                   &addr->name, rc, ex->resolve.naddrs - ex->next);
 
     if (rc == NGX_ERROR) {
 
@@ -193,15 +192,34 @@ ngx_k8s_sa_exchange_connect(ngx_k8s_sa_exchange_t *ex)
     ex->conn = conn;
     ngx_k8s_sa_conn_hold(conn, ex->hold);
 
-    if (n > 1) {
-        left = (ngx_msec_int_t) (ex->timer.timer.key - ngx_current_msec);
-        left = ngx_max(left / (ngx_msec_int_t) n, NGX_K8S_SA_ATTEMPT_MIN);
-
-        ngx_add_timer(&ex->attempt, left);
-    }
+    ngx_k8s_sa_exchange_limit(ex, NGX_K8S_SA_CONNECT_MAX);
 
     if (rc == NGX_OK) {
         ngx_k8s_sa_exchange_connected(ex);
+    }
+}
+
+
+/*
+ * Limits the time for the next step with an address, which must not use up the
+ * time of another: to half of what is left, and to max ms.  The last address
+ * may use all of it.
+ */
+
+static void
+ngx_k8s_sa_exchange_limit(ngx_k8s_sa_exchange_t *ex, ngx_msec_int_t max)
+{
+    ngx_msec_int_t  left;
+
+    if (ex->attempt.timer_set) {
+        ngx_del_timer(&ex->attempt);
+    }
+
+    if (ex->next < ex->resolve.naddrs) {
+        left = (ngx_msec_int_t) (ex->timer.timer.key - ngx_current_msec);
+        left = ngx_min(left / 2, max);
+
+        ngx_add_timer(&ex->attempt, ngx_max(left, NGX_K8S_SA_ATTEMPT_MIN));
     }
 }
 
@@ -235,6 +253,8 @@ ngx_k8s_sa_exchange_next(ngx_k8s_sa_exchange_t *ex,
         ex->failure = error;
         ngx_memcpy(ex->failed, reason, p - reason);
     }
+
+    ngx_k8s_sa_addr_failed(&ex->client->addresses, &ex->address);
 
     ngx_k8s_sa_exchange_disconnect(ex);
 
@@ -307,6 +327,7 @@ ngx_k8s_sa_exchange_connected(ngx_k8s_sa_exchange_t *ex)
 
     if (ex->url.ssl) {
         ex->phase = ngx_k8s_sa_ex_handshake;
+        ngx_k8s_sa_exchange_limit(ex, NGX_MAX_INT32_VALUE);
         ngx_k8s_sa_exchange_handshake(ex);
         return;
     }
@@ -355,6 +376,8 @@ ngx_k8s_sa_exchange_transfer(ngx_k8s_sa_exchange_t *ex)
     if (ex->attempt.timer_set) {
         ngx_del_timer(&ex->attempt);
     }
+
+    ngx_k8s_sa_addr_worked(&ex->client->addresses, &ex->address);
 
     if (ex->parse == NULL) {
         ex->parse = ngx_palloc(ex->pool, sizeof(ngx_k8s_sa_http_parse_t));
@@ -652,13 +675,20 @@ ngx_k8s_sa_exchange_closed(ngx_k8s_sa_exchange_t *ex, ngx_err_t err)
         if (ex->conn->reused && (ex->idempotent || !ex->sent)) {
 
             /*
-             * The server closed an idle connection just when it was taken.
-             * This happens once: the next connection is a new one.
+             * The server closed an idle connection just when it was taken, or
+             * has gone.  This happens once: the next connection is a new one.
              */
 
             ngx_log_debug1(NGX_LOG_DEBUG_EVENT, &ex->log, 0,
                            "k8s sa %V has closed a kept connection",
                            &ex->address);
+
+            if (err == NGX_ETIMEDOUT) {
+
+                /* the server has gone, and with it other kept connections */
+
+                ngx_k8s_sa_conn_drop_idle(&ex->client->connections, &ex->url);
+            }
 
             ngx_k8s_sa_exchange_disconnect(ex);
             ngx_k8s_sa_exchange_resolve(ex);
@@ -719,10 +749,12 @@ ngx_k8s_sa_exchange_timeout(ngx_event_t *ev)
 
     case ngx_k8s_sa_ex_connect:
         stage = "connecting to";
+        ngx_k8s_sa_addr_failed(&ex->client->addresses, &ex->address);
         break;
 
     case ngx_k8s_sa_ex_handshake:
         stage = "TLS handshaking with";
+        ngx_k8s_sa_addr_failed(&ex->client->addresses, &ex->address);
         break;
 
     default: /* ngx_k8s_sa_ex_transfer */

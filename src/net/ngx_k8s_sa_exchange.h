@@ -27,6 +27,7 @@
 struct ngx_k8s_sa_client_s {
     ngx_k8s_sa_pool_t                connections;
     ngx_queue_t                      running;      /* ngx_k8s_sa_exchange_t */
+    ngx_k8s_sa_addr_memory_t         addresses;
 
     ngx_msec_t                       timeout;
     size_t                           max_body;

@@ -146,6 +146,10 @@ ngx_k8s_sa_resolve_query(ngx_k8s_sa_resolve_t *res)
                                          res->pool, &name);
 
         resolver = res->dns->resolver;
+
+        /* the order of resolv.conf, instead of taking turns */
+
+        resolver->last_connection = 0;
     }
 
     if (rc == NGX_DONE) {
@@ -221,7 +225,7 @@ ngx_k8s_sa_resolve_handler(ngx_resolver_ctx_t *ctx)
         }
 
         if (res->naddrs == 0 && res->error == NULL) {
-            res->error = "no addresses";
+            res->error = "no usable addresses";
         }
     }
 
@@ -258,6 +262,10 @@ ngx_k8s_sa_resolve_local(ngx_k8s_sa_resolve_t *res)
     for (i = 0; i < n; i++) {
         ngx_k8s_sa_resolve_add(res, &addrs[i].sockaddr);
     }
+
+    if (n && res->naddrs == 0) {
+        res->error = "no usable addresses";
+    }
 }
 
 
@@ -273,7 +281,7 @@ ngx_k8s_sa_resolve_alloc(ngx_k8s_sa_resolve_t *res, ngx_uint_t n)
 }
 
 
-/* Adds a copy of an address, with the port of the URL. */
+/* Adds a copy of an address, with the port of the URL, if it can be used. */
 
 static void
 ngx_k8s_sa_resolve_add(ngx_k8s_sa_resolve_t *res, struct sockaddr *sockaddr)
@@ -297,7 +305,9 @@ ngx_k8s_sa_resolve_add(ngx_k8s_sa_resolve_t *res, struct sockaddr *sockaddr)
         return;
     }
 
-    if (res->naddrs == NGX_K8S_SA_ADDRS_MAX) {
+    if (res->naddrs == NGX_K8S_SA_ADDRS_MAX
+        || !ngx_k8s_sa_addr_supported(sockaddr->sa_family))
+    {
         return;
     }
 

@@ -13,19 +13,9 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
+#include "net/ngx_k8s_sa_addr.h"
 #include "net/ngx_k8s_sa_system.h"
 #include "net/ngx_k8s_sa_url.h"
-
-
-#define NGX_K8S_SA_ADDRS_MAX  16            /* per name; others are unused */
-
-
-typedef struct {
-    ngx_sockaddr_t            sockaddr;
-    socklen_t                 socklen;
-    ngx_str_t                 name;         /* "10.0.0.1:443" */
-    u_char                    text[NGX_SOCKADDR_STRLEN];
-} ngx_k8s_sa_addr_t;
 
 
 typedef struct {

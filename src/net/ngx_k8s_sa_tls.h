@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-
 /*
- * TLS for the client, on OpenSSL directly.  nginx's own wrapper has a
+ * TLS sessions of the client, on OpenSSL directly.  nginx's own wrapper has a
  * verification callback that accepts every certificate, logs a kept-alive
  * connection closed by the server as "crit", and does not return the reason of
  * a failed handshake.
@@ -16,20 +15,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
-#include "net/ngx_k8s_sa_client.h"
-#include "net/ngx_k8s_sa_file.h"
-
-
-#define NGX_K8S_SA_TLS_ERROR_LEN  256
-
-
-typedef struct {
-    SSL_CTX              *ctx;
-    ngx_str_t             name;         /* empty: the URL's host is used */
-    ngx_k8s_sa_file_t     trusted;      /* no path: the system's CAs */
-    ngx_uint_t            generation;   /* incremented when the CAs change */
-    unsigned              verify:1;
-} ngx_k8s_sa_tls_t;
+#include "net/ngx_k8s_sa_tls_ctx.h"
 
 
 typedef struct {
@@ -47,22 +33,6 @@ typedef struct {
 
 
 /*
- * Initializes tls from the configuration; it is freed with cf->pool.
- * NGX_OK; NGX_ERROR: logged as a configuration error.
- */
-
-ngx_int_t ngx_k8s_sa_tls_create(ngx_conf_t *cf, ngx_k8s_sa_tls_t *tls,
-    const ngx_k8s_sa_client_conf_t *conf);
-
-/*
- * Reads the trusted certificates again if the file has changed; looks at it at
- * most once a second.  If the new file cannot be used, that is logged once and
- * the old certificates stay in use.
- */
-
-void ngx_k8s_sa_tls_refresh(ngx_k8s_sa_tls_t *tls);
-
-/*
  * Opens a session on a connected socket.  host is a name or an address and
  * outlives the session.  NGX_OK; NGX_ERROR: e.g. out of memory.
  */
@@ -74,17 +44,17 @@ ngx_int_t ngx_k8s_sa_tls_open(ngx_k8s_sa_tls_t *tls,
 /*
  * Goes on with the handshake.  NGX_OK: complete, and unless verification is
  * off, the certificate is one for host from a trusted CA; NGX_AGAIN: wait for
- * an event of c, which may have been posted; NGX_ERROR: the NUL-terminated reason is in error, which has
- * NGX_K8S_SA_TLS_ERROR_LEN bytes.
+ * an event of c, which may have been posted; NGX_ERROR: the NUL-terminated
+ * reason is in error, which has NGX_K8S_SA_TLS_ERROR_LEN bytes.
  */
 
 ngx_int_t ngx_k8s_sa_tls_handshake(ngx_k8s_sa_tls_session_t *session,
     ngx_connection_t *c, u_char *error);
 
 /*
- * A call receives one large TLS record or some small ones, data or not:
- * then it posts the read event and returns NGX_AGAIN, so that other connections
- * and timers get their turn.
+ * A call receives one large TLS record or some small ones, data or not.  Then
+ * it posts the read event and returns NGX_AGAIN, so that other connections and
+ * timers get their turn.
  *
  * Return as c->recv() and c->send() the number of bytes, 0 after close_notify
  * (recv), NGX_AGAIN, or NGX_ERROR with the errno in *err, or 0 there if the

@@ -179,8 +179,8 @@ ngx_int_t ngx_k8s_sa_keystore_fail(ngx_k8s_sa_zone_t *zone,
 
 /*
  * Allows a fetch out of turn, for a key that may be new, once per interval
- * msec over all workers.  Returns NGX_OK: take the lease; NGX_BUSY: not for *wait
- * msec (wait may be NULL); NGX_ERROR: no record is free.
+ * msec over all workers.  Returns NGX_OK: take the lease; NGX_BUSY: not for
+ * *wait msec (wait may be NULL); NGX_ERROR: no record is free.
  */
 
 ngx_int_t ngx_k8s_sa_keystore_force(ngx_k8s_sa_zone_t *zone,

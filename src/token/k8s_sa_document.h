@@ -17,10 +17,9 @@
 /*
  * Parses a JSON object of at most K8S_SA_DOCUMENT_MAX bytes and about
  * K8S_SA_DOCUMENT_VALUES_MAX values, without duplicate names and with nothing
- * after it; flags are further JSON_... flags of jansson.
- * Every number is read as 0, since none is used: one out of range must not make
- * the document useless.  NULL with the reason in *err, which does not quote the
- * document.
+ * after it; flags are further JSON_... flags of jansson.  Every number is read
+ * as 0, since none is used: one out of range must not make the document
+ * useless.  NULL with the reason in *err, which does not quote the document.
  */
 
 json_t *k8s_sa_document_read(const void *data, size_t len, size_t flags,

@@ -145,9 +145,9 @@ k8s_sa_verdict_e k8s_sa_token_claims(k8s_sa_token_t *t,
  * number as written, true or false, an array of strings joined by ",", other
  * arrays and objects as compact JSON.  The caller frees *value with free().
  * If no claim has this name, the only one that has it in lower case is taken:
- * nginx makes the names of variables lower-case.  K8S_SA_OK, or
- * K8S_SA_ERROR if the claim is missing or null, the text would contain a control character, a string of an array contains "," (it could
- * pass for two), or memory is short.
+ * nginx makes the names of variables lower-case.  K8S_SA_OK, or K8S_SA_ERROR if
+ * the claim is missing or null, the text would contain a control character, a
+ * string of an array contains "," (it could pass for two), or memory is short.
  */
 
 int k8s_sa_token_claim_text(const unsigned char *text, size_t len,

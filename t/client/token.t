@@ -138,7 +138,8 @@ for my $name (sort keys %bad) {
     is($c->{status}, 1, "$name: exit status 1");
     is(scalar @lines, 3, "$name: continues");
     like($lines[1], qr/^target=\Q$s->{url}\E, error: .*$error/, "$name: why");
-    unlike($c->{out}, qr/one|Evil|aaaa/, "$name: no token shown");
+    unlike($c->{out} =~ s/\Q$file\E//gr, qr/one|Evil|aaaa/,
+           "$name: no token shown");
 }
 
 is(scalar(() = $s->requests), 0, 'and nothing was sent');

@@ -148,6 +148,7 @@ invalid('longer leeway', 'expired', @at, '1795441100', '--leeway', '5m',
 invalid('no leeway', 'expired', @at, '1795440799', '--leeway', '0', $exp600);
 valid('as a date', @at, '2026-11-23T13:33:17Z', $exp600);
 invalid('as a date', 'expired', @at, '2026-11-23T13:35:00Z', $exp600);
+invalid('as a date', 'expired', @at, '9999-12-31T23:59:59Z', $exp600);
 invalid('too early', 'not_yet_valid', @at, '2026-11-23T12:00:00Z', $exp600);
 
 

@@ -260,14 +260,22 @@ fuzz_is_time(const json_t *json, int64_t seconds)
 }
 
 
+/* Returns 1 if a is more than leeway seconds later than b, otherwise 0. */
+
+static inline int
+fuzz_is_later(int64_t a, int64_t b, int64_t leeway)
+{
+    return a > b && (uint64_t) a - (uint64_t) b > (uint64_t) leeway;
+}
+
+
 static inline void
 fuzz_check_times(const json_t *root, const k8s_sa_policy_t *policy, int flat,
     int64_t now, const k8s_sa_identity_t *id)
 {
-    __int128       at, leeway;
+    int64_t        leeway;
     const json_t  *exp, *nbf, *iat;
 
-    at = now;
     leeway = policy->leeway;
 
     exp = fuzz_member(root, "exp");
@@ -276,16 +284,17 @@ fuzz_check_times(const json_t *root, const k8s_sa_policy_t *policy, int flat,
 
     fuzz_check(json_is_number(exp) || (flat && exp == NULL));
     fuzz_check(exp == NULL ? id->expires == 0
-               : (id->expires > 0 && at <= id->expires + leeway
+               : (id->expires > 0
+                  && !fuzz_is_later(now, id->expires, leeway)
                   && fuzz_is_time(exp, id->expires)));
 
     fuzz_check(nbf == NULL || (json_is_number(nbf)
                                && json_number_value(nbf) >= 0
                                && json_number_value(nbf) * (1 - 1e-15) - 1
-                                  <= (double) (at + leeway)));
+                                  <= (double) now + (double) leeway));
 
     fuzz_check(iat == NULL ? id->issued == 0
-               : (id->issued <= at + leeway
+               : (!fuzz_is_later(id->issued, now, leeway)
                   && fuzz_is_time(iat, id->issued)));
 }
 

@@ -18,6 +18,7 @@
 #include "net/ngx_k8s_sa_client.h"
 #include "net/ngx_k8s_sa_exchange.h"
 #include "net/ngx_k8s_sa_system.h"
+#include "ngx_http_k8s_sa_net_test.h"
 
 
 /* A client and counters of what its exchanges have done. */
@@ -86,16 +87,12 @@ static const char *ngx_http_k8s_sa_net_test_error(
     ngx_k8s_sa_net_error_e error);
 static void ngx_http_k8s_sa_net_test_close(void *data);
 static ngx_int_t ngx_http_k8s_sa_net_test_handler(ngx_http_request_t *r);
-static ngx_int_t ngx_http_k8s_sa_net_test_parse(ngx_http_request_t *r,
-    ngx_str_t *value);
 static void ngx_http_k8s_sa_net_test_done(const ngx_k8s_sa_result_t *res,
     void *data);
 static void ngx_http_k8s_sa_net_test_background(
     const ngx_k8s_sa_result_t *res, void *data);
 static void ngx_http_k8s_sa_net_test_cancel(ngx_event_t *ev);
 static void ngx_http_k8s_sa_net_test_gone(void *data);
-static ngx_int_t ngx_http_k8s_sa_net_test_send(ngx_http_request_t *r,
-    ngx_str_t *text);
 static void *ngx_http_k8s_sa_net_test_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_k8s_sa_net_test_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_k8s_sa_net_test(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -266,7 +263,7 @@ ngx_http_k8s_sa_net_test_error(ngx_k8s_sa_net_error_e error)
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_k8s_sa_net_test_arg(ngx_http_request_t *r, char *name,
     ngx_str_t *value)
 {
@@ -399,59 +396,6 @@ ngx_http_k8s_sa_net_test_handler(ngx_http_request_t *r)
 }
 
 
-/* Prints the result of ngx_k8s_sa_url_parse(), or with base=, of _join(). */
-
-static ngx_int_t
-ngx_http_k8s_sa_net_test_parse(ngx_http_request_t *r, ngx_str_t *value)
-{
-    u_char            *dst, *src;
-    ngx_int_t          rc;
-    ngx_str_t          text, base;
-    const char        *err;
-    ngx_k8s_sa_url_t   url, base_url;
-
-    dst = ngx_pnalloc(r->pool, value->len + 1);
-    text.data = ngx_pnalloc(r->pool, value->len * 4 + 512);
-
-    if (dst == NULL || text.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    src = value->data;
-    value->data = dst;
-    ngx_unescape_uri(&dst, &src, value->len, 0);
-    value->len = dst - value->data;
-
-    if (ngx_http_k8s_sa_net_test_arg(r, "base", &base)) {
-        rc = ngx_k8s_sa_url_parse(r->pool, &base, &base_url, &err);
-
-        if (rc == NGX_OK) {
-            rc = ngx_k8s_sa_url_join(r->pool, &base_url, value, &url, &err);
-        }
-
-    } else {
-        rc = ngx_k8s_sa_url_parse(r->pool, value, &url, &err);
-    }
-
-    if (rc != NGX_OK) {
-        text.len = ngx_sprintf(text.data, "error=%s\n", err) - text.data;
-
-    } else {
-        text.len = ngx_sprintf(text.data, "error=ok\ntext=%V\nhost=%V\n"
-                               "authority=%V\npath=%V\nport=%d\nflags=%s%s%s"
-                               "%s\n", &url.text, &url.host, &url.authority,
-                               &url.path, (int) url.port,
-                               url.ssl ? "ssl " : "",
-                               url.literal ? "literal " : "",
-                               url.loopback ? "loopback " : "",
-                               url.absolute ? "absolute " : "")
-                   - text.data;
-    }
-
-    return ngx_http_k8s_sa_net_test_send(r, &text);
-}
-
-
 static void
 ngx_http_k8s_sa_net_test_done(const ngx_k8s_sa_result_t *res, void *data)
 {
@@ -560,7 +504,7 @@ ngx_http_k8s_sa_net_test_gone(void *data)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_k8s_sa_net_test_send(ngx_http_request_t *r, ngx_str_t *text)
 {
     ngx_int_t    rc;

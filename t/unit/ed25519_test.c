@@ -178,7 +178,7 @@ not_on_the_curve(void **state)
         assert_int_equal(on, usable(jwk_of(x), "Ed25519 key is"));
     }
 
-    assert_in_range(with_x, 70, 130);
+    assert_true(with_x >= 70 && with_x <= 130);
 
     for (i = 0; i < 20; i++) {
         pkey = test_ed25519();

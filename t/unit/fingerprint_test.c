@@ -44,11 +44,17 @@ of(unsigned char *fingerprint, const unsigned char *p, size_t len)
 static BIGNUM *
 number(uint64_t n)
 {
-    BIGNUM  *bn;
+    int            i;
+    BIGNUM        *bn;
+    unsigned char  bytes[8];
 
-    bn = BN_new();
+    for (i = 7; i >= 0; i--) {
+        bytes[i] = n & 0xff;
+        n >>= 8;
+    }
+
+    bn = BN_bin2bn(bytes, sizeof(bytes), NULL);
     assert_non_null(bn);
-    assert_true(BN_set_word(bn, n));
 
     return bn;
 }
@@ -80,7 +86,7 @@ expected(unsigned char *fingerprint, const unsigned char *p, size_t len)
     size_t         i, j, n;
     BIGNUM        *nh[2], *sum, *a, *b;
     BN_CTX        *ctx;
-    uint64_t       words[5] = { 0 }, *m, half[2];
+    uint64_t       words[5] = { 0 }, *m, half[2] = { 0 };
     unsigned char  bytes[16];
 
     ctx = BN_CTX_new();
@@ -130,7 +136,12 @@ expected(unsigned char *fingerprint, const unsigned char *p, size_t len)
         }
 
         assert_true(BN_rshift(sum, sum, 64));
-        half[i] = BN_get_word(sum);
+        assert_int_equal(BN_bn2lebinpad(sum, bytes, 16), 16);
+
+        for (j = 0; j < 8; j++) {
+            half[i] = half[i] >> 8 | (uint64_t) bytes[j] << 56;
+        }
+
         BN_free(sum);
     }
 

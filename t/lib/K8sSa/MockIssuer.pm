@@ -115,7 +115,7 @@ sub wait_requests {
     my $until = time() + ($limit || 5);
 
     while (time() < $until) {
-        return 1 if $self->requests($name, $what) >= $n;
+        return 1 if (() = $self->requests($name, $what)) >= $n;
         sleep 0.02;
     }
 
