@@ -21,7 +21,7 @@ use K8sSa::Upstream;
 my $file = dir() . '/upstream';
 my $up = echo_http($file);
 my $api = K8sSa::MockApi->new;
-my $port = free_port();
+my ($port, $http2) = map { free_port() } 1 .. 2;
 
 my $nginx = K8sSa::Nginx->new(http => <<"_");
 k8s_sa_issuer a {
@@ -30,6 +30,7 @@ k8s_sa_issuer a {
 }
 server {
     listen 127.0.0.1:$port;
+    listen 127.0.0.1:$http2 http2;
     k8s_sa_log_level info;
     add_header X-Result \$k8s_sa_result always;
     add_header X-Access \$k8s_sa_access always;
@@ -201,6 +202,29 @@ is(ask('/ns/a-1/pods')->{access}, 'get pods namespace=a-1', 'a named capture');
     $answer = ask('/rewritten/x?y=2');
     is($answer->{access}, 'get /rewritten/x', 'a rewrite changes nothing');
     like($answer->{body}, qr{^GET /elsewhere\?x=1&y=2 HTTP}, 'it is done');
+}
+
+
+# HTTP/2
+
+sub http2 {
+    my ($path) = @_;
+    my $auth = bearer($token);
+    my $out = qx{curl -s -o /dev/null -w '%{http_code}' --path-as-is \
+                 --http2-prior-knowledge -H '$auth' \
+                 'http://127.0.0.1:$http2$path'};
+    return $out;
+}
+
+is(http2('/two/%C3%BC'), 200, 'HTTP/2: a path');
+is(($api->questions('a'))[-1], "get /two/\xfc", 'HTTP/2: is asked about');
+
+for my $path ('/a/../b', '/a%2fb', '/a//b', '/a;b', '/x/..%2fhealthz',
+              '/%2e%2e/healthz', '/%ff')
+{
+    my $before = $api->accesses('a');
+    is(http2($path), 400, "HTTP/2: $path");
+    is(scalar $api->accesses('a'), $before, "HTTP/2: $path: not asked");
 }
 
 

@@ -25,6 +25,7 @@ static void ngx_k8s_sa_ask_received(const ngx_k8s_sa_result_t *res,
     void *data);
 static ngx_uint_t ngx_k8s_sa_ask_is_starting(const ngx_k8s_sa_result_t *res);
 static ngx_uint_t ngx_k8s_sa_ask_is_down(const ngx_k8s_sa_result_t *res);
+static ngx_uint_t ngx_k8s_sa_ask_is_gone(const ngx_k8s_sa_result_t *res);
 static ngx_int_t ngx_k8s_sa_ask_again(ngx_k8s_sa_ask_t *ask,
     const ngx_k8s_sa_result_t *res);
 static void ngx_k8s_sa_ask_timer(ngx_event_t *ev);
@@ -198,8 +199,7 @@ ngx_k8s_sa_ask_received(const ngx_k8s_sa_result_t *res, void *data)
     answer.outcome = NGX_K8S_SA_UNANSWERED;
     answer.reason = err.text;
     answer.down = ngx_k8s_sa_ask_is_down(res);
-    answer.answers = answer.down && res->error == NGX_K8S_SA_NET_OK
-                     && !(res->status >= 502 && res->status <= 504);
+    answer.gone = answer.down && ngx_k8s_sa_ask_is_gone(res);
 
     ngx_k8s_sa_ask_done(ask, &answer);
 }
@@ -232,6 +232,28 @@ ngx_k8s_sa_ask_is_down(const ngx_k8s_sa_result_t *res)
 
     default:
         return 1;
+    }
+}
+
+
+/* Returns 1 if no client can have caused it: 500 and 429 it might. */
+
+static ngx_uint_t
+ngx_k8s_sa_ask_is_gone(const ngx_k8s_sa_result_t *res)
+{
+    switch (res->error) {
+
+    case NGX_K8S_SA_NET_OK:
+        return res->status >= 502 && res->status <= 504;
+
+    case NGX_K8S_SA_NET_RESOLVE:
+    case NGX_K8S_SA_NET_CONNECT:
+    case NGX_K8S_SA_NET_CLOSED:
+    case NGX_K8S_SA_NET_TIMEOUT:
+        return 1;
+
+    default:
+        return 0;
     }
 }
 

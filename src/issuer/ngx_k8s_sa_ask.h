@@ -34,9 +34,8 @@ typedef struct {
     unsigned                        down:1;   /* UNANSWERED: the API server is
                                                  unreachable or overloaded, it
                                                  did not refuse us */
-    unsigned                        answers:1;   /* with down: it answers,
-                                                 429 or 5xx other than 502 to
-                                                 504 */
+    unsigned                        gone:1;   /* with down: no connection or
+                                                 answer, or 502 to 504 */
 } ngx_k8s_sa_answer_t;
 
 

@@ -526,9 +526,8 @@ ngx_k8s_sa_review_answer(const ngx_k8s_sa_answer_t *answer, void *data)
 
     case NGX_K8S_SA_UNANSWERED:
         ngx_k8s_sa_review_failed(review, answer->reason,
-                                 answer->down
-                                 && !(answer->answers
-                                      && reviews->kind->strict));
+                                 reviews->kind->strict ? answer->gone
+                                                       : answer->down);
         break;
 
     case NGX_K8S_SA_ABANDONED:

@@ -155,9 +155,9 @@ struct ngx_k8s_sa_review_kind_s {
     ngx_uint_t  (*refuses)(const ngx_k8s_sa_reviews_t *reviews,
         const ngx_str_t *body);
 
-    ngx_uint_t               strict;     /* 1: an API server that answers 429,
-                                            or 5xx other than 502 to 504, is
-                                            not down: clients could cause it */
+    ngx_uint_t               strict;     /* 1: an API server that answers is
+                                            down with 502 to 504 only: clients
+                                            could cause other answers */
 };
 
 
