@@ -8,8 +8,10 @@
  */
 
 #include "conf/ngx_http_k8s_sa_conf.h"
+#include "conf/ngx_http_k8s_sa_conf_authorize.h"
 #include "conf/ngx_http_k8s_sa_conf_headers.h"
 #include "conf/ngx_http_k8s_sa_conf_issuer.h"
+#include "conf/ngx_http_k8s_sa_conf_original.h"
 #include "conf/ngx_http_k8s_sa_conf_paths.h"
 #include "conf/ngx_http_k8s_sa_conf_rules.h"
 #include "conf/ngx_http_k8s_sa_conf_token.h"
@@ -101,6 +103,13 @@ static ngx_command_t  ngx_http_k8s_sa_commands[] = {
       0,
       NULL },
 
+    { ngx_string("k8s_sa_groups_separator"),
+      NGX_HTTP_K8S_SA_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_k8s_sa_conf_groups_separator,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("k8s_sa_set_header"),
       NGX_HTTP_K8S_SA_ANY_CONF|NGX_CONF_TAKE12,
       ngx_http_k8s_sa_conf_set_header,
@@ -136,6 +145,13 @@ static ngx_command_t  ngx_http_k8s_sa_commands[] = {
       0,
       NULL },
 
+    { ngx_string("k8s_sa_authorize"),
+      NGX_HTTP_K8S_SA_ANY_CONF|NGX_CONF_ANY,
+      ngx_http_k8s_sa_conf_authorize,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("k8s_sa_dry_run"),
       NGX_HTTP_K8S_SA_ANY_CONF|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
@@ -167,6 +183,13 @@ static ngx_command_t  ngx_http_k8s_sa_commands[] = {
     { ngx_string("k8s_sa_whoami"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       ngx_http_k8s_sa_whoami,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("k8s_sa_original"),
+      NGX_HTTP_K8S_SA_ANY_CONF|NGX_CONF_TAKE12,
+      ngx_http_k8s_sa_conf_original,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -218,6 +241,12 @@ ngx_http_k8s_sa_init(ngx_conf_t *cf)
 {
     ngx_http_handler_pt        *h;
     ngx_http_core_main_conf_t  *cmcf;
+
+    if (ngx_http_k8s_sa_conf_authorize_used(cf) != NGX_OK
+        || ngx_http_k8s_sa_conf_original_used(cf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     ngx_http_k8s_sa_conf_paths_complete(cf);
 

@@ -240,6 +240,45 @@ is(status('rate-limit', '/', account('mytest', 'service2')), 200,
 is(status('rate-limit', '/'), 401, 'rate-limit.conf: no token');
 
 
+# rbac.conf
+
+my $api = K8sSa::MockApi->new;
+
+$nginx{rbac} = example('rbac.conf', $up);
+put($nginx{rbac}, 'api_server  in_cluster;', 'access_review ' . $api->base . ';');
+put($nginx{rbac}, 'discovery;', 'public_key ' . key_file('ec') . ';');
+put($nginx{rbac}, '        access_review;', '');
+$nginx{rbac}->start;
+
+$api->set('apis', access => { allow => {
+    'system:serviceaccount:monitoring:scraper' => [
+        'get /metrics',
+        'get services/metrics namespace=node-exporter name=node-exporter',
+        'get pods.metrics.k8s.io namespace=a' ],
+} });
+
+my @metrics = (aud => [ 'metrics' ]);
+
+for ([ 200, '/metrics', account('monitoring', 'scraper', @metrics) ],
+     [ 200, '/probe', account('monitoring', 'scraper', @metrics) ],
+     [ 200, '/namespaces/a/metrics', account('monitoring', 'scraper', @metrics) ],
+     [ 403, '/namespaces/b/metrics', account('monitoring', 'scraper', @metrics) ],
+     [ 200, '/metrics', account('monitoring', 'prometheus', @metrics) ],
+     [ 403, '/probe', account('monitoring', 'prometheus', @metrics) ],
+     [ 403, '/metrics', account('monitoring', 'other', @metrics) ],
+     [ 401, '/metrics', account('monitoring', 'scraper') ],
+     [ 401, '/metrics' ])
+{
+    my ($status, $path, @token) = @$_;
+    is(status('rbac', $path, @token), $status,
+       "rbac.conf: $path, " . (@token ? 'a token' : 'no token'));
+}
+
+is(scalar(grep { $_->{user} =~ /:prometheus$/
+                 && $_->{question} eq 'get /metrics' } $api->accesses('apis')),
+   0, 'rbac.conf: one question is not asked');
+
+
 # caller.conf: the service is the one of authorization.conf
 
 my $caller = example('caller.conf', $up);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include "conf/ngx_http_k8s_sa_conf.h"
+#include "conf/ngx_http_k8s_sa_conf_authorize.h"
 #include "conf/ngx_http_k8s_sa_conf_digest.h"
 #include "conf/ngx_http_k8s_sa_conf_headers.h"
 #include "conf/ngx_http_k8s_sa_conf_issuer.h"
 #include "conf/ngx_http_k8s_sa_conf_net.h"
+#include "conf/ngx_http_k8s_sa_conf_original.h"
 #include "conf/ngx_http_k8s_sa_conf_paths.h"
 #include "conf/ngx_http_k8s_sa_conf_rewrite.h"
 #include "conf/ngx_http_k8s_sa_conf_rules.h"
@@ -28,6 +30,12 @@ ngx_http_k8s_sa_create_main_conf(ngx_conf_t *cf)
         != NGX_OK
         || ngx_array_init(&mcf->auths, cf->pool, 4,
                           sizeof(ngx_http_k8s_sa_auth_t *))
+           != NGX_OK
+        || ngx_array_init(&mcf->rules, cf->pool, 4,
+                          sizeof(ngx_http_k8s_sa_rules_t *))
+           != NGX_OK
+        || ngx_array_init(&mcf->originals, cf->pool, 4,
+                          sizeof(ngx_http_k8s_sa_original_t *))
            != NGX_OK
         || ngx_array_init(&mcf->watches, cf->pool, 4,
                           sizeof(ngx_k8s_sa_watch_t *))
@@ -141,6 +149,8 @@ ngx_http_k8s_sa_create_loc_conf(ngx_conf_t *cf)
     conf->log_level = NGX_CONF_UNSET_UINT;
     conf->allow = NGX_CONF_UNSET_PTR;
     conf->require = NGX_CONF_UNSET_PTR;
+    conf->authorize = NGX_CONF_UNSET_PTR;
+    conf->original = NGX_CONF_UNSET_PTR;
     conf->dry_run = NGX_CONF_UNSET;
     conf->front_proxy = NGX_CONF_UNSET;
     conf->phase = NGX_CONF_UNSET_UINT;
@@ -182,6 +192,10 @@ ngx_http_k8s_sa_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->token_line = prev->token_line;
     }
 
+    if (ngx_http_k8s_sa_conf_authorize_merge(cf, prev, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     ngx_conf_merge_ptr_value(conf->auth, prev->auth, NULL);
     ngx_conf_merge_value(conf->optional, prev->optional, 0);
     ngx_conf_merge_ptr_value(conf->token, prev->token, NULL);
@@ -189,6 +203,8 @@ ngx_http_k8s_sa_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->forward_token, prev->forward_token, 0);
     ngx_conf_merge_str_value(conf->realm, prev->realm,
                              "Bearer realm=\"kubernetes\"");
+    ngx_conf_merge_str_value(conf->groups_separator, prev->groups_separator,
+                             ",");
     ngx_conf_merge_uint_value(conf->log_level, prev->log_level, NGX_LOG_WARN);
     ngx_conf_merge_ptr_value(conf->allow, prev->allow, NULL);
     ngx_conf_merge_ptr_value(conf->require, prev->require, NULL);
@@ -196,6 +212,8 @@ ngx_http_k8s_sa_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->front_proxy, prev->front_proxy, 0);
     ngx_conf_merge_uint_value(conf->phase, prev->phase,
                               NGX_HTTP_K8S_SA_PREACCESS);
+
+    ngx_http_k8s_sa_conf_original_merge(prev, conf);
 
     if (ngx_http_k8s_sa_conf_paths_merge(cf, prev, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
@@ -222,6 +240,10 @@ ngx_http_k8s_sa_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                       "URI, where it cannot be withheld from the "
                       "upstream: \"k8s_sa_forward_token on\" is required "
                       "in %s:%ui", conf->token_file, conf->token_line);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_k8s_sa_conf_authorize_check(cf, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -415,6 +437,34 @@ ngx_http_k8s_sa_conf_realm(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     *p++ = '"';
 
     lcf->realm.len = p - lcf->realm.data;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_k8s_sa_conf_groups_separator(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_k8s_sa_loc_conf_t  *lcf = conf;
+
+    ngx_str_t  *value;
+
+    if (lcf->groups_separator.data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (value[1].len != 1 || value[1].data[0] <= ' '
+        || value[1].data[0] >= 0x7f)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid value \"%V\"",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    lcf->groups_separator = value[1];
 
     return NGX_CONF_OK;
 }

@@ -2,7 +2,7 @@
 
 /*
  * Creates, merges and completes the configuration; sets k8s_sa_zone,
- * k8s_sa_auth and k8s_sa_realm.
+ * k8s_sa_auth, k8s_sa_realm and k8s_sa_groups_separator.
  */
 
 #ifndef NGX_HTTP_K8S_SA_CONF_H
@@ -30,6 +30,8 @@ char *ngx_http_k8s_sa_conf_auth(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_k8s_sa_conf_realm(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_k8s_sa_conf_groups_separator(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
 
 
 #endif /* NGX_HTTP_K8S_SA_CONF_H */

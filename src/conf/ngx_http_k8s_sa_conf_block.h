@@ -12,6 +12,15 @@
 #include "http/ngx_http_k8s_sa.h"
 
 
+/* token_review_cache and access_review_cache */
+
+typedef struct {
+    ngx_msec_t                       allowed;
+    ngx_msec_t                       denied;
+    ngx_msec_t                       stale;
+} ngx_http_k8s_sa_conf_cache_t;
+
+
 typedef struct {
     ngx_k8s_sa_issuer_t             *issuer;
     ngx_http_k8s_sa_named_issuer_t  *named;
@@ -28,9 +37,12 @@ typedef struct {
     ngx_str_t                        jwks_uri;
     ngx_str_t                        token_review; /* "": no URL given, that of
                                                       the API server is used */
-    ngx_msec_t                       review_cache;
-    ngx_msec_t                       review_failed;
-    ngx_msec_t                       review_stale;
+    ngx_http_k8s_sa_conf_cache_t     review_cache;
+    ngx_str_t                        access_review; /* the same */
+    ngx_str_t                        access_local;  /* the namespace */
+    ngx_http_k8s_sa_conf_cache_t     access_cache;
+    ngx_flag_t                       access_extra;
+    ngx_str_t                        username_prefix;
     ngx_str_t                        token_file;
     ngx_str_t                        state_path;
     ngx_msec_t                       refresh;

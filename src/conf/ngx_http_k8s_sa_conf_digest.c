@@ -145,7 +145,15 @@ ngx_http_k8s_sa_conf_digest_policy(EVP_MD_CTX *ctx, k8s_sa_policy_t *policy)
     values[3] = policy->kubernetes;
     values[4] = policy->leeway;
 
-    return ngx_http_k8s_sa_conf_digest_add(ctx, values, sizeof(values));
+    /* an empty prefix is not the same as none */
+
+    return ngx_http_k8s_sa_conf_digest_add(ctx, values, sizeof(values))
+           && ngx_http_k8s_sa_conf_digest_add(ctx,
+                                              policy->username_prefix.data
+                                              ? "1" : "0", 1)
+           && ngx_http_k8s_sa_conf_digest_add(ctx,
+                                              policy->username_prefix.data,
+                                              policy->username_prefix.len);
 }
 
 

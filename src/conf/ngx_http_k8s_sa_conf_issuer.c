@@ -101,9 +101,11 @@ ngx_http_k8s_sa_conf_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     block.legacy_tokens = NGX_CONF_UNSET;
     block.kubernetes = NGX_CONF_UNSET;
     block.leeway = NGX_CONF_UNSET;
-    block.review_cache = NGX_CONF_UNSET_MSEC;
-    block.review_failed = NGX_CONF_UNSET_MSEC;
-    block.review_stale = NGX_CONF_UNSET_MSEC;
+    block.review_cache.allowed = NGX_CONF_UNSET_MSEC;
+    block.review_cache.denied = NGX_CONF_UNSET_MSEC;
+    block.review_cache.stale = NGX_CONF_UNSET_MSEC;
+    block.access_cache = block.review_cache;
+    block.access_extra = NGX_CONF_UNSET;
     block.refresh = NGX_CONF_UNSET_MSEC;
     block.stale = NGX_CONF_UNSET_MSEC;
     block.timeout = NGX_CONF_UNSET_MSEC;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include "conf/ngx_http_k8s_sa_conf_issuer_directives.h"
+#include "conf/ngx_http_k8s_sa_conf_access.h"
 #include "conf/ngx_http_k8s_sa_conf_value.h"
 
 
@@ -14,7 +15,7 @@ static char *ngx_http_k8s_sa_conf_issuer_algorithms(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_k8s_sa_conf_issuer_url(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
-static char *ngx_http_k8s_sa_conf_issuer_review_cache(ngx_conf_t *cf,
+static char *ngx_http_k8s_sa_conf_issuer_cache(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_k8s_sa_conf_issuer_strings(ngx_conf_t *cf,
     ngx_array_t *array);
@@ -110,7 +111,35 @@ static ngx_command_t  ngx_http_k8s_sa_conf_issuer_commands[] = {
 
     { ngx_string("token_review_cache"),
       NGX_CONF_1MORE,
-      ngx_http_k8s_sa_conf_issuer_review_cache,
+      ngx_http_k8s_sa_conf_issuer_cache,
+      0,
+      offsetof(ngx_http_k8s_sa_conf_block_t, review_cache),
+      NULL },
+
+    { ngx_string("access_review"),
+      NGX_CONF_NOARGS|NGX_CONF_1MORE,
+      ngx_http_k8s_sa_conf_access_review,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("access_review_cache"),
+      NGX_CONF_1MORE,
+      ngx_http_k8s_sa_conf_issuer_cache,
+      0,
+      offsetof(ngx_http_k8s_sa_conf_block_t, access_cache),
+      NULL },
+
+    { ngx_string("access_review_extra"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_flag_slot,
+      0,
+      offsetof(ngx_http_k8s_sa_conf_block_t, access_extra),
+      NULL },
+
+    { ngx_string("username_prefix"),
+      NGX_CONF_TAKE1,
+      ngx_http_k8s_sa_conf_username_prefix,
       0,
       0,
       NULL },
@@ -240,7 +269,9 @@ ngx_http_k8s_sa_conf_issuer_directive(ngx_conf_t *cf, ngx_command_t *dummy,
         }
 
         for (i = 1; i < cf->args->nelts; i++) {
-            if (name[i].len == 0) {
+            if (name[i].len == 0
+                && cmd->set != ngx_http_k8s_sa_conf_username_prefix)
+            {
                 rv = "has an empty value";
                 goto failed;
             }
@@ -341,20 +372,23 @@ ngx_http_k8s_sa_conf_issuer_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* token_review_cache TIME [failed=TIME] [stale=TIME] */
+/* TIME [denied=TIME] [stale=TIME]; the former name of denied is failed */
 
 static char *
-ngx_http_k8s_sa_conf_issuer_review_cache(ngx_conf_t *cf, ngx_command_t *cmd,
+ngx_http_k8s_sa_conf_issuer_cache(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {
-    ngx_http_k8s_sa_conf_block_t  *block = conf;
+    char  *p = conf;
 
-    ngx_int_t    msec;
-    ngx_str_t   *value, s;
-    ngx_uint_t   i;
-    ngx_msec_t  *field;
+    ngx_int_t                      msec;
+    ngx_str_t                     *value, s;
+    ngx_uint_t                     i;
+    ngx_msec_t                    *field;
+    ngx_http_k8s_sa_conf_cache_t  *cache;
 
-    if (block->review_cache != NGX_CONF_UNSET_MSEC) {
+    cache = (ngx_http_k8s_sa_conf_cache_t *) (p + cmd->offset);
+
+    if (cache->allowed != NGX_CONF_UNSET_MSEC) {
         return "is duplicate";
     }
 
@@ -364,15 +398,19 @@ ngx_http_k8s_sa_conf_issuer_review_cache(ngx_conf_t *cf, ngx_command_t *cmd,
         s = value[i];
 
         if (i == 1) {
-            field = &block->review_cache;
+            field = &cache->allowed;
 
-        } else if (ngx_strncmp(s.data, "failed=", 7) == 0) {
-            field = &block->review_failed;
+        } else if (ngx_strncmp(s.data, "denied=", 7) == 0
+                   || (ngx_strncmp(s.data, "failed=", 7) == 0
+                       && cmd->offset == offsetof(ngx_http_k8s_sa_conf_block_t,
+                                                  review_cache)))
+        {
+            field = &cache->denied;
             s.data += 7;
             s.len -= 7;
 
         } else if (ngx_strncmp(s.data, "stale=", 6) == 0) {
-            field = &block->review_stale;
+            field = &cache->stale;
             s.data += 6;
             s.len -= 6;
 

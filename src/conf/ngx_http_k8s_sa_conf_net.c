@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include "conf/ngx_http_k8s_sa_conf_net.h"
+#include "conf/ngx_http_k8s_sa_conf_access.h"
 #include "conf/ngx_http_k8s_sa_conf_digest.h"
+#include "conf/ngx_http_k8s_sa_conf_url.h"
+#include "issuer/ngx_k8s_sa_access_review.h"
 #include "issuer/ngx_k8s_sa_review_token.h"
 #include "token/k8s_sa_discovery.h"
 #include "token/k8s_sa_token_review.h"
@@ -22,9 +25,6 @@ static void ngx_http_k8s_sa_conf_net_debug(ngx_conf_t *cf,
     ngx_k8s_sa_issuer_t *issuer);
 static ngx_k8s_sa_client_t *ngx_http_k8s_sa_conf_net_client(ngx_conf_t *cf,
     ngx_http_k8s_sa_named_issuer_t *named);
-static ngx_int_t ngx_http_k8s_sa_conf_net_url(ngx_conf_t *cf,
-    const char *directive, ngx_str_t *text, const char *path,
-    ngx_k8s_sa_url_t *url);
 static ngx_int_t ngx_http_k8s_sa_conf_net_token_file(ngx_conf_t *cf,
     ngx_http_k8s_sa_conf_block_t *block, ngx_uint_t in_cluster);
 static ngx_int_t ngx_http_k8s_sa_conf_net_state_path(ngx_conf_t *cf,
@@ -84,14 +84,16 @@ ngx_http_k8s_sa_conf_net(ngx_conf_t *cf, ngx_http_k8s_sa_conf_block_t *block)
     }
 
     if (block->jwks_uri.len
-        && ngx_http_k8s_sa_conf_net_url(cf, "jwks_uri", &block->jwks_uri,
-                                        NULL, &issuer->jwks_uri)
+        && ngx_http_k8s_sa_conf_url(cf, "jwks_uri", &block->jwks_uri,
+                                    NULL, &issuer->jwks_uri)
            != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_http_k8s_sa_conf_net_token_review(cf, block) != NGX_OK) {
+    if (ngx_http_k8s_sa_conf_net_token_review(cf, block) != NGX_OK
+        || ngx_http_k8s_sa_conf_access(cf, block) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -187,14 +189,14 @@ ngx_http_k8s_sa_conf_net_discovery(ngx_conf_t *cf,
     static const char  path[] = "/.well-known/openid-configuration";
 
     if (block->discovery.len) {
-        return ngx_http_k8s_sa_conf_net_url(cf, "discovery", &block->discovery,
-                                            NULL, &block->issuer->discovery);
+        return ngx_http_k8s_sa_conf_url(cf, "discovery", &block->discovery,
+                                        NULL, &block->issuer->discovery);
     }
 
     if (block->api_server.len) {
-        return ngx_http_k8s_sa_conf_net_url(cf, "api_server",
-                                            &block->api_server, path,
-                                            &block->issuer->discovery);
+        return ngx_http_k8s_sa_conf_url(cf, "api_server",
+                                        &block->api_server, path,
+                                        &block->issuer->discovery);
     }
 
     if (block->issuer->issuers.nelts == 0) {
@@ -210,8 +212,8 @@ ngx_http_k8s_sa_conf_net_discovery(ngx_conf_t *cf,
     base.data = iss[0].data;
     base.len = iss[0].len;
 
-    return ngx_http_k8s_sa_conf_net_url(cf, "issuer", &base, path,
-                                        &block->issuer->discovery);
+    return ngx_http_k8s_sa_conf_url(cf, "issuer", &base, path,
+                                    &block->issuer->discovery);
 }
 
 
@@ -219,25 +221,17 @@ static ngx_int_t
 ngx_http_k8s_sa_conf_net_token_review(ngx_conf_t *cf,
     ngx_http_k8s_sa_conf_block_t *block)
 {
-    const char            *path;
     ngx_k8s_sa_reviews_t  *reviews;
 
     if (block->token_review.data == NULL) {
 
-        if (block->review_cache == NGX_CONF_UNSET_MSEC) {
+        if (block->review_cache.allowed == NGX_CONF_UNSET_MSEC) {
             return NGX_OK;
         }
 
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"token_review_cache\" in issuer \"%V\" needs "
                            "\"token_review\"", &block->issuer->name);
-        return NGX_ERROR;
-    }
-
-    if (block->token_review.len == 0 && block->api_server.len == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"token_review\" in issuer \"%V\" needs a URL or "
-                           "\"api_server\"", &block->issuer->name);
         return NGX_ERROR;
     }
 
@@ -250,40 +244,21 @@ ngx_http_k8s_sa_conf_net_token_review(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    ngx_conf_init_msec_value(block->review_cache, 10000);
-    ngx_conf_init_msec_value(block->review_failed, 2000);
-    ngx_conf_init_msec_value(block->review_stale, 0);
+    ngx_conf_init_msec_value(block->review_cache.allowed, 10000);
+    ngx_conf_init_msec_value(block->review_cache.denied, 2000);
+    ngx_conf_init_msec_value(block->review_cache.stale, 0);
 
     reviews->kind = &ngx_k8s_sa_token_review;
     reviews->issuer = block->issuer;
-    reviews->cache = block->review_cache;
-    reviews->failed = block->review_failed;
-    reviews->stale = block->review_stale;
+    reviews->cache = block->review_cache.allowed;
+    reviews->failed = block->review_cache.denied;
+    reviews->stale = block->review_cache.stale;
 
     block->issuer->reviews = reviews;
 
-    path = K8S_SA_REVIEW_PATH;
-
-    if (block->token_review.len == 0) {
-        return ngx_http_k8s_sa_conf_net_url(cf, "api_server",
-                                            &block->api_server, path,
-                                            &reviews->url);
-    }
-
-    if (ngx_http_k8s_sa_conf_net_url(cf, "token_review", &block->token_review,
-                                     NULL, &reviews->url)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (reviews->url.path.len > 1) {
-        return NGX_OK;
-    }
-
-    return ngx_http_k8s_sa_conf_net_url(cf, "token_review",
-                                        &block->token_review, path,
-                                        &reviews->url);
+    return ngx_http_k8s_sa_conf_api_url(cf, block, "token_review",
+                                        &block->token_review,
+                                        K8S_SA_REVIEW_PATH, &reviews->url);
 }
 
 
@@ -318,47 +293,6 @@ ngx_http_k8s_sa_conf_net_audiences(ngx_conf_t *cf, ngx_k8s_sa_issuer_t *issuer)
     }
 
     return NGX_OK;
-}
-
-
-/*
- * Parses text into url, with path (if not NULL) appended.  Plain HTTP is
- * allowed to loopback addresses only.
- */
-
-static ngx_int_t
-ngx_http_k8s_sa_conf_net_url(ngx_conf_t *cf, const char *directive,
-    ngx_str_t *text, const char *path, ngx_k8s_sa_url_t *url)
-{
-    ngx_int_t          rc;
-    ngx_str_t          tail;
-    const char        *err;
-    ngx_k8s_sa_url_t   base;
-
-    rc = ngx_k8s_sa_url_parse(cf->pool, text, &base, &err);
-
-    if (rc == NGX_OK && path) {
-        tail.data = (u_char *) path;
-        tail.len = ngx_strlen(path);
-
-        rc = ngx_k8s_sa_url_join(cf->pool, &base, &tail, url, &err);
-
-    } else if (rc == NGX_OK) {
-        *url = base;
-    }
-
-    if (rc == NGX_OK && !url->ssl && !url->loopback) {
-        err = "\"https\" is required unless the host is a loopback address";
-        rc = NGX_DECLINED;
-    }
-
-    if (rc == NGX_DECLINED) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid URL \"%V\" in \"%s\": %s",
-                           text, directive, err);
-    }
-
-    return rc == NGX_OK ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -507,7 +441,13 @@ ngx_http_k8s_sa_conf_net_complete(ngx_conf_t *cf,
         named->client.max_idle = NGX_K8S_SA_REVIEW_RUNNING;
     }
 
-    if (issuer->reviews || ngx_k8s_sa_issuer_fetches(issuer)) {
+    if (issuer->access) {
+        named->client.max_idle += NGX_K8S_SA_REVIEW_RUNNING;
+    }
+
+    if (issuer->reviews || issuer->access
+        || ngx_k8s_sa_issuer_fetches(issuer))
+    {
         issuer->client = ngx_http_k8s_sa_conf_net_client(cf, named);
 
         if (issuer->client == NULL) {

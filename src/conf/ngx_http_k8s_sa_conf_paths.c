@@ -73,7 +73,12 @@ ngx_http_k8s_sa_conf_paths_complete(ngx_conf_t *cf)
         for (i = 0; i < scf->locations->nelts; i++) {
             lcf = ngx_http_k8s_sa_conf_paths_own(locations[i]);
 
-            ngx_conf_init_uint_value(lcf->paths, paths);
+            /* what is asked about must be what the upstream reads */
+
+            if (lcf->paths == NGX_CONF_UNSET_UINT) {
+                lcf->paths = (lcf->auth && lcf->authorize)
+                             ? NGX_HTTP_K8S_SA_PATHS_STRICT : paths;
+            }
 
             if (lcf->paths == NGX_HTTP_K8S_SA_PATHS_STRICT) {
                 scf->strict = 1;
@@ -174,7 +179,8 @@ ngx_http_k8s_sa_conf_paths_same_rules(void **a, void **b)
     }
 
     if (!ngx_http_k8s_sa_conf_paths_same_auth(lcf_a->auth, lcf_b->auth)
-        || lcf_a->optional != lcf_b->optional)
+        || lcf_a->optional != lcf_b->optional
+        || lcf_a->authorize != lcf_b->authorize)
     {
         return 0;
     }

@@ -49,6 +49,8 @@ typedef struct {
 
 
 typedef struct ngx_http_k8s_sa_front_s  ngx_http_k8s_sa_front_t;
+typedef struct ngx_http_k8s_sa_rules_s  ngx_http_k8s_sa_rules_t;
+typedef struct ngx_http_k8s_sa_original_s  ngx_http_k8s_sa_original_t;
 
 
 typedef struct {
@@ -59,6 +61,8 @@ typedef struct {
     ngx_array_t                issuers;    /* named issuers, pointers */
     ngx_array_t                auths;      /* ngx_http_k8s_sa_auth_t * */
     ngx_http_k8s_sa_front_t   *front;      /* this worker's token cache */
+    ngx_array_t                rules;      /* ngx_http_k8s_sa_rules_t * */
+    ngx_array_t                originals;  /* ngx_http_k8s_sa_original_t * */
     ngx_array_t                watches;    /* ngx_k8s_sa_watch_t * */
 
     ngx_array_t                header_vars;   /* ngx_uint_t: see
@@ -144,6 +148,7 @@ typedef struct {
     ngx_flag_t                 forward_token;
 
     ngx_str_t                  realm;      /* Bearer realm="..." */
+    ngx_str_t                  groups_separator;   /* one byte */
     ngx_array_t               *headers;    /* ngx_http_k8s_sa_header_t;
                                               NULL: off */
     ngx_uint_t                 log_level;
@@ -152,6 +157,8 @@ typedef struct {
     k8s_sa_allow_t            *allow;      /* NULL: all */
     ngx_array_t               *require;    /* ngx_http_k8s_sa_require_t;
                                               NULL: none */
+    ngx_http_k8s_sa_rules_t   *authorize;  /* NULL: off */
+    ngx_http_k8s_sa_original_t  *original; /* NULL: off */
     ngx_http_k8s_sa_place_t    rule;       /* the last of allow and require */
     ngx_http_k8s_sa_place_t    foreign;    /* the first pattern of allow that
                                               matches no service account */

@@ -3,6 +3,7 @@
 #include "http/ngx_http_k8s_sa_access.h"
 #include "http/ngx_http_k8s_sa_allow.h"
 #include "http/ngx_http_k8s_sa_answer.h"
+#include "http/ngx_http_k8s_sa_authorize.h"
 #include "http/ngx_http_k8s_sa_headers.h"
 
 
@@ -78,10 +79,16 @@ ngx_http_k8s_sa_pass(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
         return rc;
     }
 
-    rc = ngx_http_k8s_sa_authorize(r, lcf, ctx);
+    ctx->identified = (ctx->verdict == K8S_SA_VERDICT_OK);
 
-    if (rc == NGX_ERROR) {
-        return NGX_ERROR;
+    rc = ngx_http_k8s_sa_check_rules(r, lcf, ctx);
+
+    if (rc == NGX_OK && lcf->authorize) {
+        rc = ngx_http_k8s_sa_authorize(r, lcf, ctx, resume);
+    }
+
+    if (rc == NGX_AGAIN || rc == NGX_ERROR) {
+        return rc;
     }
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,

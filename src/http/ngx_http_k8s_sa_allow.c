@@ -1,23 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include "http/ngx_http_k8s_sa_allow.h"
-
-
-/* Seconds between two warnings of a worker about a "map". */
-
-#define NGX_HTTP_K8S_SA_WARN_INTERVAL  60
+#include "http/ngx_http_k8s_sa_cached_value.h"
 
 
 static ngx_int_t ngx_http_k8s_sa_required(ngx_http_request_t *r,
     ngx_array_t *require, ngx_int_t *status);
-static ngx_uint_t ngx_http_k8s_sa_may_be_stale(ngx_http_request_t *r,
+static ngx_uint_t ngx_http_k8s_sa_require_is_early(ngx_http_request_t *r,
     ngx_array_t *require);
-static ngx_uint_t ngx_http_k8s_sa_is_cacheable(ngx_http_request_t *r,
-    ngx_http_complex_value_t *cv);
 
 
 ngx_int_t
-ngx_http_k8s_sa_authorize(ngx_http_request_t *r,
+ngx_http_k8s_sa_check_rules(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx)
 {
     ngx_int_t           rc;
@@ -25,9 +19,9 @@ ngx_http_k8s_sa_authorize(ngx_http_request_t *r,
 
     if (ctx->verdict == K8S_SA_NO_TOKEN && lcf->optional) {
 
-        /* an anonymous request matches no pattern: it gets 401, not 403 */
+        /* an anonymous request matches no rule: it gets 401, not 403 */
 
-        if (lcf->allow) {
+        if (lcf->allow || lcf->authorize) {
             return NGX_DECLINED;
         }
 
@@ -51,9 +45,7 @@ ngx_http_k8s_sa_authorize(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (ngx_http_k8s_sa_read_early(r)
-        && ngx_http_k8s_sa_may_be_stale(r, lcf->require))
-    {
+    if (ngx_http_k8s_sa_require_is_early(r, lcf->require)) {
         ctx->verdict = K8S_SA_INTERNAL_ERROR;
         ngx_str_set(&ctx->detail, "a variable of \"k8s_sa_require\" may have "
                     "been computed before the caller was identified");
@@ -103,19 +95,12 @@ ngx_http_k8s_sa_required(ngx_http_request_t *r, ngx_array_t *require,
 }
 
 
-/*
- * Returns 1 if a value may come from before the caller was identified: nginx
- * keeps what a "map" or "set" yields when it is first read.
- */
-
 static ngx_uint_t
-ngx_http_k8s_sa_may_be_stale(ngx_http_request_t *r, ngx_array_t *require)
+ngx_http_k8s_sa_require_is_early(ngx_http_request_t *r, ngx_array_t *require)
 {
     ngx_uint_t                  i, n;
     ngx_http_complex_value_t   *cv;
     ngx_http_k8s_sa_require_t  *req;
-
-    static time_t  warned;
 
     req = require->elts;
 
@@ -123,54 +108,9 @@ ngx_http_k8s_sa_may_be_stale(ngx_http_request_t *r, ngx_array_t *require)
         cv = req[i].values.elts;
 
         for (n = 0; n < req[i].values.nelts; n++) {
-
-            if (!ngx_http_k8s_sa_is_cacheable(r, &cv[n])) {
-                continue;
+            if (ngx_http_k8s_sa_is_early(r, &cv[n], "k8s_sa_require")) {
+                return 1;
             }
-
-            if (ngx_time() - warned >= NGX_HTTP_K8S_SA_WARN_INTERVAL) {
-                warned = ngx_time();
-
-                ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                              "k8s_sa: \"%V\" in \"k8s_sa_require\" may have "
-                              "been computed before the caller was "
-                              "identified: the \"map\" needs the parameter "
-                              "\"volatile\"", &cv[n].value);
-            }
-
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-/*
- * Returns 1 if a value has a variable that the configuration defines and nginx
- * caches.  nginx's own do not depend on who the caller is.
- */
-
-static ngx_uint_t
-ngx_http_k8s_sa_is_cacheable(ngx_http_request_t *r,
-    ngx_http_complex_value_t *cv)
-{
-    ngx_uint_t                 *index;
-    ngx_http_variable_t        *v;
-    ngx_http_core_main_conf_t  *cmcf;
-
-    if (cv->flushes == NULL) {
-        return 0;
-    }
-
-    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
-    v = cmcf->variables.elts;
-
-    for (index = cv->flushes; *index != (ngx_uint_t) -1; index++) {
-        if ((v[*index].flags & NGX_HTTP_VAR_CHANGEABLE)
-            && !(v[*index].flags & NGX_HTTP_VAR_NOCACHEABLE))
-        {
-            return 1;
         }
     }
 

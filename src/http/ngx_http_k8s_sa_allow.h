@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * The rules of a location: k8s_sa_allow, k8s_sa_require.
+ * The rules of a location that need no API server: k8s_sa_allow,
+ * k8s_sa_require.
  */
 
 #ifndef NGX_HTTP_K8S_SA_ALLOW_H
@@ -25,7 +26,7 @@ typedef struct {
  * ctx->verdict says why it may not; NGX_ERROR: no memory.
  */
 
-ngx_int_t ngx_http_k8s_sa_authorize(ngx_http_request_t *r,
+ngx_int_t ngx_http_k8s_sa_check_rules(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
 
 

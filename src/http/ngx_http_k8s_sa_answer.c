@@ -22,8 +22,10 @@ ngx_http_k8s_sa_answer(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
         status = k8s_sa_verdict_info(ctx->verdict)->status;
     }
 
+    /* nothing is wrong with the token of a request that has no one meaning */
+
     if ((status == NGX_HTTP_UNAUTHORIZED || status == NGX_HTTP_FORBIDDEN)
-        && ctx->verdict != K8S_SA_BAD_PATH
+        && k8s_sa_verdict_info(ctx->verdict)->status != NGX_HTTP_BAD_REQUEST
         && ngx_http_k8s_sa_challenge(r, lcf, ctx, status) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -45,12 +47,18 @@ ngx_http_k8s_sa_challenge(ngx_http_request_t *r,
 {
     u_char                       *p;
     size_t                        len;
-    const char                   *error, *description;
+    ngx_str_t                     description;
+    const char                   *error;
     ngx_table_elt_t              *h;
     const k8s_sa_verdict_info_t  *info;
 
     info = k8s_sa_verdict_info(ctx->verdict);
-    description = info->description;
+    description = ctx->description;
+
+    if (description.len == 0 && info->description) {
+        description.data = (u_char *) info->description;
+        description.len = ngx_strlen(info->description);
+    }
 
     if (ctx->verdict == K8S_SA_NO_TOKEN) {
         error = NULL;
@@ -74,9 +82,8 @@ ngx_http_k8s_sa_challenge(ngx_http_request_t *r,
         len += sizeof(", error=\"\"") - 1 + ngx_strlen(error);
     }
 
-    if (description) {
-        len += sizeof(", error_description=\"\"") - 1
-               + ngx_strlen(description);
+    if (description.len) {
+        len += sizeof(", error_description=\"\"") - 1 + description.len;
     }
 
     p = ngx_pnalloc(r->pool, len);
@@ -102,8 +109,8 @@ ngx_http_k8s_sa_challenge(ngx_http_request_t *r,
         p = ngx_sprintf(p, ", error=\"%s\"", error);
     }
 
-    if (description) {
-        p = ngx_sprintf(p, ", error_description=\"%s\"", description);
+    if (description.len) {
+        p = ngx_sprintf(p, ", error_description=\"%V\"", &description);
     }
 
     h->value.len = p - h->value.data;

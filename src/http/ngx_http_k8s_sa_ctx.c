@@ -187,6 +187,13 @@ ngx_http_k8s_sa_forget(ngx_http_k8s_sa_ctx_t *ctx)
     ctx->kid.len = 0;
     ctx->lacking = 0;
     ctx->status = 0;
+
+    ctx->identified = 0;
+    ctx->question = NULL;
+    ctx->each.data = NULL;
+    ctx->each.len = 0;
+    ctx->access_cache = NGX_HTTP_K8S_SA_ACCESS_NONE;
+    ctx->description.len = 0;
 }
 
 
@@ -285,5 +292,10 @@ ngx_http_k8s_sa_end_pause(ngx_http_k8s_sa_ctx_t *ctx)
     if (ctx->pause) {
         ngx_k8s_sa_issuer_unwait(&ctx->pause->waiter);
         ngx_k8s_sa_review_cancel(&ctx->pause->review);
+        ngx_k8s_sa_review_cancel(&ctx->pause->access);
+
+        if (ctx->pause->timer.timer_set) {
+            ngx_del_timer(&ctx->pause->timer);
+        }
     }
 }

@@ -14,6 +14,7 @@
 
 #include "http/ngx_http_k8s_sa_front.h"
 #include "issuer/ngx_k8s_sa_review_token.h"
+#include "token/k8s_sa_access.h"
 
 
 /* A request header that is withheld from the upstream; from r->pool. */
@@ -37,6 +38,17 @@ struct ngx_http_k8s_sa_reviewed_s {
 };
 
 
+/* An answer to one of the request's questions; from r->pool. */
+
+typedef struct ngx_http_k8s_sa_answered_s  ngx_http_k8s_sa_answered_t;
+
+struct ngx_http_k8s_sa_answered_s {
+    ngx_http_k8s_sa_answered_t   *next;
+    u_char                        key[K8S_SA_FINGERPRINT_LEN];
+    ngx_k8s_sa_review_result_t    result;
+};
+
+
 /* What only a request needs that may have to wait, for keys or a review. */
 
 typedef struct {
@@ -47,6 +59,14 @@ typedef struct {
     ngx_k8s_sa_token_request_t    question;  /* valid if REVIEW_DUE */
     ngx_k8s_sa_waiter_t           review;
     ngx_http_k8s_sa_reviewed_t   *reviewed;  /* also before a wait for keys */
+
+    ngx_k8s_sa_waiter_t           access;
+    ngx_http_k8s_sa_answered_t   *answered;  /* the latest question first */
+    ngx_msec_t                    deadline;  /* of all questions together, in
+                                                ngx_current_msec; valid if
+                                                answered is not NULL */
+    ngx_event_t                   timer;     /* ends the wait then */
+    ngx_connection_t              dummy;     /* for the timer's debug log */
 } ngx_http_k8s_sa_pause_t;
 
 
@@ -84,6 +104,17 @@ typedef enum {
 } ngx_http_k8s_sa_cache_e;
 
 
+/* How the questions of k8s_sa_authorize were answered: the slowest of them. */
+
+typedef enum {
+    NGX_HTTP_K8S_SA_ACCESS_NONE = 0,
+    NGX_HTTP_K8S_SA_ACCESS_SKIP,
+    NGX_HTTP_K8S_SA_ACCESS_HIT,
+    NGX_HTTP_K8S_SA_ACCESS_STALE,
+    NGX_HTTP_K8S_SA_ACCESS_MISS
+} ngx_http_k8s_sa_access_cache_e;
+
+
 typedef struct {
     ngx_str_t                  token;      /* as the client sent it */
     u_char                     key[K8S_SA_FINGERPRINT_LEN];   /* in caches;
@@ -103,6 +134,8 @@ typedef struct {
                                               the decision, or since one about
                                               another token */
 
+    unsigned                   identified:1;   /* the identity is certain,
+                                              whatever the rules say */
     unsigned                   path_refused:1;   /* for good: see
                                               ngx_http_k8s_sa_check_path() */
 
@@ -119,7 +152,14 @@ typedef struct {
     uint64_t                   lacking;    /* bit n: the n-th issuer may get
                                               the token's key by a fetch */
 
-    ngx_int_t                  status;     /* set by k8s_sa_require, or 0 */
+    ngx_int_t                  status;     /* set by rules, or 0 */
+
+    k8s_sa_access_t           *question;   /* the last one of k8s_sa_authorize,
+                                              or NULL; from the request's pool */
+    k8s_sa_str_t               each;       /* $k8s_sa_each */
+    ngx_http_k8s_sa_access_cache_e  access_cache;
+    ngx_str_t                  description;   /* of a refusal, for the client;
+                                              or empty */
 } ngx_http_k8s_sa_ctx_t;
 
 
@@ -171,9 +211,7 @@ ngx_int_t ngx_http_k8s_sa_retire(ngx_http_request_t *r,
 
 #define ngx_http_k8s_sa_authentic(ctx)                                        \
     ((ctx)->state == NGX_HTTP_K8S_SA_DECIDED                                  \
-     && ((ctx)->verdict == K8S_SA_VERDICT_OK                                  \
-         || ((ctx)->entry && ((ctx)->verdict == K8S_SA_NOT_ALLOWED            \
-                              || (ctx)->verdict == K8S_SA_NOT_REQUIRED))))
+     && ((ctx)->verdict == K8S_SA_VERDICT_OK || (ctx)->identified))
 
 /*
  * Return the identity, unpacked into the request's pool when first needed; or
@@ -197,7 +235,8 @@ void ngx_http_k8s_sa_end_pause(ngx_http_k8s_sa_ctx_t *ctx);
 
 #define ngx_http_k8s_sa_paused(ctx)                                           \
     ((ctx)->pause && ((ctx)->pause->waiter.waiting                            \
-                      || (ctx)->pause->review.waiting))
+                      || (ctx)->pause->review.waiting                         \
+                      || (ctx)->pause->access.waiting))
 
 
 #endif /* NGX_HTTP_K8S_SA_CTX_H */

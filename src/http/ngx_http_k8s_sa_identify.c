@@ -17,8 +17,6 @@ static ngx_int_t ngx_http_k8s_sa_wait(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
     ngx_http_k8s_sa_resume_pt resume);
 static uint32_t ngx_http_k8s_sa_client(struct sockaddr *sa);
-static ngx_int_t ngx_http_k8s_sa_suspend(ngx_http_request_t *r,
-    ngx_http_k8s_sa_ctx_t *ctx);
 
 
 ngx_int_t
@@ -156,12 +154,13 @@ ngx_http_k8s_sa_client(struct sockaddr *sa)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_k8s_sa_suspend(ngx_http_request_t *r, ngx_http_k8s_sa_ctx_t *ctx)
 {
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "k8s_sa waits for %s",
-                   ctx->pause->review.waiting ? "a review" : "keys");
+                   ctx->pause->review.waiting || ctx->pause->access.waiting
+                   ? "a review" : "keys");
 
     ngx_http_k8s_sa_forget(ctx);
 

@@ -25,6 +25,14 @@ ngx_int_t ngx_http_k8s_sa_identify(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
     ngx_http_k8s_sa_resume_pt resume);
 
+/*
+ * Suspends a request, whose wait has begun, and takes its decision back.
+ * NGX_AGAIN, or NGX_ERROR if the connection is broken.
+ */
+
+ngx_int_t ngx_http_k8s_sa_suspend(ngx_http_request_t *r,
+    ngx_http_k8s_sa_ctx_t *ctx);
+
 /* Resumes a request in the phase in which it waits. */
 
 void ngx_http_k8s_sa_resume(ngx_k8s_sa_waiter_t *waiter);

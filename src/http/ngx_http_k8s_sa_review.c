@@ -210,6 +210,10 @@ ngx_http_k8s_sa_review_accept(ngx_http_request_t *r,
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_k8s_sa_module);
 
+    /* then the zone is looked at again, which renews the verdict */
+
+    fresh -= ngx_k8s_sa_review_ahead_time(ctx->issuer->reviews);
+
     entry = ngx_http_k8s_sa_front_reviewed(mcf, auth, ctx->key, ctx->issuer,
                                            ctx->entry, id, fresh, not_after,
                                            r->pool);

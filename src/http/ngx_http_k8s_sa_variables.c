@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include "http/ngx_http_k8s_sa_variables.h"
+#include "http/ngx_http_k8s_sa_line.h"
 #include "issuer/ngx_k8s_sa_token_file.h"
 
 
@@ -18,6 +19,16 @@ static ngx_int_t ngx_http_k8s_sa_expires_variable(ngx_http_request_t *r,
 static ngx_int_t ngx_http_k8s_sa_result_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_k8s_sa_cache_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_k8s_sa_verb_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_k8s_sa_path_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_k8s_sa_each_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_k8s_sa_access_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_k8s_sa_access_cache_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_k8s_sa_claims_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
@@ -65,6 +76,22 @@ static ngx_http_variable_t  ngx_http_k8s_sa_vars[] = {
       0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("k8s_sa_cache"), NULL, ngx_http_k8s_sa_cache_variable,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("k8s_sa_verb"), NULL, ngx_http_k8s_sa_verb_variable,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("k8s_sa_path"), NULL, ngx_http_k8s_sa_path_variable,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("k8s_sa_each"), NULL, ngx_http_k8s_sa_each_variable,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("k8s_sa_access"), NULL, ngx_http_k8s_sa_access_variable,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("k8s_sa_access_cache"), NULL,
+      ngx_http_k8s_sa_access_cache_variable,
       0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("k8s_sa_claims"), NULL, ngx_http_k8s_sa_claims_variable,
@@ -194,9 +221,10 @@ static ngx_int_t
 ngx_http_k8s_sa_groups_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    u_char                 *p, *start, *name, *last, *end;
-    k8s_sa_str_t           *groups;
-    ngx_http_k8s_sa_ctx_t  *ctx;
+    u_char                      *p, *start, *name, *last, *end, separator;
+    k8s_sa_str_t                *groups;
+    ngx_http_k8s_sa_ctx_t       *ctx;
+    ngx_http_k8s_sa_loc_conf_t  *lcf;
 
     ctx = ngx_http_k8s_sa_identified(r);
     if (ctx == NULL) {
@@ -220,6 +248,9 @@ ngx_http_k8s_sa_groups_variable(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_k8s_sa_module);
+    separator = lcf->groups_separator.data[0];
+
     p = start;
     last = groups->data + groups->len;
 
@@ -232,14 +263,14 @@ ngx_http_k8s_sa_groups_variable(ngx_http_request_t *r,
             return NGX_ERROR;
         }
 
-        /* a name with a "," would look like two */
+        /* a name with a separator would look like two */
 
-        if (ngx_strlchr(name, end, ',')) {
+        if (ngx_strlchr(name, end, separator)) {
             continue;
         }
 
         if (p != start) {
-            *p++ = ',';
+            *p++ = separator;
         }
 
         p = ngx_cpymem(p, name, end - name);
@@ -318,6 +349,121 @@ ngx_http_k8s_sa_cache_variable(ngx_http_request_t *r,
     } else {
         ngx_http_k8s_sa_set_value(v, (u_char *) "MISS", 4);
     }
+
+    return NGX_OK;
+}
+
+
+/* It does not depend on the caller: reading it early does no harm. */
+
+static ngx_int_t
+ngx_http_k8s_sa_verb_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    k8s_sa_str_t                 verb;
+    ngx_http_k8s_sa_line_t       line;
+    ngx_http_k8s_sa_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_k8s_sa_module);
+
+    if (ngx_http_k8s_sa_line(r, lcf, &line) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    verb = k8s_sa_access_verb(&line.method);
+
+    ngx_http_k8s_sa_set_value(v, verb.data, verb.len);
+
+    return NGX_OK;
+}
+
+
+/* the same */
+
+static ngx_int_t
+ngx_http_k8s_sa_path_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_k8s_sa_line_t       line;
+    ngx_http_k8s_sa_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_k8s_sa_module);
+
+    if (ngx_http_k8s_sa_line(r, lcf, &line) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_k8s_sa_set_value(v, line.path.data, line.path.len);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_each_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_k8s_sa_ctx_t  *ctx;
+
+    ctx = ngx_http_k8s_sa_decided(r);
+    if (ctx == NULL) {
+        return ngx_http_k8s_sa_absent(r, v);
+    }
+
+    ngx_http_k8s_sa_set_value(v, ctx->each.data, ctx->each.len);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_access_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    u_char                 *p;
+    size_t                  len;
+    ngx_http_k8s_sa_ctx_t  *ctx;
+
+    ctx = ngx_http_k8s_sa_decided(r);
+    if (ctx == NULL || ctx->question == NULL) {
+        return ngx_http_k8s_sa_absent(r, v);
+    }
+
+    len = k8s_sa_access_text(NULL, ctx->question, K8S_SA_ACCESS_SHORT);
+
+    p = ngx_pnalloc(r->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) k8s_sa_access_text(p, ctx->question, K8S_SA_ACCESS_SHORT);
+
+    ngx_http_k8s_sa_set_value(v, p, len);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_k8s_sa_access_cache_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_k8s_sa_ctx_t  *ctx;
+
+    static ngx_str_t  words[] = {
+        [NGX_HTTP_K8S_SA_ACCESS_SKIP] = ngx_string("SKIP"),
+        [NGX_HTTP_K8S_SA_ACCESS_HIT] = ngx_string("HIT"),
+        [NGX_HTTP_K8S_SA_ACCESS_STALE] = ngx_string("STALE"),
+        [NGX_HTTP_K8S_SA_ACCESS_MISS] = ngx_string("MISS")
+    };
+
+    ctx = ngx_http_k8s_sa_decided(r);
+    if (ctx == NULL || ctx->access_cache == NGX_HTTP_K8S_SA_ACCESS_NONE) {
+        return ngx_http_k8s_sa_absent(r, v);
+    }
+
+    ngx_http_k8s_sa_set_value(v, words[ctx->access_cache].data,
+                              words[ctx->access_cache].len);
 
     return NGX_OK;
 }

@@ -23,7 +23,9 @@ struct ngx_k8s_sa_ask_s {
 static ngx_int_t ngx_k8s_sa_ask_send(ngx_k8s_sa_ask_t *ask);
 static void ngx_k8s_sa_ask_received(const ngx_k8s_sa_result_t *res,
     void *data);
+static ngx_uint_t ngx_k8s_sa_ask_is_starting(const ngx_k8s_sa_result_t *res);
 static ngx_uint_t ngx_k8s_sa_ask_is_down(const ngx_k8s_sa_result_t *res);
+static ngx_uint_t ngx_k8s_sa_ask_is_gone(const ngx_k8s_sa_result_t *res);
 static ngx_int_t ngx_k8s_sa_ask_again(ngx_k8s_sa_ask_t *ask,
     const ngx_k8s_sa_result_t *res);
 static void ngx_k8s_sa_ask_timer(ngx_event_t *ev);
@@ -128,6 +130,7 @@ ngx_k8s_sa_ask_send(ngx_k8s_sa_ask_t *ask)
     req.headers = headers;
     req.nheaders = 2;
     req.body = question->body;
+    req.header = "x-kubernetes-pf-flowschema-uid";
     req.handler = ngx_k8s_sa_ask_received;
     req.data = ask;
     req.idempotent = 1;
@@ -166,7 +169,9 @@ ngx_k8s_sa_ask_received(const ngx_k8s_sa_result_t *res, void *data)
     ngx_memzero(&answer, sizeof(ngx_k8s_sa_answer_t));
 
     if (res->error == NGX_K8S_SA_NET_OK
-        && (res->status == 200 || res->status == 201))
+        && (res->status == 200 || res->status == 201)
+        && !(ngx_k8s_sa_ask_is_starting(res) && ask->question.refuses
+             && ask->question.refuses(&res->body, ask->question.data)))
     {
         answer.body = res->body;
         ngx_k8s_sa_ask_done(ask, &answer);
@@ -183,14 +188,33 @@ ngx_k8s_sa_ask_received(const ngx_k8s_sa_result_t *res, void *data)
         return;
     }
 
-    ngx_k8s_sa_call_explain(res, ask->question.credential, ask->private,
-                            &hints, &err);
+    if (ngx_k8s_sa_ask_is_starting(res) && res->status < 300) {
+        k8s_sa_error_set(&err, "the API server is starting and refuses what "
+                         "it does not know yet");
+    } else {
+        ngx_k8s_sa_call_explain(res, ask->question.credential, ask->private,
+                                &hints, &err);
+    }
 
     answer.outcome = NGX_K8S_SA_UNANSWERED;
     answer.reason = err.text;
     answer.down = ngx_k8s_sa_ask_is_down(res);
+    answer.gone = answer.down && ngx_k8s_sa_ask_is_gone(res);
 
     ngx_k8s_sa_ask_done(ask, &answer);
+}
+
+
+/*
+ * While an API server starts, its header about priority and fairness is empty
+ * (seen with 1.20 and 1.36).
+ */
+
+static ngx_uint_t
+ngx_k8s_sa_ask_is_starting(const ngx_k8s_sa_result_t *res)
+{
+    return res->error == NGX_K8S_SA_NET_OK
+           && res->header.data && res->header.len == 0;
 }
 
 
@@ -212,6 +236,28 @@ ngx_k8s_sa_ask_is_down(const ngx_k8s_sa_result_t *res)
 }
 
 
+/* Returns 1 if no client can have caused it: 500 and 429 it might. */
+
+static ngx_uint_t
+ngx_k8s_sa_ask_is_gone(const ngx_k8s_sa_result_t *res)
+{
+    switch (res->error) {
+
+    case NGX_K8S_SA_NET_OK:
+        return res->status >= 502 && res->status <= 504;
+
+    case NGX_K8S_SA_NET_RESOLVE:
+    case NGX_K8S_SA_NET_CONNECT:
+    case NGX_K8S_SA_NET_CLOSED:
+    case NGX_K8S_SA_NET_TIMEOUT:
+        return 1;
+
+    default:
+        return 0;
+    }
+}
+
+
 /* NGX_OK: asks again, now or later; NGX_DECLINED: that would not help. */
 
 static ngx_int_t
@@ -228,7 +274,13 @@ ngx_k8s_sa_ask_again(ngx_k8s_sa_ask_t *ask, const ngx_k8s_sa_result_t *res)
 
     case NGX_K8S_SA_NET_OK:
 
-        if (res->status == 401 || res->status == 403) {
+        if (ngx_k8s_sa_ask_is_starting(res)
+            && (res->status < 300 || res->status == 403))
+        {
+            max = 100;
+            delay = NGX_K8S_SA_ASK_REFUSED;
+
+        } else if (res->status == 401 || res->status == 403) {
             max = 3;
             delay = NGX_K8S_SA_ASK_REFUSED * ask->tries;
 

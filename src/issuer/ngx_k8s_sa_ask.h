@@ -34,6 +34,8 @@ typedef struct {
     unsigned                        down:1;   /* UNANSWERED: the API server is
                                                  unreachable or overloaded, it
                                                  did not refuse us */
+    unsigned                        gone:1;   /* with down: no connection or
+                                                 answer, or 502 to 504 */
 } ngx_k8s_sa_answer_t;
 
 
@@ -57,6 +59,15 @@ typedef struct {
                                                      is started after it */
     ngx_k8s_sa_answer_pt            handler;
     void                           *data;
+
+    /*
+     * NULL, or called with a body: returns 1 if it holds a refusal, which is
+     * not final while the API server starts and does not know all objects.
+     */
+
+    ngx_uint_t                    (*refuses)(const ngx_str_t *body,
+        void *data);
+
     ngx_log_t                      *log;
     ngx_uint_t                      hold;         /* see _ask_hold() */
 } ngx_k8s_sa_question_t;

@@ -30,6 +30,7 @@
 
 typedef struct ngx_k8s_sa_fetch_s   ngx_k8s_sa_fetch_t;
 typedef struct ngx_k8s_sa_reviews_s ngx_k8s_sa_reviews_t;
+typedef struct ngx_k8s_sa_accesses_s ngx_k8s_sa_accesses_t;
 
 
 typedef struct {
@@ -59,6 +60,7 @@ struct ngx_k8s_sa_issuer_s {
     ngx_msec_t               stale;      /* how long fetched keys serve */
     ngx_msec_t               timeout;    /* for one exchange */
     ngx_k8s_sa_reviews_t    *reviews;    /* NULL: no "token_review" */
+    ngx_k8s_sa_accesses_t   *access;     /* NULL: no "access_review" */
     unsigned                 private_ca:1; /* ssl_trusted_certificate is set */
 
     ngx_k8s_sa_zone_t       *zone;

@@ -12,11 +12,20 @@
 #define NGX_K8S_SA_REVIEW_LOOKS    5     /* how often that is doubled */
 
 
+static ngx_uint_t ngx_k8s_sa_review_is_due(
+    const ngx_k8s_sa_reviews_t *reviews,
+    const ngx_k8s_sa_review_result_t *result);
+static void ngx_k8s_sa_review_ahead(ngx_k8s_sa_reviews_t *reviews,
+    const ngx_k8s_sa_review_request_t *request);
+static ngx_k8s_sa_review_t *ngx_k8s_sa_review_find(
+    ngx_k8s_sa_reviews_t *reviews, const u_char *key);
 static ngx_int_t ngx_k8s_sa_review_room(ngx_k8s_sa_reviews_t *reviews,
     uint32_t owner);
 static ngx_int_t ngx_k8s_sa_review_turn(ngx_k8s_sa_review_t *review);
 static ngx_int_t ngx_k8s_sa_review_begin(ngx_k8s_sa_review_t *review);
 static ngx_int_t ngx_k8s_sa_review_send(ngx_k8s_sa_review_t *review);
+static ngx_uint_t ngx_k8s_sa_review_refuses(const ngx_str_t *body,
+    void *data);
 static void ngx_k8s_sa_review_next(ngx_k8s_sa_reviews_t *reviews);
 static void ngx_k8s_sa_review_elsewhere(ngx_k8s_sa_review_t *review);
 static void ngx_k8s_sa_review_look(ngx_k8s_sa_review_t *review);
@@ -93,9 +102,81 @@ ngx_k8s_sa_review_lookup(ngx_k8s_sa_reviews_t *reviews,
         && ngx_current_msec - reviews->down_msec >= NGX_K8S_SA_REVIEW_PROBE)
     {
         (void) ngx_k8s_sa_review_start(reviews, request, NULL);
+
+    } else if (rc == NGX_OK && ngx_k8s_sa_review_is_due(reviews, result)) {
+        ngx_k8s_sa_review_ahead(reviews, request);
     }
 
     return rc;
+}
+
+
+/*
+ * Returns 1 in the last fifth of an accepting verdict's life.  After a failure
+ * other verdicts of that time are left to their end, too.
+ */
+
+static ngx_uint_t
+ngx_k8s_sa_review_is_due(const ngx_k8s_sa_reviews_t *reviews,
+    const ngx_k8s_sa_review_result_t *result)
+{
+    ngx_msec_int_t  left, ahead;
+
+    left = result->fresh - ngx_current_msec;
+    ahead = ngx_k8s_sa_review_ahead_time(reviews);
+
+    return result->verdict == K8S_SA_VERDICT_OK
+           && left > 0 && left <= ahead
+           && !reviews->down
+           && reviews->running < NGX_K8S_SA_REVIEW_RUNNING
+           && ngx_current_msec - reviews->ahead_msec >= (ngx_msec_t) ahead;
+}
+
+
+/* takes a free place or none, in one of the workers */
+
+static void
+ngx_k8s_sa_review_ahead(ngx_k8s_sa_reviews_t *reviews,
+    const ngx_k8s_sa_review_request_t *request)
+{
+    ngx_int_t             rc;
+    ngx_k8s_sa_review_t  *review;
+
+    if (ngx_k8s_sa_review_find(reviews, request->key)) {
+        return;
+    }
+
+    review = ngx_k8s_sa_review_create(reviews, request,
+                                      ngx_k8s_sa_review_timer);
+    if (review == NULL) {
+        return;
+    }
+
+    review->ahead = 1;
+
+    rc = ngx_k8s_sa_review_lease(reviews->issuer->zone, request->key,
+                                 review->deadline - ngx_current_msec);
+    review->leased = (rc == NGX_OK);
+
+    if (rc == NGX_BUSY || ngx_k8s_sa_review_send(review) != NGX_OK) {
+        ngx_k8s_sa_review_drop(review);
+        return;
+    }
+
+    ngx_k8s_sa_review_hold(review);
+}
+
+
+static ngx_k8s_sa_review_t *
+ngx_k8s_sa_review_find(ngx_k8s_sa_reviews_t *reviews, const u_char *key)
+{
+    ngx_str_t  s;
+
+    s.len = K8S_SA_FINGERPRINT_LEN;
+    s.data = (u_char *) key;
+
+    return (ngx_k8s_sa_review_t *) ngx_str_rbtree_lookup(&reviews->tree, &s,
+                                                 ngx_k8s_sa_review_hash(key));
 }
 
 
@@ -104,17 +185,9 @@ ngx_k8s_sa_review_start(ngx_k8s_sa_reviews_t *reviews,
     const ngx_k8s_sa_review_request_t *request,
     ngx_k8s_sa_waiter_t *waiter)
 {
-    ngx_str_t             key;
-    ngx_uint_t            hash;
     ngx_k8s_sa_review_t  *review;
 
-    key.len = K8S_SA_FINGERPRINT_LEN;
-    key.data = (u_char *) request->key;
-
-    hash = ngx_k8s_sa_review_hash(request->key);
-
-    review = (ngx_k8s_sa_review_t *) ngx_str_rbtree_lookup(&reviews->tree,
-                                                           &key, hash);
+    review = ngx_k8s_sa_review_find(reviews, request->key);
 
     if (review == NULL) {
 
@@ -138,7 +211,8 @@ ngx_k8s_sa_review_start(ngx_k8s_sa_reviews_t *reviews,
     }
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, reviews->issuer->log, 0,
-                   "k8s_sa review %xi: %s, issuer \"%V\"", hash,
+                   "k8s_sa review %xi: %s, issuer \"%V\"",
+                   review->node.node.key,
                    review->running ? "running"
                                    : review->queued ? "queued"
                                                     : "of another worker",
@@ -281,6 +355,8 @@ ngx_k8s_sa_review_send(ngx_k8s_sa_review_t *review)
     reviews = review->reviews;
     issuer = reviews->issuer;
 
+    ngx_memzero(&question, sizeof(ngx_k8s_sa_question_t));
+
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, issuer->log, 0,
                    "k8s_sa review %xi: asking", review->node.node.key);
 
@@ -298,6 +374,8 @@ ngx_k8s_sa_review_send(ngx_k8s_sa_review_t *review)
     question.body = body;
     question.deadline = review->deadline - NGX_K8S_SA_REVIEW_GRACE;
     question.handler = ngx_k8s_sa_review_answer;
+    question.refuses = reviews->kind->refuses ? ngx_k8s_sa_review_refuses
+                                              : NULL;
     question.data = review;
     question.log = issuer->log;
     question.hold = 1;
@@ -308,6 +386,15 @@ ngx_k8s_sa_review_send(ngx_k8s_sa_review_t *review)
     free(body.data);
 
     return review->ask ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_uint_t
+ngx_k8s_sa_review_refuses(const ngx_str_t *body, void *data)
+{
+    ngx_k8s_sa_review_t *review = data;
+
+    return review->reviews->kind->refuses(review->reviews, body);
 }
 
 
@@ -438,7 +525,9 @@ ngx_k8s_sa_review_answer(const ngx_k8s_sa_answer_t *answer, void *data)
         break;
 
     case NGX_K8S_SA_UNANSWERED:
-        ngx_k8s_sa_review_failed(review, answer->reason, answer->down);
+        ngx_k8s_sa_review_failed(review, answer->reason,
+                                 reviews->kind->strict ? answer->gone
+                                                       : answer->down);
         break;
 
     case NGX_K8S_SA_ABANDONED:
@@ -474,7 +563,8 @@ ngx_k8s_sa_review_parse(ngx_k8s_sa_review_t *review, const ngx_str_t *body)
     } else {
         reviews->down = 0;
 
-        reviews->kind->count(reviews, ngx_current_msec - review->began, 0);
+        reviews->kind->count(reviews, ngx_current_msec - review->began,
+                             result.verdict);
         reviews->kind->put(reviews, review->request, &result);
 
         ngx_k8s_sa_review_done(review, &result);
@@ -511,7 +601,8 @@ ngx_k8s_sa_review_failed(ngx_k8s_sa_review_t *review, const char *reason,
     result.verdict = K8S_SA_REVIEW_FAILED;
 
     if (review->running) {
-        reviews->kind->count(reviews, ngx_current_msec - review->began, 1);
+        reviews->kind->count(reviews, ngx_current_msec - review->began,
+                             K8S_SA_REVIEW_FAILED);
     }
 
     if (reviews->logged != ngx_time()) {
@@ -528,6 +619,10 @@ ngx_k8s_sa_review_failed(ngx_k8s_sa_review_t *review, const char *reason,
     if (review->running) {
         reviews->down = down;
         reviews->down_msec = ngx_current_msec;
+    }
+
+    if (review->ahead) {
+        reviews->ahead_msec = ngx_current_msec;
     }
 
     if (down && reviews->stale) {

@@ -55,6 +55,7 @@ struct ngx_k8s_sa_reviews_s {
     ngx_uint_t               running;    /* number in progress */
     time_t                   logged;     /* when a failure was last logged */
     ngx_msec_t               down_msec;  /* when a review last failed */
+    ngx_msec_t               ahead_msec; /* when one ahead of time did */
     unsigned                 down:1;     /* the last review failed because the
                                             API server is down */
 };
@@ -95,8 +96,8 @@ struct ngx_k8s_sa_review_kind_s {
      */
 
     ngx_k8s_sa_review_request_t  *(*copy)(
-        const ngx_k8s_sa_review_request_t *request, size_t *size,
-        ngx_log_t *log);
+        const ngx_k8s_sa_reviews_t *reviews,
+        const ngx_k8s_sa_review_request_t *request, size_t *size);
 
     /*
      * Makes the JSON to send, which is wiped and freed with free().  Returns
@@ -144,7 +145,19 @@ struct ngx_k8s_sa_review_kind_s {
     /* Counts a review that took this many msec. */
 
     void  (*count)(const ngx_k8s_sa_reviews_t *reviews, ngx_msec_t took,
-        ngx_uint_t failed);
+        k8s_sa_verdict_e verdict);
+
+    /*
+     * NULL, or returns 1 if an answer refuses: while the API server starts it
+     * is asked again then.
+     */
+
+    ngx_uint_t  (*refuses)(const ngx_k8s_sa_reviews_t *reviews,
+        const ngx_str_t *body);
+
+    ngx_uint_t               strict;     /* 1: an API server that answers is
+                                            down with 502 to 504 only: clients
+                                            could cause other answers */
 };
 
 
@@ -157,8 +170,17 @@ void ngx_k8s_sa_review_init(ngx_k8s_sa_reviews_t *reviews);
 void ngx_k8s_sa_review_stop(ngx_k8s_sa_reviews_t *reviews);
 
 /*
+ * How long before its end an accepting verdict is renewed, in ms; 0 if it lives
+ * too short for that.
+ */
+
+#define ngx_k8s_sa_review_ahead_time(reviews)                                 \
+    ((reviews)->cache >= 1000 ? (reviews)->cache / 5 : 0)
+
+/*
  * Finds a remembered verdict; a stale one serves while the API server is down
- * ("stale=TIME").  Returns NGX_OK, with memory for *result from pool;
+ * ("stale=TIME").  In the last fifth of an accepting verdict's life this starts
+ * a review that nothing waits for, so that requests seldom have to.  Returns NGX_OK, with memory for *result from pool;
  * NGX_DECLINED if the API server has to be asked; NGX_ERROR without memory.
  */
 

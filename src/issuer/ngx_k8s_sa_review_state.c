@@ -33,7 +33,7 @@ ngx_k8s_sa_review_create(ngx_k8s_sa_reviews_t *reviews,
         return NULL;
     }
 
-    review->request = reviews->kind->copy(request, &review->size, log);
+    review->request = reviews->kind->copy(reviews, request, &review->size);
     if (review->request == NULL) {
         ngx_free(review);
         return NULL;

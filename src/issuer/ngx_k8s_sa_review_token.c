@@ -10,7 +10,8 @@
 
 
 static ngx_k8s_sa_review_request_t *ngx_k8s_sa_review_token_copy(
-    const ngx_k8s_sa_review_request_t *request, size_t *size, ngx_log_t *log);
+    const ngx_k8s_sa_reviews_t *reviews,
+    const ngx_k8s_sa_review_request_t *request, size_t *size);
 static ngx_int_t ngx_k8s_sa_review_token_body(
     const ngx_k8s_sa_reviews_t *reviews,
     const ngx_k8s_sa_review_request_t *request, ngx_str_t *body);
@@ -25,7 +26,7 @@ static void ngx_k8s_sa_review_token_cleanup(void *data);
 static void ngx_k8s_sa_review_token_reason(const ngx_str_t *token,
     const char *text, ngx_str_t *reason);
 static void ngx_k8s_sa_review_token_count(const ngx_k8s_sa_reviews_t *reviews,
-    ngx_msec_t took, ngx_uint_t failed);
+    ngx_msec_t took, k8s_sa_verdict_e verdict);
 
 
 const ngx_k8s_sa_review_kind_t  ngx_k8s_sa_token_review = {
@@ -37,13 +38,15 @@ const ngx_k8s_sa_review_kind_t  ngx_k8s_sa_token_review = {
     ngx_k8s_sa_reviewed_is_fresh,
     ngx_k8s_sa_reviewed_get,
     ngx_k8s_sa_reviewed_put,
-    ngx_k8s_sa_review_token_count
+    ngx_k8s_sa_review_token_count,
+    NULL,
+    0
 };
 
 
 static ngx_k8s_sa_review_request_t *
-ngx_k8s_sa_review_token_copy(const ngx_k8s_sa_review_request_t *request,
-    size_t *size, ngx_log_t *log)
+ngx_k8s_sa_review_token_copy(const ngx_k8s_sa_reviews_t *reviews,
+    const ngx_k8s_sa_review_request_t *request, size_t *size)
 {
     u_char                            *p;
     k8s_sa_str_t                      *audience;
@@ -59,7 +62,7 @@ ngx_k8s_sa_review_token_copy(const ngx_k8s_sa_review_request_t *request,
         *size += sizeof(k8s_sa_str_t) + audience->len;
     }
 
-    copy = ngx_alloc(*size, log);
+    copy = ngx_alloc(*size, reviews->issuer->log);
     if (copy == NULL) {
         return NULL;
     }
@@ -206,9 +209,9 @@ ngx_k8s_sa_review_token_reason(const ngx_str_t *token, const char *text,
 
 static void
 ngx_k8s_sa_review_token_count(const ngx_k8s_sa_reviews_t *reviews,
-    ngx_msec_t took, ngx_uint_t failed)
+    ngx_msec_t took, k8s_sa_verdict_e verdict)
 {
     ngx_k8s_sa_count_review(
                          ngx_k8s_sa_keystore_counters(&reviews->issuer->ref),
-                         took, failed);
+                         took, verdict == K8S_SA_REVIEW_FAILED);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include "issuer/ngx_k8s_sa_issuer.h"
-#include "issuer/ngx_k8s_sa_review.h"
+#include "issuer/ngx_k8s_sa_access_review.h"
 
 
 #define NGX_K8S_SA_POLL  20    /* ms between two looks at the key store while
@@ -45,6 +45,10 @@ ngx_k8s_sa_issuer_start(ngx_k8s_sa_issuer_t *issuer, ngx_cycle_t *cycle)
     if (issuer->reviews) {
         ngx_k8s_sa_review_init(issuer->reviews);
     }
+
+    if (issuer->access) {
+        ngx_k8s_sa_review_init(&issuer->access->reviews);
+    }
 }
 
 
@@ -55,6 +59,10 @@ ngx_k8s_sa_issuer_stop(ngx_k8s_sa_issuer_t *issuer)
 
     if (issuer->reviews) {
         ngx_k8s_sa_review_stop(issuer->reviews);
+    }
+
+    if (issuer->access) {
+        ngx_k8s_sa_review_stop(&issuer->access->reviews);
     }
 
     if (issuer->client) {

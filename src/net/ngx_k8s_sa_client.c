@@ -139,6 +139,7 @@ ngx_k8s_sa_client_start(ngx_k8s_sa_client_t *client,
     ex->handler = req->handler;
     ex->data = req->data;
     ex->hold = req->hold;
+    ex->header = req->header;
     ex->idempotent = (req->method == NGX_K8S_SA_GET || req->idempotent);
 
     ex->log = *ngx_cycle->log;

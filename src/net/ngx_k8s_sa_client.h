@@ -92,6 +92,7 @@ typedef struct {
                                                NUL after its end */
     ngx_str_t               cache_control;
     ngx_str_t               retry_after;
+    ngx_str_t               header;         /* that the request has named */
 } ngx_k8s_sa_result_t;
 
 
@@ -122,6 +123,10 @@ typedef struct {
      */
     const ngx_keyval_t             *headers;
     ngx_uint_t                      nheaders;
+
+    const char                     *header;         /* another one of the
+                                                       answer to return, in
+                                                       lower case; or NULL */
 
     /*
      * Sent as "Authorization: Bearer TOKEN" (RFC 6750, section 2.1); empty:

@@ -390,6 +390,7 @@ ngx_k8s_sa_exchange_transfer(ngx_k8s_sa_exchange_t *ex)
     }
 
     ngx_k8s_sa_http_parse_init(ex->parse, ex->client->max_body);
+    ex->parse->wanted = ex->header;
 
     ex->request.pos = ex->request.start;
     ex->result.body.len = 0;
@@ -636,6 +637,8 @@ ngx_k8s_sa_exchange_answer(ngx_k8s_sa_exchange_t *ex, ngx_uint_t keep)
     res->cache_control.len = p->cache_control.len;
     res->retry_after.data = (u_char *) p->retry_after.data;
     res->retry_after.len = p->retry_after.len;
+    res->header.data = (u_char *) p->header.data;
+    res->header.len = p->header.len;
 
     if (ngx_k8s_sa_exchange_grow(ex, 0) != NGX_OK) {
         return;

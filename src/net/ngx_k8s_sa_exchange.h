@@ -60,6 +60,7 @@ struct ngx_k8s_sa_exchange_s {
 
     ngx_k8s_sa_url_t                 url;
     ngx_uint_t                       method;
+    const char                      *header;       /* see the request's */
     ngx_buf_t                        request;      /* pos: not yet sent */
 
     ngx_k8s_sa_resolve_t             resolve;

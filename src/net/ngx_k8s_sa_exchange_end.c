@@ -44,6 +44,7 @@ ngx_k8s_sa_exchange_done(ngx_k8s_sa_exchange_t *ex,
         ngx_str_null(&res->body);
         ngx_str_null(&res->cache_control);
         ngx_str_null(&res->retry_after);
+        ngx_str_null(&res->header);
     }
 
     ngx_log_debug3(NGX_LOG_DEBUG_EVENT, &ex->log, 0,

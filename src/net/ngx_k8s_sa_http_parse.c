@@ -363,6 +363,12 @@ ngx_k8s_sa_http_header_value(ngx_k8s_sa_http_parse_t *p,
         p->retry_after = *value;
     }
 
+    if (p->wanted && p->header.data == NULL
+        && ngx_k8s_sa_http_str_is(name, p->wanted))
+    {
+        p->header = *value;
+    }
+
     return NGX_K8S_SA_HTTP_MORE;
 }
 

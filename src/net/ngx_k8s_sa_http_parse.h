@@ -53,6 +53,7 @@ typedef struct {
     ngx_k8s_sa_http_str_t   cache_control;   /* values of repeated headers are
                                                 joined with ", " */
     ngx_k8s_sa_http_str_t   retry_after;     /* the first one */
+    ngx_k8s_sa_http_str_t   header;          /* the first one named wanted */
 
     int                     has_length;      /* length is set */
     uint64_t                length;          /* of the body, <= max_body */
@@ -65,6 +66,9 @@ typedef struct {
 
     int                     begun;           /* a byte has come, also of a
                                                 1xx response */
+
+    const char             *wanted;          /* in lower case, set after
+                                                _init(); or NULL */
 
     /* private */
 

@@ -105,7 +105,7 @@ ngx_k8s_sa_zone_recover(ngx_k8s_sa_zone_t *zone)
     ngx_memzero(sh->buckets,
                 ((size_t) 1 << (64 - sh->shift)) * sizeof(uint32_t));
     ngx_memzero(sh->users,
-                ((size_t) 1 << (64 - sh->shift)) * sizeof(uint32_t));
+                2 * ((size_t) 1 << (64 - sh->shift)) * sizeof(uint32_t));
     ngx_memzero(sh->lists, sizeof(sh->lists));
 
     sh->free = 0;

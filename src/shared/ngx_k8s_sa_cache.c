@@ -13,6 +13,14 @@
 
 #define NGX_K8S_SA_CACHE_SHARE    8
 
+/*
+ * All decisions get at most 1/4 of the blocks, denials 1/8, and one user's
+ * allowed questions 1/32 when other decisions need room.
+ */
+
+#define NGX_K8S_SA_CACHE_DECISIONS  4
+#define NGX_K8S_SA_CACHE_GRANTS     32
+
 /* The most expired entries of each list that an insertion removes. */
 
 #define NGX_K8S_SA_CACHE_EXPIRE   2
@@ -37,7 +45,14 @@ static void ngx_k8s_sa_cache_unlink(ngx_k8s_sa_zone_t *zone,
     ngx_k8s_sa_list_t *list, uint32_t block);
 static void ngx_k8s_sa_cache_remove(ngx_k8s_sa_zone_t *zone, uint32_t block);
 static void ngx_k8s_sa_cache_expire(ngx_k8s_sa_zone_t *zone, time_t now);
-static uint32_t ngx_k8s_sa_cache_victim(ngx_k8s_sa_zone_t *zone, time_t now);
+static uint32_t ngx_k8s_sa_cache_victim(ngx_k8s_sa_zone_t *zone, time_t now,
+    ngx_uint_t first);
+static uint32_t ngx_k8s_sa_cache_expired(ngx_k8s_sa_zone_t *zone, time_t now,
+    ngx_uint_t first);
+static ngx_uint_t ngx_k8s_sa_cache_list(ngx_k8s_sa_zone_t *zone,
+    const ngx_k8s_sa_cache_entry_t *e, uint32_t user, ngx_uint_t n);
+static ngx_uint_t ngx_k8s_sa_cache_make_room(ngx_k8s_sa_zone_t *zone,
+    ngx_uint_t list, ngx_uint_t n, time_t now);
 
 
 void
@@ -127,7 +142,7 @@ ngx_k8s_sa_cache_insert(ngx_k8s_sa_zone_t *zone, const u_char *fingerprint,
 {
     uint32_t                  block, user, *bucket;
     ngx_int_t                 rc;
-    ngx_uint_t                i, n, share;
+    ngx_uint_t                i, n;
     ngx_k8s_sa_sh_t          *sh;
     ngx_k8s_sa_list_t        *list;
     ngx_k8s_sa_place_t        place;
@@ -136,11 +151,16 @@ ngx_k8s_sa_cache_insert(ngx_k8s_sa_zone_t *zone, const u_char *fingerprint,
     rc = NGX_DECLINED;
 
     sh = zone->sh;
-    share = sh->nblocks / NGX_K8S_SA_CACHE_SHARE;
     user = 0;
 
-    if (e->kind != NGX_K8S_SA_CACHE_REFUSED) {
+    if (e->kind != NGX_K8S_SA_CACHE_REFUSED
+        && e->kind != NGX_K8S_SA_CACHE_DENIED)
+    {
         user = ngx_k8s_sa_cache_user(zone, &e->user);
+
+        if (e->kind == NGX_K8S_SA_CACHE_ALLOWED) {
+            user += (uint32_t) 1 << (64 - sh->shift);
+        }
     }
 
     n = ngx_k8s_sa_blocks_for(NGX_K8S_SA_CACHE_NODE_DATA, e->len);
@@ -155,28 +175,19 @@ ngx_k8s_sa_cache_insert(ngx_k8s_sa_zone_t *zone, const u_char *fingerprint,
         ngx_k8s_sa_cache_remove(zone, block);
     }
 
-    if (now >= e->expires || e->len > NGX_K8S_SA_CACHE_DATA_MAX || n > share) {
+    if (now >= e->expires || e->len > NGX_K8S_SA_CACHE_DATA_MAX
+        || n > sh->nblocks / NGX_K8S_SA_CACHE_SHARE)
+    {
         goto done;
     }
 
     ngx_k8s_sa_cache_expire(zone, now);
 
-    if (e->kind == NGX_K8S_SA_CACHE_REFUSED) {
-        i = NGX_K8S_SA_REFUSALS;
+    i = ngx_k8s_sa_cache_list(zone, e, user, n);
 
-        while (sh->lists[i].blocks + n > share) {
-            ngx_k8s_sa_cache_remove(zone, sh->lists[i].oldest);
-            sh->evictions++;
-        }
-
-    } else if (sh->users[user] + n > share) {
-        i = NGX_K8S_SA_EXCESS;
-
-    } else {
-        i = NGX_K8S_SA_TOKENS;
+    if (!ngx_k8s_sa_cache_make_room(zone, i, n, now)) {
+        goto done;
     }
-
-    ngx_k8s_sa_cache_evict(zone, n, now);
 
     block = ngx_k8s_sa_blocks_alloc(zone, n);
 
@@ -215,7 +226,7 @@ ngx_k8s_sa_cache_insert(ngx_k8s_sa_zone_t *zone, const u_char *fingerprint,
     list->nodes++;
     list->blocks += n;
 
-    if (i != NGX_K8S_SA_REFUSALS) {
+    if (i != NGX_K8S_SA_REFUSALS && i != NGX_K8S_SA_DENIALS) {
         sh->users[user] += (uint32_t) n;
     }
 
@@ -377,7 +388,9 @@ ngx_k8s_sa_cache_remove(ngx_k8s_sa_zone_t *zone, uint32_t block)
     list->nodes--;
     list->blocks -= n;
 
-    if (node->list != NGX_K8S_SA_REFUSALS) {
+    if (node->list != NGX_K8S_SA_REFUSALS
+        && node->list != NGX_K8S_SA_DENIALS)
+    {
         zone->sh->users[node->user] -= (uint32_t) n;
     }
 
@@ -425,7 +438,7 @@ ngx_k8s_sa_cache_evict(ngx_k8s_sa_zone_t *zone, ngx_uint_t n, time_t now)
     }
 
     while (sh->nfree < n) {
-        block = ngx_k8s_sa_cache_victim(zone, now);
+        block = ngx_k8s_sa_cache_victim(zone, now, 0);
 
         if (zone->blocks[block].node.expires > now) {
             sh->evictions++;
@@ -436,37 +449,158 @@ ngx_k8s_sa_cache_evict(ngx_k8s_sa_zone_t *zone, ngx_uint_t n, time_t now)
 }
 
 
-/* Returns the entry to evict next; there must be one. */
+/*
+ * Returns the entry to evict next of the lists from first on, or 0 if there is
+ * none: one that has expired, then what a user has beyond its share, then the
+ * least recently used.
+ */
 
 static uint32_t
-ngx_k8s_sa_cache_victim(ngx_k8s_sa_zone_t *zone, time_t now)
+ngx_k8s_sa_cache_victim(ngx_k8s_sa_zone_t *zone, time_t now, ngx_uint_t first)
 {
-    uint32_t            token, refusal;
+    uint32_t            block, oldest;
     ngx_uint_t          i;
     ngx_k8s_sa_list_t  *lists;
 
     lists = zone->sh->lists;
+    oldest = ngx_k8s_sa_cache_expired(zone, now, first);
 
-    for (i = 0; i < NGX_K8S_SA_LISTS; i++) {
-        if (lists[i].oldest
-            && zone->blocks[lists[i].oldest].node.expires <= now)
-        {
-            return lists[i].oldest;
-        }
+    if (oldest) {
+        return oldest;
     }
 
-    if (lists[NGX_K8S_SA_EXCESS].oldest) {
+    if (first <= NGX_K8S_SA_EXCESS && lists[NGX_K8S_SA_EXCESS].oldest) {
         return lists[NGX_K8S_SA_EXCESS].oldest;
     }
 
-    token = lists[NGX_K8S_SA_TOKENS].oldest;
-    refusal = lists[NGX_K8S_SA_REFUSALS].oldest;
-
-    if (token == 0 || refusal == 0) {
-        return token ? token : refusal;
+    if (lists[NGX_K8S_SA_GRANT_EXCESS].oldest) {
+        return lists[NGX_K8S_SA_GRANT_EXCESS].oldest;
     }
 
-    return (int32_t) (zone->blocks[refusal].node.seen
-                      - zone->blocks[token].node.seen) <= 0
-           ? refusal : token;
+    for (i = first; i < NGX_K8S_SA_LISTS; i++) {
+        block = lists[i].oldest;
+
+        /* of a token and a refusal of the same second the refusal */
+
+        if (block
+            && (oldest == 0
+                || (int32_t) (zone->blocks[block].node.seen
+                              - zone->blocks[oldest].node.seen)
+                   < (i == NGX_K8S_SA_REFUSALS)))
+        {
+            oldest = block;
+        }
+    }
+
+    return oldest;
+}
+
+
+/* Returns an entry of the lists from first on that has expired, or 0. */
+
+static uint32_t
+ngx_k8s_sa_cache_expired(ngx_k8s_sa_zone_t *zone, time_t now, ngx_uint_t first)
+{
+    uint32_t    block;
+    ngx_uint_t  i;
+
+    for (i = first; i < NGX_K8S_SA_LISTS; i++) {
+        block = zone->sh->lists[i].oldest;
+
+        if (block && zone->blocks[block].node.expires <= now) {
+            return block;
+        }
+    }
+
+    return 0;
+}
+
+
+/* Returns the list for an entry of n blocks. */
+
+static ngx_uint_t
+ngx_k8s_sa_cache_list(ngx_k8s_sa_zone_t *zone,
+    const ngx_k8s_sa_cache_entry_t *e, uint32_t user, ngx_uint_t n)
+{
+    ngx_uint_t        blocks;
+    ngx_k8s_sa_sh_t  *sh;
+
+    sh = zone->sh;
+    blocks = sh->users[user] + n;
+
+    switch (e->kind) {
+
+    case NGX_K8S_SA_CACHE_REFUSED:
+        return NGX_K8S_SA_REFUSALS;
+
+    case NGX_K8S_SA_CACHE_DENIED:
+        return NGX_K8S_SA_DENIALS;
+
+    case NGX_K8S_SA_CACHE_ALLOWED:
+        return blocks > sh->nblocks / NGX_K8S_SA_CACHE_GRANTS
+               ? NGX_K8S_SA_GRANT_EXCESS : NGX_K8S_SA_GRANTS;
+
+    default:
+        return blocks > sh->nblocks / NGX_K8S_SA_CACHE_SHARE
+               ? NGX_K8S_SA_EXCESS : NGX_K8S_SA_TOKENS;
+    }
+}
+
+
+/* Evicts what a list may evict for n blocks.  Returns 1 if they are free. */
+
+static ngx_uint_t
+ngx_k8s_sa_cache_make_room(ngx_k8s_sa_zone_t *zone, ngx_uint_t list,
+    ngx_uint_t n, time_t now)
+{
+    uint32_t            block;
+    ngx_uint_t          used;
+    ngx_k8s_sa_sh_t    *sh;
+    ngx_k8s_sa_list_t  *lists;
+
+    sh = zone->sh;
+    lists = sh->lists;
+
+    if (list == NGX_K8S_SA_REFUSALS || list == NGX_K8S_SA_DENIALS) {
+
+        while (lists[list].blocks + n > sh->nblocks / NGX_K8S_SA_CACHE_SHARE) {
+            ngx_k8s_sa_cache_remove(zone, lists[list].oldest);
+            sh->evictions++;
+        }
+    }
+
+    if (list < NGX_K8S_SA_GRANTS) {
+        ngx_k8s_sa_cache_evict(zone, n, now);
+        return 1;
+    }
+
+    for ( ;; ) {
+        used = lists[NGX_K8S_SA_GRANTS].blocks
+               + lists[NGX_K8S_SA_DENIALS].blocks
+               + lists[NGX_K8S_SA_GRANT_EXCESS].blocks;
+
+        if (used + n > sh->nblocks / NGX_K8S_SA_CACHE_DECISIONS) {
+            block = 0;
+
+        } else if (sh->nfree >= n) {
+            return 1;
+
+        } else {
+            block = ngx_k8s_sa_cache_expired(zone, now, 0);
+        }
+
+        if (block == 0) {
+            block = ngx_k8s_sa_cache_victim(zone, now, NGX_K8S_SA_GRANTS);
+        }
+
+        if (block == 0) {
+            return 0;
+        }
+
+        if (zone->blocks[block].node.expires > now) {
+            sh->evictions++;
+        }
+
+        ngx_k8s_sa_cache_remove(zone, block);
+    }
 }

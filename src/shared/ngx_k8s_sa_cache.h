@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * The zone's token cache: verified tokens, and verdicts of the TokenReview
- * API.
+ * The zone's cache: verified tokens, verdicts of the TokenReview API, and
+ * decisions of the cluster (SubjectAccessReview API).
  *
  * An entry is found by a fingerprint, under a secret of the zone, of the token
- * and of all that the verdict depends on (the issuer's configuration,
- * audiences): tokens themselves are not stored, and clients cannot craft two
+ * or question and of all that the verdict depends on (the issuer's
+ * configuration, audiences): tokens themselves are not stored, and clients cannot craft two
  * with the same fingerprint.  An entry holds facts, not decisions: its user
  * checks times, signing key and rules at each hit.
  *
@@ -14,7 +14,13 @@
  * that have expired.  Refused tokens get at most an eighth of the room, so
  * that a flood of them displaces no more than that.  The accepted tokens of
  * one user may take all that is free, but what was inserted beyond an eighth
- * is evicted before other users' tokens.  A full cache only costs speed.
+ * is evicted before other users' tokens.
+ *
+ * Decisions have at most a quarter of the room, denials at most an eighth.
+ * They evict each other and what has expired, never other tokens.  One user's
+ * allowed questions beyond an eighth of the quarter are evicted first.
+ *
+ * A full cache only costs speed.
  */
 
 #ifndef NGX_K8S_SA_CACHE_H
@@ -35,7 +41,9 @@
 typedef enum {
     NGX_K8S_SA_CACHE_LOCAL = 0,        /* accepted by the local check */
     NGX_K8S_SA_CACHE_REVIEWED,         /* accepted by the API server */
-    NGX_K8S_SA_CACHE_REFUSED           /* refused by the API server */
+    NGX_K8S_SA_CACHE_REFUSED,          /* refused by the API server */
+    NGX_K8S_SA_CACHE_ALLOWED,          /* a question that the cluster allowed */
+    NGX_K8S_SA_CACHE_DENIED            /* one that it did not allow */
 } ngx_k8s_sa_cache_kind_e;
 
 
@@ -51,11 +59,13 @@ typedef struct {
     u_char                   key_id[K8S_SA_KEY_ID_LEN];   /* the key that
                                           verified the token, or zeroes */
     size_t                   len;
-    k8s_sa_str_t             user;     /* the user name of an accepted token,
-                                          at most NGX_K8S_SA_CACHE_DATA_MAX
-                                          bytes; not set by a lookup */
-    u_char                  *data;     /* from k8s_sa_identity_pack(); for
-                                          refused tokens any text or nothing */
+    k8s_sa_str_t             user;     /* the user name of an accepted token
+                                          or allowed question, at most
+                                          NGX_K8S_SA_CACHE_DATA_MAX bytes; not
+                                          set by a lookup */
+    u_char                  *data;     /* of accepted tokens from
+                                          k8s_sa_identity_pack(); otherwise any
+                                          text or nothing */
 } ngx_k8s_sa_cache_entry_t;
 
 
@@ -82,7 +92,8 @@ ngx_int_t ngx_k8s_sa_cache_lookup(ngx_k8s_sa_zone_t *zone,
  * Inserts a copy of e, in place of an entry with the same fingerprint.
  * Returns NGX_OK; NGX_DECLINED: expired already, too large (over
  * NGX_K8S_SA_CACHE_DATA_MAX or an eighth of the zone), or the room is taken by
- * key sets.  The former entry is gone in any case.
+ * key sets, for a decision also by tokens.  The former entry is gone in any
+ * case.
  */
 
 ngx_int_t ngx_k8s_sa_cache_insert(ngx_k8s_sa_zone_t *zone,

@@ -6,6 +6,8 @@
 #include "shared/ngx_k8s_sa_sh.h"
 
 
+static void ngx_k8s_sa_count_latency(ngx_k8s_sa_latency_t *latency,
+    ngx_msec_t took);
 static ngx_k8s_sa_caller_t *ngx_k8s_sa_caller_find(ngx_k8s_sa_zone_t *zone,
     uint32_t hash, const k8s_sa_str_t *ns, const k8s_sa_str_t *name);
 static ngx_k8s_sa_caller_t *ngx_k8s_sa_caller_add(ngx_k8s_sa_zone_t *zone,
@@ -28,6 +30,29 @@ void
 ngx_k8s_sa_count_review(ngx_k8s_sa_counters_t *counters, ngx_msec_t took,
     ngx_uint_t failed)
 {
+    ngx_k8s_sa_count_latency(&counters->review_latency, took);
+
+    if (failed) {
+        ngx_k8s_sa_count(counters->review_errors);
+
+    } else {
+        ngx_k8s_sa_count(counters->reviews);
+    }
+}
+
+
+void
+ngx_k8s_sa_count_access(ngx_k8s_sa_counters_t *counters, ngx_msec_t took,
+    ngx_k8s_sa_access_end_e end)
+{
+    ngx_k8s_sa_count_latency(&counters->access_latency, took);
+    ngx_k8s_sa_count(counters->accesses[end]);
+}
+
+
+static void
+ngx_k8s_sa_count_latency(ngx_k8s_sa_latency_t *latency, ngx_msec_t took)
+{
     ngx_uint_t  i;
 
     for (i = 0; i < NGX_K8S_SA_LATENCIES - 1; i++) {
@@ -36,16 +61,8 @@ ngx_k8s_sa_count_review(ngx_k8s_sa_counters_t *counters, ngx_msec_t took,
         }
     }
 
-    ngx_k8s_sa_count(counters->review_latency[i]);
-
-    (void) ngx_atomic_fetch_add(&counters->review_msec, took);
-
-    if (failed) {
-        ngx_k8s_sa_count(counters->review_errors);
-
-    } else {
-        ngx_k8s_sa_count(counters->reviews);
-    }
+    ngx_k8s_sa_count(latency->buckets[i]);
+    ngx_k8s_sa_count_many(latency->msec, took);
 }
 
 

@@ -24,6 +24,28 @@
 #define NGX_K8S_SA_LATENCIES  13
 
 
+/*
+ * Durations: buckets[i] counts those of at most ngx_k8s_sa_latencies[i] msec
+ * that are in no bucket before it (not cumulative); the last one has no bound.
+ */
+
+extern const ngx_uint_t  ngx_k8s_sa_latencies[NGX_K8S_SA_LATENCIES - 1];
+
+typedef struct {
+    ngx_atomic_t          msec;            /* total */
+    ngx_atomic_t          buckets[NGX_K8S_SA_LATENCIES];
+} ngx_k8s_sa_latency_t;
+
+
+typedef enum {
+    NGX_K8S_SA_ACCESS_ALLOWED = 0,
+    NGX_K8S_SA_ACCESS_DENIED,
+    NGX_K8S_SA_ACCESS_FAILED,
+
+    NGX_K8S_SA_ACCESS_ENDS
+} ngx_k8s_sa_access_end_e;
+
+
 typedef struct {
     ngx_atomic_t          verdicts[K8S_SA_VERDICTS];   /* decisions */
 
@@ -32,8 +54,16 @@ typedef struct {
 
     ngx_atomic_t          reviews;         /* answered, whatever the verdict */
     ngx_atomic_t          review_errors;   /* no answer, or an unusable one */
-    ngx_atomic_t          review_msec;     /* total time of both */
-    ngx_atomic_t          review_latency[NGX_K8S_SA_LATENCIES];
+    ngx_k8s_sa_latency_t  review_latency;  /* of both */
+
+    ngx_atomic_t          accesses[NGX_K8S_SA_ACCESS_ENDS];   /* access
+                                              reviews */
+    ngx_k8s_sa_latency_t  access_latency;
+
+    ngx_atomic_t          access_hits;     /* questions of k8s_sa_authorize: */
+    ngx_atomic_t          access_stale;    /* a remembered verdict, a stale */
+    ngx_atomic_t          access_misses;   /* one, asked, */
+    ngx_atomic_t          access_skipped;  /* and rules with "skip=" */
 
     ngx_atomic_t          fetches;         /* by ngx_k8s_sa_keystore_store() */
     ngx_atomic_t          fetch_errors;    /* by ngx_k8s_sa_keystore_fail() */
@@ -43,21 +73,20 @@ typedef struct {
 } ngx_k8s_sa_counters_t;
 
 
-#define ngx_k8s_sa_count(counter)  (void) ngx_atomic_fetch_add(&(counter), 1)
+#define ngx_k8s_sa_count_many(counter, n)                                     \
+    (void) ngx_atomic_fetch_add(&(counter), n)
+
+#define ngx_k8s_sa_count(counter)  ngx_k8s_sa_count_many(counter, 1)
 
 
 ngx_k8s_sa_counters_t *ngx_k8s_sa_zone_counters(ngx_k8s_sa_zone_t *zone);
 
-/*
- * Counts a review that took this many msec, in review_errors if it failed.
- * review_latency[i] counts those of at most ngx_k8s_sa_latencies[i] msec that
- * are in no bucket before it (not cumulative); the last one has no bound.
- */
-
-extern const ngx_uint_t  ngx_k8s_sa_latencies[NGX_K8S_SA_LATENCIES - 1];
+/* Count a review that took this many msec; failed: in review_errors. */
 
 void ngx_k8s_sa_count_review(ngx_k8s_sa_counters_t *counters, ngx_msec_t took,
     ngx_uint_t failed);
+void ngx_k8s_sa_count_access(ngx_k8s_sa_counters_t *counters, ngx_msec_t took,
+    ngx_k8s_sa_access_end_e end);
 
 
 /*

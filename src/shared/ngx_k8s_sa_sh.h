@@ -35,7 +35,7 @@
 #define NGX_K8S_SA_BLOCK_SIZE  128
 
 
-/* The first block of a cached token. */
+/* The first block of a cached token or decision. */
 
 typedef struct {
     uint32_t                  chain;       /* its next block, 0: none */
@@ -43,7 +43,8 @@ typedef struct {
     uint32_t                  newer;       /* in its list */
     uint32_t                  older;
     uint32_t                  list;        /* NGX_K8S_SA_TOKENS, ... */
-    uint32_t                  user;        /* whose place in sh->users */
+    uint32_t                  user;        /* whose place in sh->users; or 0
+                                              for what was refused or denied */
     uint32_t                  seen;        /* last use, seconds */
     uint16_t                  len;         /* bytes of data */
     uint8_t                   kind;
@@ -82,14 +83,19 @@ typedef union {
 
 
 /*
- * Accepted tokens, refused ones, and accepted ones that were inserted when
- * their user had its share already; most recently used first.
+ * The lists of the cache, each most recently used first: accepted tokens,
+ * refused ones, and accepted ones that were inserted when their user had its
+ * share already; then the same for questions of users that were allowed or
+ * denied.
  */
 
-#define NGX_K8S_SA_TOKENS      0
-#define NGX_K8S_SA_REFUSALS    1
-#define NGX_K8S_SA_EXCESS      2
-#define NGX_K8S_SA_LISTS       3
+#define NGX_K8S_SA_TOKENS        0
+#define NGX_K8S_SA_REFUSALS      1
+#define NGX_K8S_SA_EXCESS        2
+#define NGX_K8S_SA_GRANTS        3
+#define NGX_K8S_SA_DENIALS       4
+#define NGX_K8S_SA_GRANT_EXCESS  5
+#define NGX_K8S_SA_LISTS         6
 
 typedef struct {
     uint32_t                  newest;
@@ -158,7 +164,8 @@ typedef struct {
                                               its place in users */
     uint32_t                 *buckets;
     uint32_t                 *users;       /* blocks of accepted tokens, by a
-                                              hash of the user name */
+                                              hash of the user name; then those
+                                              of allowed questions */
 
     ngx_k8s_sa_block_t       *blocks;
     ngx_uint_t                nblocks;

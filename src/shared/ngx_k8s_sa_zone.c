@@ -10,7 +10,7 @@
 
 
 #define NGX_K8S_SA_MAGIC         0x6b387361
-#define NGX_K8S_SA_LAYOUT        6
+#define NGX_K8S_SA_LAYOUT        7
 
 #define NGX_K8S_SA_RECORDS_MIN   4
 
@@ -207,7 +207,7 @@ ngx_k8s_sa_zone_create(ngx_shm_zone_t *shm_zone, ngx_slab_pool_t *shpool)
            + leases * sizeof(ngx_k8s_sa_review_lease_t)
            + records * sizeof(ngx_k8s_sa_record_t)
            + callers * sizeof(ngx_k8s_sa_caller_t)
-           + 2 * ((size_t) 1 << bits) * sizeof(uint32_t)
+           + 3 * ((size_t) 1 << bits) * sizeof(uint32_t)
            + bitmap;
     used = ngx_align(used, NGX_K8S_SA_BLOCK_SIZE);
 
@@ -258,7 +258,7 @@ ngx_k8s_sa_zone_create(ngx_shm_zone_t *shm_zone, ngx_slab_pool_t *shpool)
 
     sh->users = (uint32_t *) p;
 
-    p += ((size_t) 1 << bits) * sizeof(uint32_t);
+    p += 2 * ((size_t) 1 << bits) * sizeof(uint32_t);
 
     sh->bitmap = p;
 
@@ -275,12 +275,15 @@ void
 ngx_k8s_sa_zone_stat(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_zone_stat_t *stat)
 {
     ngx_k8s_sa_sh_t    *sh;
-    ngx_k8s_sa_list_t  *tokens, *refusals, *excess;
+    ngx_k8s_sa_list_t  *tokens, *refusals, *excess, *grants, *denials, *more;
 
     sh = zone->sh;
     tokens = &sh->lists[NGX_K8S_SA_TOKENS];
     refusals = &sh->lists[NGX_K8S_SA_REFUSALS];
     excess = &sh->lists[NGX_K8S_SA_EXCESS];
+    grants = &sh->lists[NGX_K8S_SA_GRANTS];
+    denials = &sh->lists[NGX_K8S_SA_DENIALS];
+    more = &sh->lists[NGX_K8S_SA_GRANT_EXCESS];
 
     stat->size = sh->size;
     stat->room = (sh->nblocks - 1) * NGX_K8S_SA_BLOCK_SIZE;
@@ -290,6 +293,11 @@ ngx_k8s_sa_zone_stat(ngx_k8s_sa_zone_t *zone, ngx_k8s_sa_zone_stat_t *stat)
                         * NGX_K8S_SA_BLOCK_SIZE;
     stat->refusals = refusals->nodes;
     stat->refusals_used = refusals->blocks * NGX_K8S_SA_BLOCK_SIZE;
+    stat->grants = grants->nodes + more->nodes;
+    stat->grants_used = (grants->blocks + more->blocks)
+                        * NGX_K8S_SA_BLOCK_SIZE;
+    stat->denials = denials->nodes;
+    stat->denials_used = denials->blocks * NGX_K8S_SA_BLOCK_SIZE;
     stat->evictions = sh->evictions;
     stat->recoveries = sh->recoveries;
 }

@@ -46,6 +46,10 @@ typedef struct {
     size_t                tokens_used;
     ngx_uint_t            refusals;    /* refused ones in the cache */
     size_t                refusals_used;
+    ngx_uint_t            grants;      /* allowed questions in the cache */
+    size_t                grants_used;
+    ngx_uint_t            denials;     /* denied ones */
+    size_t                denials_used;
     ngx_uint_t            evictions;   /* of unexpired ones, since the start */
     ngx_uint_t            recoveries;  /* after a worker's death */
 } ngx_k8s_sa_zone_stat_t;

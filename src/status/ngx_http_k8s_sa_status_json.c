@@ -2,6 +2,7 @@
 
 #include "status/ngx_http_k8s_sa_status.h"
 #include "http/ngx_http_k8s_sa_body.h"
+#include "issuer/ngx_k8s_sa_access_review.h"
 #include "issuer/ngx_k8s_sa_review.h"
 #include "shared/ngx_k8s_sa_zone.h"
 
@@ -10,6 +11,7 @@ static json_t *ngx_http_k8s_sa_status_issuer(ngx_k8s_sa_issuer_t *issuer);
 static void ngx_http_k8s_sa_status_key(const k8s_sa_key_t *key, void *data);
 static json_t *ngx_http_k8s_sa_status_counters(
     ngx_k8s_sa_counters_t *counters);
+static json_t *ngx_http_k8s_sa_status_latency(ngx_k8s_sa_latency_t *latency);
 static json_t *ngx_http_k8s_sa_status_callers(ngx_k8s_sa_zone_t *zone);
 static json_t *ngx_http_k8s_sa_status_zone(ngx_http_k8s_sa_main_conf_t *mcf);
 static json_t *ngx_http_k8s_sa_status_number(ngx_uint_t n);
@@ -94,6 +96,12 @@ ngx_http_k8s_sa_status_issuer(ngx_k8s_sa_issuer_t *issuer)
                                       issuer->reviews->url.text.len));
     }
 
+    if (issuer->access) {
+        (void) json_object_set_new(obj, "access_review",
+                 json_stringn((char *) issuer->access->reviews.url.text.data,
+                              issuer->access->reviews.url.text.len));
+    }
+
     (void) json_object_update_new(obj, ngx_http_k8s_sa_status_counters(
                                 ngx_k8s_sa_keystore_counters(&issuer->ref)));
 
@@ -115,29 +123,17 @@ ngx_http_k8s_sa_status_key(const k8s_sa_key_t *key, void *data)
 static json_t *
 ngx_http_k8s_sa_status_counters(ngx_k8s_sa_counters_t *counters)
 {
-    u_char       bound[NGX_INT_T_LEN + 1];
-    json_t      *decisions, *latency;
+    json_t      *obj, *decisions;
     ngx_uint_t   i;
 
     decisions = json_object();
-    latency = json_object();
 
     for (i = 0; i < K8S_SA_VERDICTS; i++) {
         (void) json_object_set_new(decisions, k8s_sa_verdict_info(i)->word,
                        ngx_http_k8s_sa_status_number(counters->verdicts[i]));
     }
 
-    for (i = 0; i < NGX_K8S_SA_LATENCIES - 1; i++) {
-        *ngx_sprintf(bound, "%ui", ngx_k8s_sa_latencies[i]) = '\0';
-
-        (void) json_object_set_new(latency, (char *) bound,
-                 ngx_http_k8s_sa_status_number(counters->review_latency[i]));
-    }
-
-    (void) json_object_set_new(latency, "more",
-                 ngx_http_k8s_sa_status_number(counters->review_latency[i]));
-
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+    obj = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
         "decisions", decisions,
         "cache_hits", ngx_http_k8s_sa_status_number(counters->cache_hits),
         "cache_misses", ngx_http_k8s_sa_status_number(counters->cache_misses),
@@ -146,10 +142,58 @@ ngx_http_k8s_sa_status_counters(ngx_k8s_sa_counters_t *counters)
         "reviews", ngx_http_k8s_sa_status_number(counters->reviews),
         "review_errors",
                   ngx_http_k8s_sa_status_number(counters->review_errors),
-        "review_msec", ngx_http_k8s_sa_status_number(counters->review_msec),
-        "review_latency_msec", latency,
+        "review_msec",
+                  ngx_http_k8s_sa_status_number(counters->review_latency.msec),
+        "review_latency_msec",
+                  ngx_http_k8s_sa_status_latency(&counters->review_latency),
         "past_warnafter", ngx_http_k8s_sa_status_number(counters->warnafter),
         "late", ngx_http_k8s_sa_status_number(counters->late));
+
+    (void) json_object_update_new(obj, json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+        "access_allowed", ngx_http_k8s_sa_status_number(
+                              counters->accesses[NGX_K8S_SA_ACCESS_ALLOWED]),
+        "access_denied", ngx_http_k8s_sa_status_number(
+                              counters->accesses[NGX_K8S_SA_ACCESS_DENIED]),
+        "access_failed", ngx_http_k8s_sa_status_number(
+                              counters->accesses[NGX_K8S_SA_ACCESS_FAILED]),
+        "access_msec",
+                  ngx_http_k8s_sa_status_number(counters->access_latency.msec),
+        "access_latency_msec",
+                  ngx_http_k8s_sa_status_latency(&counters->access_latency),
+        "access_cache_hits",
+                  ngx_http_k8s_sa_status_number(counters->access_hits),
+        "access_cache_stale",
+                  ngx_http_k8s_sa_status_number(counters->access_stale),
+        "access_cache_misses",
+                  ngx_http_k8s_sa_status_number(counters->access_misses),
+        "access_skipped",
+                  ngx_http_k8s_sa_status_number(counters->access_skipped)));
+
+    return obj;
+}
+
+
+static json_t *
+ngx_http_k8s_sa_status_latency(ngx_k8s_sa_latency_t *latency)
+{
+    u_char       bound[NGX_INT_T_LEN + 1];
+    json_t      *obj;
+    ngx_uint_t   i;
+
+    obj = json_object();
+
+    for (i = 0; i < NGX_K8S_SA_LATENCIES - 1; i++) {
+        *ngx_sprintf(bound, "%ui", ngx_k8s_sa_latencies[i]) = '\0';
+
+        (void) json_object_set_new(obj, (char *) bound,
+                         ngx_http_k8s_sa_status_number(latency->buckets[i]));
+    }
+
+    (void) json_object_set_new(obj, "more",
+                         ngx_http_k8s_sa_status_number(latency->buckets[i]));
+
+    return obj;
 }
 
 
@@ -185,13 +229,15 @@ ngx_http_k8s_sa_status_zone(ngx_http_k8s_sa_main_conf_t *mcf)
 
     ngx_k8s_sa_zone_stat(mcf->zone, &stat);
 
-    return json_pack("{s:s%, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+    return json_pack("{s:s%, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
         "name", mcf->zone_name.data, mcf->zone_name.len,
         "size", ngx_http_k8s_sa_status_number(stat.size),
         "used", ngx_http_k8s_sa_status_number(stat.used),
         "tokens", ngx_http_k8s_sa_status_number(stat.tokens),
         "tokens_bytes", ngx_http_k8s_sa_status_number(stat.tokens_used),
         "refusals", ngx_http_k8s_sa_status_number(stat.refusals),
+        "grants", ngx_http_k8s_sa_status_number(stat.grants),
+        "denials", ngx_http_k8s_sa_status_number(stat.denials),
         "evictions", ngx_http_k8s_sa_status_number(stat.evictions),
         "recoveries", ngx_http_k8s_sa_status_number(stat.recoveries));
 }

@@ -41,6 +41,9 @@ static void ngx_http_k8s_sa_print_counters(ngx_http_k8s_sa_text_t *t,
     ngx_http_k8s_sa_main_conf_t *mcf);
 static void ngx_http_k8s_sa_print_reviews(ngx_http_k8s_sa_text_t *t,
     ngx_http_k8s_sa_main_conf_t *mcf);
+static void ngx_http_k8s_sa_print_latency(ngx_http_k8s_sa_text_t *t,
+    ngx_http_k8s_sa_main_conf_t *mcf, const char *name, const char *help,
+    size_t offset);
 static void ngx_http_k8s_sa_print_keys(ngx_http_k8s_sa_text_t *t,
     ngx_http_k8s_sa_main_conf_t *mcf);
 static void ngx_http_k8s_sa_print_key(const k8s_sa_key_t *key, void *data);
@@ -60,6 +63,22 @@ static const ngx_http_k8s_sa_metric_t  ngx_http_k8s_sa_metrics[] = {
     { "k8s_sa_cache_misses_total",
       "Requests whose token was not in the cache.",
       offsetof(ngx_k8s_sa_counters_t, cache_misses) },
+
+    { "k8s_sa_access_cache_hits_total",
+      "Questions of k8s_sa_authorize with a remembered verdict.",
+      offsetof(ngx_k8s_sa_counters_t, access_hits) },
+
+    { "k8s_sa_access_cache_misses_total",
+      "Questions of k8s_sa_authorize that were asked.",
+      offsetof(ngx_k8s_sa_counters_t, access_misses) },
+
+    { "k8s_sa_access_cache_stale_total",
+      "Questions of k8s_sa_authorize with a stale verdict.",
+      offsetof(ngx_k8s_sa_counters_t, access_stale) },
+
+    { "k8s_sa_access_skipped_total",
+      "Rules of k8s_sa_authorize that \"skip=\" left out.",
+      offsetof(ngx_k8s_sa_counters_t, access_skipped) },
 
     { "k8s_sa_fetches_total", "Successful fetches of keys.",
       offsetof(ngx_k8s_sa_counters_t, fetches) },
@@ -215,41 +234,82 @@ static void
 ngx_http_k8s_sa_print_reviews(ngx_http_k8s_sa_text_t *t,
     ngx_http_k8s_sa_main_conf_t *mcf)
 {
-    ngx_uint_t                        i, n, sum, msec;
+    ngx_uint_t                        i, n;
     ngx_k8s_sa_counters_t            *counters;
     ngx_http_k8s_sa_named_issuer_t  **ref;
 
-    ngx_http_k8s_sa_head(t, "k8s_sa_review_duration_seconds", "histogram",
-                         "Duration of TokenReviews, including failed ones.");
+    static const char  *ends[] = {
+        [NGX_K8S_SA_ACCESS_ALLOWED] = "allowed",
+        [NGX_K8S_SA_ACCESS_DENIED] = "denied",
+        [NGX_K8S_SA_ACCESS_FAILED] = "failed"
+    };
+
+    ngx_http_k8s_sa_print_latency(t, mcf, "k8s_sa_review_duration_seconds",
+                          "Duration of TokenReviews, including failed ones.",
+                          offsetof(ngx_k8s_sa_counters_t, review_latency));
+
+    ngx_http_k8s_sa_print_latency(t, mcf,
+                          "k8s_sa_access_review_duration_seconds",
+                          "Duration of access reviews, including failed ones.",
+                          offsetof(ngx_k8s_sa_counters_t, access_latency));
+
+    ngx_http_k8s_sa_head(t, "k8s_sa_access_reviews_total", "counter",
+                         "Access reviews by verdict.");
 
     ref = mcf->issuers.elts;
 
     for (i = 0; i < mcf->issuers.nelts; i++) {
         counters = ngx_k8s_sa_keystore_counters(&ref[i]->issuer->ref);
+
+        for (n = 0; n < NGX_K8S_SA_ACCESS_ENDS; n++) {
+            ngx_http_k8s_sa_print(t, "k8s_sa_access_reviews_total"
+                                  "{issuer=\"%V\",verdict=\"%s\"} %uA\n",
+                                  &ref[i]->name, ends[n],
+                                  counters->accesses[n]);
+        }
+    }
+}
+
+
+static void
+ngx_http_k8s_sa_print_latency(ngx_http_k8s_sa_text_t *t,
+    ngx_http_k8s_sa_main_conf_t *mcf, const char *name, const char *help,
+    size_t offset)
+{
+    u_char                           *counters;
+    ngx_uint_t                        i, n, sum, msec;
+    ngx_k8s_sa_latency_t             *latency;
+    ngx_http_k8s_sa_named_issuer_t  **ref;
+
+    ngx_http_k8s_sa_head(t, name, "histogram", help);
+
+    ref = mcf->issuers.elts;
+
+    for (i = 0; i < mcf->issuers.nelts; i++) {
+        counters = (u_char *)
+                   ngx_k8s_sa_keystore_counters(&ref[i]->issuer->ref);
+        latency = (ngx_k8s_sa_latency_t *) (counters + offset);
         sum = 0;
 
         for (n = 0; n < NGX_K8S_SA_LATENCIES - 1; n++) {
-            sum += counters->review_latency[n];
+            sum += latency->buckets[n];
 
-            ngx_http_k8s_sa_print(t, "k8s_sa_review_duration_seconds_bucket"
+            ngx_http_k8s_sa_print(t, "%s_bucket"
                                   "{issuer=\"%V\",le=\"%ui.%03ui\"} %ui\n",
-                                  &ref[i]->name,
+                                  name, &ref[i]->name,
                                   ngx_k8s_sa_latencies[n] / 1000,
                                   ngx_k8s_sa_latencies[n] % 1000, sum);
         }
 
-        sum += counters->review_latency[n];
-        msec = counters->review_msec;
+        sum += latency->buckets[n];
+        msec = latency->msec;
 
-        ngx_http_k8s_sa_print(t, "k8s_sa_review_duration_seconds_bucket"
-                              "{issuer=\"%V\",le=\"+Inf\"} %ui\n"
-                              "k8s_sa_review_duration_seconds_sum"
-                              "{issuer=\"%V\"} %ui.%03ui\n"
-                              "k8s_sa_review_duration_seconds_count"
-                              "{issuer=\"%V\"} %ui\n",
-                              &ref[i]->name, sum,
-                              &ref[i]->name, msec / 1000, msec % 1000,
-                              &ref[i]->name, sum);
+        ngx_http_k8s_sa_print(t, "%s_bucket{issuer=\"%V\",le=\"+Inf\"} %ui\n"
+                              "%s_sum{issuer=\"%V\"} %ui.%03ui\n"
+                              "%s_count{issuer=\"%V\"} %ui\n",
+                              name, &ref[i]->name, sum,
+                              name, &ref[i]->name, msec / 1000, msec % 1000,
+                              name, &ref[i]->name, sum);
     }
 }
 
@@ -371,16 +431,23 @@ ngx_http_k8s_sa_print_zone(ngx_http_k8s_sa_text_t *t, ngx_k8s_sa_zone_t *zone)
     ngx_http_k8s_sa_print(t, "k8s_sa_zone_used_bytes %uz\n", stat.used);
 
     ngx_http_k8s_sa_head(t, "k8s_sa_cache_entries", "gauge",
-                         "Tokens in the shared cache.");
+                         "Tokens and decisions in the shared cache.");
     ngx_http_k8s_sa_print(t, "k8s_sa_cache_entries{kind=\"accepted\"} %ui\n"
-                          "k8s_sa_cache_entries{kind=\"refused\"} %ui\n",
-                          stat.tokens, stat.refusals);
+                          "k8s_sa_cache_entries{kind=\"refused\"} %ui\n"
+                          "k8s_sa_cache_entries{kind=\"allowed\"} %ui\n"
+                          "k8s_sa_cache_entries{kind=\"denied\"} %ui\n",
+                          stat.tokens, stat.refusals,
+                          stat.grants, stat.denials);
 
     ngx_http_k8s_sa_head(t, "k8s_sa_cache_bytes", "gauge",
-                         "Memory used by tokens in the shared cache.");
+                         "Memory used by tokens and decisions in the "
+                         "shared cache.");
     ngx_http_k8s_sa_print(t, "k8s_sa_cache_bytes{kind=\"accepted\"} %uz\n"
-                          "k8s_sa_cache_bytes{kind=\"refused\"} %uz\n",
-                          stat.tokens_used, stat.refusals_used);
+                          "k8s_sa_cache_bytes{kind=\"refused\"} %uz\n"
+                          "k8s_sa_cache_bytes{kind=\"allowed\"} %uz\n"
+                          "k8s_sa_cache_bytes{kind=\"denied\"} %uz\n",
+                          stat.tokens_used, stat.refusals_used,
+                          stat.grants_used, stat.denials_used);
 
     ngx_http_k8s_sa_head(t, "k8s_sa_cache_evictions_total", "counter",
                          "Valid tokens evicted to make room for others.");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include "token/k8s_sa_claims.h"
+#include "token/k8s_sa_userinfo.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -14,6 +15,8 @@ static int k8s_sa_policy_lists(const k8s_sa_policy_t *policy,
 static int k8s_sa_claims_read(k8s_sa_claims_t *c);
 static k8s_sa_verdict_e k8s_sa_claims_judge(k8s_sa_claims_t *c, int64_t now);
 static int k8s_sa_claims_foreign(k8s_sa_claims_t *c);
+static int k8s_sa_claims_prefix(k8s_sa_claims_t *c);
+static int k8s_sa_claims_is_system(const k8s_sa_str_t *name);
 static int k8s_sa_claims_audience(k8s_sa_claims_t *c);
 static int k8s_sa_claims_in_audience(k8s_sa_claims_t *c,
     const k8s_sa_json_node_t *aud, const k8s_sa_str_t *name);
@@ -231,10 +234,7 @@ k8s_sa_claims_foreign(k8s_sa_claims_t *c)
 
     /* other issuers must not name Kubernetes' own users */
 
-    if (sub.len >= sizeof(K8S_SA_SYSTEM_PREFIX) - 1
-        && memcmp(sub.data, K8S_SA_SYSTEM_PREFIX,
-                  sizeof(K8S_SA_SYSTEM_PREFIX) - 1) == 0)
-    {
+    if (k8s_sa_claims_is_system(&sub)) {
         k8s_sa_error_set(c->err, "\"sub\" begins with \"" K8S_SA_SYSTEM_PREFIX
                          "\", but the issuer is not Kubernetes");
         return K8S_SA_ERROR;
@@ -242,7 +242,62 @@ k8s_sa_claims_foreign(k8s_sa_claims_t *c)
 
     c->id->username = sub;
 
+    return c->policy->username_prefix.data ? k8s_sa_claims_prefix(c)
+                                           : K8S_SA_OK;
+}
+
+
+/*
+ * Makes the user one of the cluster, as the API server does for OpenID
+ * Connect: --oidc-username-prefix, and the group of all authenticated users.
+ */
+
+static int
+k8s_sa_claims_prefix(k8s_sa_claims_t *c)
+{
+    k8s_sa_str_t         username;
+    k8s_sa_token_t      *t;
+    const k8s_sa_str_t  *prefix;
+
+    static const char  group[] = K8S_SA_GROUP_AUTHENTICATED "\n";
+
+    t = c->t;
+    prefix = &c->policy->username_prefix;
+
+    username.data = t->username;
+    username.len = prefix->len + c->id->username.len;
+
+    if (username.len > sizeof(t->username)) {
+        k8s_sa_error_set(c->err, "\"sub\" is too long");
+        return K8S_SA_ERROR;
+    }
+
+    memcpy(t->username, prefix->data, prefix->len);
+    memcpy(t->username + prefix->len, c->id->username.data,
+           c->id->username.len);
+
+    if (k8s_sa_claims_is_system(&username)) {
+        k8s_sa_error_set(c->err, "\"sub\" with its prefix begins with \""
+                         K8S_SA_SYSTEM_PREFIX "\"");
+        return K8S_SA_ERROR;
+    }
+
+    memcpy(t->groups, group, sizeof(group) - 1);
+
+    c->id->username = username;
+    c->id->groups.data = t->groups;
+    c->id->groups.len = sizeof(group) - 1;
+
     return K8S_SA_OK;
+}
+
+
+static int
+k8s_sa_claims_is_system(const k8s_sa_str_t *name)
+{
+    return name->len >= sizeof(K8S_SA_SYSTEM_PREFIX) - 1
+           && memcmp(name->data, K8S_SA_SYSTEM_PREFIX,
+                     sizeof(K8S_SA_SYSTEM_PREFIX) - 1) == 0;
 }
 
 

@@ -40,6 +40,8 @@ typedef struct {
     unsigned             algorithms;   /* accepted ones, K8S_SA_ALG_... */
     unsigned             legacy_tokens;
     unsigned             kubernetes;
+    k8s_sa_str_t         username_prefix;  /* before "sub", unless kubernetes;
+                                          absent: the user is of no cluster */
     int64_t              leeway;       /* seconds */
 } k8s_sa_policy_t;
 
@@ -81,6 +83,7 @@ typedef struct {
 
     k8s_sa_header_t      header;
     k8s_sa_json_t        claims;
+    unsigned char        username[1024];
     unsigned char        groups[512];  /* of the identity */
     unsigned char        extra[2048];
     unsigned char        bytes[K8S_SA_TOKEN_MAX];

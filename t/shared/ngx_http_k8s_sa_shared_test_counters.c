@@ -38,10 +38,10 @@ ngx_http_k8s_sa_shared_test_count(ngx_http_k8s_sa_shared_test_t *t)
         " review_errors=%uA msec=%uA latency=",
         c->verdicts[K8S_SA_VERDICT_OK], c->verdicts[K8S_SA_EXPIRED],
         c->cache_hits, c->fetches, c->fetch_errors, c->reviews,
-        c->review_errors, c->review_msec);
+        c->review_errors, c->review_latency.msec);
 
     for (i = 0; i < NGX_K8S_SA_LATENCIES; i++) {
-        ngx_http_k8s_sa_shared_test_print(t, "%uA,", c->review_latency[i]);
+        ngx_http_k8s_sa_shared_test_print(t, "%uA,", c->review_latency.buckets[i]);
     }
 
     return NGX_OK;

@@ -648,9 +648,11 @@ ngx_http_k8s_sa_shared_test_stat(ngx_http_k8s_sa_shared_test_t *t)
 
     ngx_http_k8s_sa_shared_test_print(t,
         " size=%uz room=%uz used=%uz tokens=%ui tokens_used=%uz refusals=%ui"
-        " refusals_used=%uz evictions=%ui recoveries=%ui",
+        " refusals_used=%uz grants=%ui grants_used=%uz denials=%ui"
+        " denials_used=%uz evictions=%ui recoveries=%ui",
         stat.size, stat.room, stat.used, stat.tokens, stat.tokens_used,
-        stat.refusals, stat.refusals_used, stat.evictions, stat.recoveries);
+        stat.refusals, stat.refusals_used, stat.grants, stat.grants_used,
+        stat.denials, stat.denials_used, stat.evictions, stat.recoveries);
 
     return NGX_OK;
 }

@@ -134,7 +134,12 @@ ngx_http_k8s_sa_shared_test_check_lists(ngx_k8s_sa_zone_t *zone, u_char *seen)
 
             if (node->list != i
                 || (node->kind == NGX_K8S_SA_CACHE_REFUSED)
-                   != (i == NGX_K8S_SA_REFUSALS))
+                   != (i == NGX_K8S_SA_REFUSALS)
+                || (node->kind == NGX_K8S_SA_CACHE_DENIED)
+                   != (i == NGX_K8S_SA_DENIALS)
+                || (node->kind == NGX_K8S_SA_CACHE_ALLOWED)
+                   != (i == NGX_K8S_SA_GRANTS
+                       || i == NGX_K8S_SA_GRANT_EXCESS))
             {
                 return "entry in another list";
             }
@@ -167,6 +172,19 @@ ngx_http_k8s_sa_shared_test_check_lists(ngx_k8s_sa_zone_t *zone, u_char *seen)
 
     if (zone->sh->lists[NGX_K8S_SA_REFUSALS].blocks > zone->sh->nblocks / 8) {
         return "too many refusals";
+    }
+
+    blocks = zone->sh->lists[NGX_K8S_SA_DENIALS].blocks;
+
+    if (blocks > zone->sh->nblocks / 8) {
+        return "too many denials";
+    }
+
+    blocks += zone->sh->lists[NGX_K8S_SA_GRANTS].blocks
+              + zone->sh->lists[NGX_K8S_SA_GRANT_EXCESS].blocks;
+
+    if (blocks > zone->sh->nblocks / 4) {
+        return "too many decisions";
     }
 
     return NULL;
@@ -202,10 +220,11 @@ ngx_http_k8s_sa_shared_test_check_buckets(ngx_k8s_sa_zone_t *zone)
         }
     }
 
-    if (n != sh->lists[NGX_K8S_SA_TOKENS].nodes
-             + sh->lists[NGX_K8S_SA_REFUSALS].nodes
-             + sh->lists[NGX_K8S_SA_EXCESS].nodes)
-    {
+    for (i = 0; i < NGX_K8S_SA_LISTS; i++) {
+        n -= sh->lists[i].nodes;
+    }
+
+    if (n != 0) {
         return "entries in buckets";
     }
 
@@ -219,6 +238,18 @@ ngx_http_k8s_sa_shared_test_check_buckets(ngx_k8s_sa_zone_t *zone)
              + sh->lists[NGX_K8S_SA_EXCESS].blocks)
     {
         return "blocks of users";
+    }
+
+    n = 0;
+
+    for ( /* void */ ; i < (ngx_uint_t) 2 << (64 - sh->shift); i++) {
+        n += sh->users[i];
+    }
+
+    if (n != sh->lists[NGX_K8S_SA_GRANTS].blocks
+             + sh->lists[NGX_K8S_SA_GRANT_EXCESS].blocks)
+    {
+        return "blocks of users with decisions";
     }
 
     return NULL;
@@ -369,7 +400,7 @@ ngx_http_k8s_sa_shared_test_storm(ngx_http_k8s_sa_shared_test_t *t)
             len = random() % (sizeof(buf) / (1 + random() % 16));
             ngx_http_k8s_sa_shared_test_fill(buf, len, k);
 
-            e.kind = random() % 3;
+            e.kind = random() % 5;
             e.verdict = k % 200;
             e.expires = ngx_time() + random() % 4;
             e.user.data = fingerprint;
