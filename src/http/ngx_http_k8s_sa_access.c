@@ -5,6 +5,7 @@
 #include "http/ngx_http_k8s_sa_answer.h"
 #include "http/ngx_http_k8s_sa_authorize.h"
 #include "http/ngx_http_k8s_sa_headers.h"
+#include "http/ngx_http_k8s_sa_identity_headers.h"
 
 
 ngx_int_t

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Request headers: which are protected, removing some, adding the identity's.
+ * Request headers: which are protected, and how some are removed.
  */
 
 #ifndef NGX_HTTP_K8S_SA_HEADERS_H
@@ -99,16 +99,6 @@ ngx_uint_t ngx_http_k8s_sa_connection_names(ngx_http_k8s_sa_main_conf_t *mcf,
 
 ngx_uint_t ngx_http_k8s_sa_has_spoof(ngx_http_request_t *r,
     ngx_http_k8s_sa_main_conf_t *mcf);
-
-/*
- * Adds the location's identity headers to list, the request's headers or the
- * response's.  NGX_OK; NGX_HTTP_BAD_REQUEST if a value is not valid in a
- * header; or NGX_ERROR without memory.
- */
-
-ngx_int_t ngx_http_k8s_sa_push_headers(ngx_http_request_t *r,
-    ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx,
-    ngx_list_t *list);
 
 
 #endif /* NGX_HTTP_K8S_SA_HEADERS_H */

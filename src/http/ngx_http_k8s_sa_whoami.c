@@ -4,7 +4,7 @@
 #include "http/ngx_http_k8s_sa_access.h"
 #include "http/ngx_http_k8s_sa_answer.h"
 #include "http/ngx_http_k8s_sa_body.h"
-#include "http/ngx_http_k8s_sa_headers.h"
+#include "http/ngx_http_k8s_sa_identity_headers.h"
 #include "http/ngx_http_k8s_sa_path.h"
 #include "http/ngx_http_k8s_sa_request.h"
 

@@ -201,9 +201,8 @@ ngx_k8s_sa_exchange_connect(ngx_k8s_sa_exchange_t *ex)
 
 
 /*
- * Limits the time for the next step with an address, which must not use up the
- * time of another: to half of what is left, and to max ms.  The last address
- * may use all of it.
+ * Limits the time for the next step with an address, unless it is the last one:
+ * to half of what is left, and to max ms.
  */
 
 static void
@@ -216,10 +215,9 @@ ngx_k8s_sa_exchange_limit(ngx_k8s_sa_exchange_t *ex, ngx_msec_int_t max)
     }
 
     if (ex->next < ex->resolve.naddrs) {
-        left = (ngx_msec_int_t) (ex->timer.timer.key - ngx_current_msec);
-        left = ngx_min(left / 2, max);
-
-        ngx_add_timer(&ex->attempt, ngx_max(left, NGX_K8S_SA_ATTEMPT_MIN));
+        left = ex->timer.timer.key - ngx_current_msec;
+        left = ngx_max(ngx_min(left / 2, max), NGX_K8S_SA_ATTEMPT_MIN);
+        ngx_add_timer(&ex->attempt, left);
     }
 }
 
@@ -779,8 +777,7 @@ ngx_k8s_sa_exchange_timeout(ngx_event_t *ev)
     }
 
     ngx_k8s_sa_exchange_done(ex, NGX_K8S_SA_NET_TIMEOUT,
-                             "timed out while %s %V", stage,
-                             &ex->address);
+                             "timed out while %s %V", stage, &ex->address);
 }
 
 

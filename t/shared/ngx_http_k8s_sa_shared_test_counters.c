@@ -41,7 +41,8 @@ ngx_http_k8s_sa_shared_test_count(ngx_http_k8s_sa_shared_test_t *t)
         c->review_errors, c->review_latency.msec);
 
     for (i = 0; i < NGX_K8S_SA_LATENCIES; i++) {
-        ngx_http_k8s_sa_shared_test_print(t, "%uA,", c->review_latency.buckets[i]);
+        ngx_http_k8s_sa_shared_test_print(t, "%uA,",
+                                          c->review_latency.buckets[i]);
     }
 
     return NGX_OK;
