@@ -174,7 +174,9 @@ ngx_http_k8s_sa_conf_paths_same_rules(void **a, void **b)
     }
 
     if (!ngx_http_k8s_sa_conf_paths_same_auth(lcf_a->auth, lcf_b->auth)
-        || lcf_a->optional != lcf_b->optional)
+        || lcf_a->optional != lcf_b->optional
+        || ngx_http_k8s_sa_conf_paths_core(a)->satisfy
+           != ngx_http_k8s_sa_conf_paths_core(b)->satisfy)
     {
         return 0;
     }
