@@ -56,7 +56,9 @@ for my $path ('/', '/open/', '/early/') {
     unlike(passed_on($path, $_), qr/x.(?:remote|caller)/i,
            "$path, $_: not passed on")
         for 'X-Remote-User', 'close, X-Caller', "close ,\tx-caller ",
-            'keep-alive,x_remote_group', 'X-Remote-Extra-a, Upgrade';
+            'keep-alive,x_remote_group', 'X-Remote-Extra-a, Upgrade',
+            'close;X-Caller', 'close, X-Remote-User;q=1', 'a, "X-Caller"',
+            "close\fX-Caller";
 
     like(passed_on($path, $_), qr/^\Q$_\E/, "$path, $_: passed on")
         for 'close', 'close, X-Other', 'close, X-Remote', ', ,close';

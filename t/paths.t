@@ -113,6 +113,9 @@ my @servers = map { [ @$_, new_port() ] } (
           "$auth limit_except GET PUT { k8s_sa_allow a/b; }"), 1 ],
     [ 'limit_except, all the same',
       two(("$auth limit_except GET { k8s_sa_allow a/b; }") x 2), 0 ],
+    [ 'satisfy', two($auth, "$auth satisfy any; deny all;"), 1 ],
+    [ 'satisfy in both', two(("$auth satisfy any; deny all;") x 2), 0 ],
+    [ 'satisfy, nothing is required', two('satisfy any;', ''), 0 ],
     [ 'other directives', two("$auth k8s_sa_realm a;",
                               "$auth k8s_sa_forward_token on;"), 0 ],
     [ 'any in the server', 'k8s_sa_paths any; ' . two('', $auth), 0 ],
@@ -133,6 +136,7 @@ my @servers = map { [ @$_, new_port() ] } (
 my $nginx = K8sSa::Nginx->new(http => <<"_")->start;
 $issuers
 log_format k8s "\$request_uri [\$k8s_sa_result]";
+map \$k8s_sa_name \$unless { default 1; service1 0; }
 @{[ map { "server { listen 127.0.0.1:$_->[3]; $_->[1] }\n"
           =~ s/PASS/$pass/gr } @servers ]}
 
@@ -170,6 +174,8 @@ server {
     location /gate/ { error_page 400 = \@gate; $pass }
     location /twice/ { recursive_error_pages on; error_page 400 = \@twice;
                        $pass }
+    location /word/ { error_page 400 = /x/\$k8s_sa_result; $pass }
+    location /set/ { error_page 400 = \@set; $pass }
     location = /error.html { $pass }
     location = /closed.html { $auth k8s_sa_paths any; $pass }
     location \@open { $pass }
@@ -177,6 +183,7 @@ server {
     location \@closed { $auth $pass }
     location \@closed_any { $auth k8s_sa_paths any; $pass }
     location \@closed_dry { $auth k8s_sa_dry_run on; $pass }
+    location \@set { $auth set \$name \$k8s_sa_name; $pass }
     location \@gate { auth_request /who; $pass }
     location \@twice { $auth recursive_error_pages on;
                        error_page 400 = \@open; $pass }
@@ -187,6 +194,10 @@ server {
     location /try-any/ { $auth k8s_sa_paths any; try_files /none \@open_any; }
     location /accel/ { $auth k8s_sa_paths any; $pass }
     location /rewrite/ { rewrite ^/rewrite(/.*) \$1 last; }
+    location /dry-try/ { k8s_sa_dry_run on; try_files /none \@closed_any; }
+    location /dry-map/ { k8s_sa_dry_run on; try_files /\$unless \@unless; }
+    location \@unless { $auth k8s_sa_paths any; k8s_sa_require \$unless;
+                        $pass }
     location /return/ { error_page 403 = \@open; return 403; }
 }
 
@@ -373,6 +384,10 @@ for my $path ('/closed/', '/closed-any/', '/closed-uri/') {
     is(ask($port, "$path;", $good), '400 ', "$path: refused again");
 }
 
+is(ask($port, "/$_/;", $good), '400 ',
+   "a variable is read between the refusals ($_)")
+    for 'word', 'set';
+
 is(ask($port, '/closed-dry/x/..%2fy', $good), '200 GET /closed-dry/y',
    'refused, then k8s_sa_dry_run');
 is(ask($port, '/gate/;', $good), '403 ', 'refused, then auth_request');
@@ -383,6 +398,10 @@ is(ask($port, '/try/x/..%2fy', $good), '400 ', 'try_files to a strict one');
 is(ask($port, '/try/y', $good), '200 GET /try/y', '... a good path');
 is(ask($port, '/try-any/x/..%2fy', $good), '200 GET /try-any/x/..%2fy',
    'try_files to "any"');
+is(ask($port, '/dry-try/;', $good), '200 GET /dry-try/;',
+   'k8s_sa_dry_run, then "any": the token decides');
+is(ask($port, '/dry-try/;'), '401 ', '... no token');
+is(ask($port, '/dry-map/;', $good), '503 ', '... a "map" was read before');
 is(ask($port, '/accel/healthz;', $good), '400 GET /accel/healthz;',
    'X-Accel-Redirect to a strict one');
 is(ask($port, '/rewrite/healthz'), '200 GET /healthz', 'rewrite');

@@ -180,7 +180,9 @@ ngx_http_k8s_sa_conf_paths_same_rules(void **a, void **b)
 
     if (!ngx_http_k8s_sa_conf_paths_same_auth(lcf_a->auth, lcf_b->auth)
         || lcf_a->optional != lcf_b->optional
-        || lcf_a->authorize != lcf_b->authorize)
+        || lcf_a->authorize != lcf_b->authorize
+        || ngx_http_k8s_sa_conf_paths_core(a)->satisfy
+           != ngx_http_k8s_sa_conf_paths_core(b)->satisfy)
     {
         return 0;
     }

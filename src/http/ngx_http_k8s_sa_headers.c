@@ -22,6 +22,7 @@ static ngx_int_t ngx_http_k8s_sa_link_field(ngx_http_request_t *r,
     const ngx_http_k8s_sa_field_t *field);
 static ngx_int_t ngx_http_k8s_sa_keep_before(ngx_http_request_t *r,
     ngx_list_t *kept, ngx_table_elt_t *end);
+static ngx_uint_t ngx_http_k8s_sa_is_name(u_char ch);
 static ngx_uint_t ngx_http_k8s_sa_same_name(u_char *data,
     const ngx_str_t *name);
 static u_char ngx_http_k8s_sa_fold(u_char ch);
@@ -387,25 +388,35 @@ ngx_http_k8s_sa_connection_names(ngx_http_k8s_sa_main_conf_t *mcf,
 
     while (p < last) {
 
-        if (*p == ',' || *p == ' ' || *p == '\t') {
-            p++;
-            continue;
-        }
-
         name.data = p;
 
-        while (p < last && *p != ',' && *p != ' ' && *p != '\t') {
+        while (p < last && ngx_http_k8s_sa_is_name(*p)) {
             p++;
         }
 
-        name.len = p - name.data;
+        name.len = p++ - name.data;
 
-        if (ngx_http_k8s_sa_is_protected(mcf, &name)) {
+        if (name.len && ngx_http_k8s_sa_is_protected(mcf, &name)) {
             return 1;
         }
     }
 
     return 0;
+}
+
+
+/*
+ * Returns 1 for a character of a header's name (RFC 9110 section 5.6.2).  The
+ * others separate names in a Connection header: "," does, but Apache accepts
+ * ";", too, and other white space.
+ */
+
+static ngx_uint_t
+ngx_http_k8s_sa_is_name(u_char ch)
+{
+    return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
+           || (ch >= '0' && ch <= '9')
+           || (ch && ngx_strchr("!#$%&'*+-.^_`|~", ch));
 }
 
 

@@ -408,9 +408,9 @@ ngx_http_k8s_sa_prepare(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
         return NGX_OK;
     }
 
-    /* without a location before, nothing has been decided */
-
-    if (ctx->conf && ngx_http_k8s_sa_retire(r, ctx) != NGX_OK) {
+    if (ctx->state != NGX_HTTP_K8S_SA_UNDECIDED
+        && ngx_http_k8s_sa_retire(r, ctx) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -437,10 +437,13 @@ ngx_http_k8s_sa_prepare(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
         return NGX_ERROR;
     }
 
+    /* without k8s_sa_auth in a location before, that was about the path */
+
     if (ctx->read
-        && (ngx_memcmp(conf->auth->digest, lcf->auth->digest,
-                       NGX_K8S_SA_DIGEST_LEN)
-            != 0
+        && (conf == NULL
+            || ngx_memcmp(conf->auth->digest, lcf->auth->digest,
+                          NGX_K8S_SA_DIGEST_LEN)
+               != 0
             || token.len != ctx->token.len
             || ngx_memcmp(token.data, ctx->token.data, token.len) != 0))
     {
