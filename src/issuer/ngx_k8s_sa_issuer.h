@@ -251,8 +251,9 @@ void ngx_k8s_sa_issuer_unwait(ngx_k8s_sa_waiter_t *waiter);
  * ngx_k8s_sa_key_files.c
  *
  * Adds the keys of one file to a set.  NGX_OK; NGX_ERROR with the reason in
- * *err.  note->text is empty, or says why a key of the file was passed over;
- * *exposed is set if the file holds a private key and anyone may read it.
+ * *err; if memory was short, the file then counts as changed.  note->text is
+ * empty, or says why a key of the file was passed over; *exposed is set if the
+ * file holds a private key and anyone may read it.
  */
 
 ngx_int_t ngx_k8s_sa_key_file_read(ngx_k8s_sa_key_file_t *file,

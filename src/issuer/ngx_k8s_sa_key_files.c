@@ -34,6 +34,10 @@ ngx_k8s_sa_key_file_read(ngx_k8s_sa_key_file_t *file, k8s_sa_keyset_t *keys,
 
     ngx_k8s_sa_file_free(&content);
 
+    if (rc == K8S_SA_NO_MEMORY) {
+        ngx_k8s_sa_file_forget(&file->watch.file);
+    }
+
     *exposed = has_private && (file->watch.file.info.st_mode & S_IROTH);
 
     return rc == K8S_SA_OK ? NGX_OK : NGX_ERROR;

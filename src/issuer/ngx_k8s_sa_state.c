@@ -35,8 +35,6 @@ ngx_k8s_sa_state_read(ngx_k8s_sa_issuer_t *issuer)
     ngx_k8s_sa_keys_t    keys;
     ngx_k8s_sa_file_t    file;
 
-    issuer->state_tried = 1;
-
     ngx_memzero(&file, sizeof(ngx_k8s_sa_file_t));
 
     file.path = issuer->state_file;
@@ -69,6 +67,12 @@ ngx_k8s_sa_state_read(ngx_k8s_sa_issuer_t *issuer)
             rc = ngx_k8s_sa_state_check(issuer, state, &keys, &err);
         }
     }
+
+    /* the next fetch tries again if this could not be read now */
+
+    issuer->state_tried = file.error != NGX_EMFILE
+                          && file.error != NGX_ENFILE
+                          && file.error != NGX_ENOMEM;
 
     /* a fetch is due at once: these keys serve until the issuer answers */
 

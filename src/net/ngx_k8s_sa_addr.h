@@ -58,7 +58,7 @@ ngx_uint_t ngx_k8s_sa_addr_supported(int family);
 void ngx_k8s_sa_addr_sort(const ngx_k8s_sa_addr_memory_t *memory,
     ngx_k8s_sa_addr_t *addrs, ngx_uint_t n);
 
-/* Remember that a server could not, or could, be reached at an address. */
+/* Remember that a server has not answered, or has, at an address. */
 
 void ngx_k8s_sa_addr_failed(ngx_k8s_sa_addr_memory_t *memory,
     const ngx_str_t *name);

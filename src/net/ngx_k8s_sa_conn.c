@@ -506,8 +506,8 @@ ngx_k8s_sa_conn_close(ngx_k8s_sa_conn_t *conn)
 
 /*
  * Called when the server closes an idle connection or sends unexpected bytes,
- * when idle_timeout is over, and when nginx needs the connection or shuts
- * down.  In all of these cases the connection is closed.
+ * when idle_timeout is over, and when nginx shuts down.  In all of these cases
+ * the connection is closed.
  */
 
 static void

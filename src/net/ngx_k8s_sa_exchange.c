@@ -375,8 +375,6 @@ ngx_k8s_sa_exchange_transfer(ngx_k8s_sa_exchange_t *ex)
         ngx_del_timer(&ex->attempt);
     }
 
-    ngx_k8s_sa_addr_worked(&ex->client->addresses, &ex->address);
-
     if (ex->parse == NULL) {
         ex->parse = ngx_palloc(ex->pool, sizeof(ngx_k8s_sa_http_parse_t));
         ex->buffer = ngx_palloc(ex->pool, NGX_K8S_SA_BUFFER_SIZE);
@@ -644,6 +642,8 @@ ngx_k8s_sa_exchange_answer(ngx_k8s_sa_exchange_t *ex, ngx_uint_t keep)
 
     res->body.data[res->body.len] = '\0';
 
+    ngx_k8s_sa_addr_worked(&ex->client->addresses, &ex->address);
+
     ngx_log_debug2(NGX_LOG_DEBUG_EVENT, &ex->log, 0,
                    "k8s sa answer complete: %uz bytes of body, keep: %ui",
                    res->body.len, keep);
@@ -704,6 +704,8 @@ ngx_k8s_sa_exchange_closed(ngx_k8s_sa_exchange_t *ex, ngx_err_t err)
         }
     }
 
+    ngx_k8s_sa_addr_failed(&ex->client->addresses, &ex->address);
+
     if (ex->conn->tls.error[0] != '\0') {
         ngx_k8s_sa_exchange_done(ex, NGX_K8S_SA_NET_TLS,
                                  "TLS connection to %V failed %s: %s",
@@ -747,12 +749,10 @@ ngx_k8s_sa_exchange_timeout(ngx_event_t *ev)
 
     case ngx_k8s_sa_ex_connect:
         stage = "connecting to";
-        ngx_k8s_sa_addr_failed(&ex->client->addresses, &ex->address);
         break;
 
     case ngx_k8s_sa_ex_handshake:
         stage = "TLS handshaking with";
-        ngx_k8s_sa_addr_failed(&ex->client->addresses, &ex->address);
         break;
 
     default: /* ngx_k8s_sa_ex_transfer */
@@ -771,6 +771,8 @@ ngx_k8s_sa_exchange_timeout(ngx_event_t *ev)
 
         ngx_k8s_sa_conn_drop_idle(&ex->client->connections, &ex->url);
     }
+
+    ngx_k8s_sa_addr_failed(&ex->client->addresses, &ex->address);
 
     if (ex->client->resolver == NULL && !ex->url.literal) {
         ngx_k8s_sa_system_forget(ex->client->system);

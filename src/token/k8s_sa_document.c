@@ -19,7 +19,7 @@ static unsigned char *k8s_sa_document_copy(const void *data, size_t len,
  */
 
 static json_malloc_t  k8s_sa_document_malloc;
-static unsigned       k8s_sa_document_failed;
+static int            k8s_sa_document_failed;
 
 
 json_t *
@@ -32,6 +32,8 @@ k8s_sa_document_read(const void *data, size_t len, size_t flags,
     json_error_t    why;
     unsigned char  *copy;
 
+    k8s_sa_document_failed = 0;
+
     if (len > K8S_SA_DOCUMENT_MAX) {
         k8s_sa_error_set(err, "over %d bytes", K8S_SA_DOCUMENT_MAX);
         return NULL;
@@ -39,6 +41,7 @@ k8s_sa_document_read(const void *data, size_t len, size_t flags,
 
     copy = k8s_sa_document_copy(data, len, &values);
     if (copy == NULL) {
+        k8s_sa_document_failed = 1;
         k8s_sa_error_set(err, "out of memory");
         return NULL;
     }
@@ -52,7 +55,6 @@ k8s_sa_document_read(const void *data, size_t len, size_t flags,
 
     json_get_alloc_funcs(&k8s_sa_document_malloc, &release);
     json_set_alloc_funcs(k8s_sa_document_alloc, release);
-    k8s_sa_document_failed = 0;
 
     root = json_loadb((char *) copy, len, JSON_REJECT_DUPLICATES|flags, &why);
 
@@ -79,6 +81,13 @@ k8s_sa_document_read(const void *data, size_t len, size_t flags,
     }
 
     return root;
+}
+
+
+int
+k8s_sa_document_no_memory(void)
+{
+    return k8s_sa_document_failed;
 }
 
 

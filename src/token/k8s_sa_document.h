@@ -25,6 +25,10 @@
 json_t *k8s_sa_document_read(const void *data, size_t len, size_t flags,
     k8s_sa_error_t *err);
 
+/* Returns 1 if the last document was not read because memory is short. */
+
+int k8s_sa_document_no_memory(void);
+
 /*
  * Returns a jansson string as a counted one, whose bytes jansson still owns;
  * absent if json is not a string.

@@ -64,7 +64,7 @@ k8s_sa_keyset_add_jwks(k8s_sa_keyset_t *set, const void *data, size_t len,
 
     root = k8s_sa_document_read(data, len, 0, err);
     if (root == NULL) {
-        return K8S_SA_ERROR;
+        return k8s_sa_document_no_memory() ? K8S_SA_NO_MEMORY : K8S_SA_ERROR;
     }
 
     n = k8s_sa_keyset_count(set);
@@ -137,7 +137,8 @@ k8s_sa_jwk_add_all(k8s_sa_keyset_t *set, const json_t *root,
 
         default:
             k8s_sa_error_set(err, "key %zu: %.200s", i + 1, why.text);
-            return K8S_SA_ERROR;
+            return k8s_sa_keyset_count(set) == K8S_SA_KEYS_MAX
+                   ? K8S_SA_ERROR : K8S_SA_NO_MEMORY;
         }
     }
 

@@ -20,6 +20,7 @@
 
 #define K8S_SA_RSA_MIN_BITS    2048    /* RFC 7518 section 3.3 */
 #define K8S_SA_RSA_MAX_BITS    16384   /* and exponents up to 64 bits */
+#define K8S_SA_NO_MEMORY       -2      /* memory is short, or OpenSSL failed */
 #define K8S_SA_KID_MAX         1024    /* bytes, kube-apiserver's limit for
                                           external signers */
 #define K8S_SA_KEYS_MAX        1000    /* keys in one set, and in one source,
@@ -71,9 +72,9 @@ void k8s_sa_keyset_free(k8s_sa_keyset_t *set);
  *
  * K8S_SA_OK if at least one key was usable; otherwise K8S_SA_ERROR with the
  * reason in *err (no usable key; the file ends within a block; more than
- * K8S_SA_KEYS_MAX blocks; out of memory), and the set is unchanged.
- * *has_private (may be NULL) is set to 1 if a block held a private key,
- * otherwise to 0.
+ * K8S_SA_KEYS_MAX blocks), or K8S_SA_NO_MEMORY, also with a reason, if another
+ * try may succeed, and the set is unchanged.  *has_private (may be NULL) is set
+ * to 1 if a block held a private key, otherwise to 0.
  */
 
 int k8s_sa_keyset_add_pem(k8s_sa_keyset_t *set, const void *data, size_t len,
@@ -96,6 +97,7 @@ int k8s_sa_keyset_add_pem(k8s_sa_keyset_t *set, const void *data, size_t len,
  * K8S_SA_OK if at least one key was usable; otherwise K8S_SA_ERROR with the
  * reason in *err, for each key while there is room, and the set is unchanged;
  * also if there are more than K8S_SA_KEYS_MAX keys, usable or not.
+ * K8S_SA_NO_MEMORY as above.
  */
 
 int k8s_sa_keyset_add_jwks(k8s_sa_keyset_t *set, const void *data, size_t len,

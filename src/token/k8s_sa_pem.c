@@ -96,6 +96,12 @@ k8s_sa_keyset_add_pem(k8s_sa_keyset_t *set, const void *data, size_t len,
 
         } else {
             rc = k8s_sa_pem_add(set, &block, has_private, &why);
+
+            if (rc == K8S_SA_ERROR
+                && k8s_sa_keyset_count(set) < K8S_SA_KEYS_MAX)
+            {
+                rc = K8S_SA_NO_MEMORY;
+            }
         }
 
         if (rc == K8S_SA_OK) {
@@ -105,7 +111,7 @@ k8s_sa_keyset_add_pem(k8s_sa_keyset_t *set, const void *data, size_t len,
             k8s_sa_error_set(err, "PEM block %u: %s", number, why.text);
             k8s_sa_keyset_truncate(set, n);
             ERR_clear_error();
-            return K8S_SA_ERROR;
+            return rc;
 
         } else if (why.text[0] != '\0' && note->text[0] == '\0') {
             k8s_sa_error_set(note, "PEM block %u: %s", number, why.text);

@@ -55,16 +55,32 @@ for (1 .. 16) {
     });
 }
 
-# one that is gone after its first answer: a filter drops what comes in, so
+# one that is gone after its first request: a filter drops what comes in, so
 # that nothing is acknowledged any more
 
 my ($gone) = tcp_server(code => sub {
     my ($c) = @_;
     read_request($c);
-    answer($c, 'ok');
     my $drop = pack 'S C C L', 6, 0, 0, 0;
     setsockopt $c, SOL_SOCKET, 26, pack 'S x![P] P', 1, $drop or die $!;
+    answer($c, 'ok');
     sleep 30;
+});
+
+# one that accepts connections and does not answer, and one that closes them;
+# the same port of another address has an answer
+
+my $mute = free_port();
+
+tcp_server(port => $mute, code => \&web);
+tcp_server(host => '127.0.0.4', port => $mute, code => sub {
+    my ($c) = @_;
+    read_request($c);
+    sleep 30;
+});
+tcp_server(host => '127.0.0.5', port => $mute, code => sub {
+    my ($c) = @_;
+    read_request($c);
 });
 
 # the first name server knows a name that the second does not
@@ -88,11 +104,13 @@ if ($pid == 0) {
     }
 }
 
-write_file('hosts', join '', map { "127.0.0.$_ many.test\n" } 1 .. 16);
+write_file('hosts', join '', (map { "127.0.0.$_ many.test\n" } 1 .. 16),
+           "127.0.0.4 mute.test\n127.0.0.1 mute.test\n",
+           "127.0.0.5 rude.test\n127.0.0.1 rude.test\n");
 write_file('resolv.conf', "nameserver 127.0.0.1\nnameserver 127.0.0.2\n");
 
-my $o = "timeout=5s resolv_conf=$dir/resolv.conf hosts=$dir/hosts "
-        . "dns_port=$dns";
+my $h = "resolv_conf=$dir/resolv.conf hosts=$dir/hosts";
+my $o = "timeout=5s $h dns_port=$dns";
 
 nginx_start(<<"CONF");
     location /two { k8s_sa_net_test http://two.test:$port/ $o; }
@@ -102,6 +120,8 @@ nginx_start(<<"CONF");
     location /gone {
         k8s_sa_net_test http://127.0.0.1:$gone/ timeout=5s max_idle=2;
     }
+    location /mute { k8s_sa_net_test http://mute.test:$mute/ timeout=1s $h; }
+    location /rude { k8s_sa_net_test http://rude.test:$mute/ timeout=5s $h; }
     location /order { k8s_sa_net_test http://order.test:$port/ $o; }
 CONF
 
@@ -125,6 +145,16 @@ $r = fetch('/gone?size=10&idempotent=1');
 is("$r->{error} $r->{connections} $r->{reused}", 'ok 2 1',
    'its server has gone: a new connection') or diag $r->{reason};
 cmp_ok($r->{took}, '<', 4, 'in time');
+
+is(fetch('/mute')->{error}, 'timeout', 'an address without an answer');
+is(fetch('/mute')->{error}, 'ok', 'the other one is tried next')
+    for 1 .. 2;
+
+is(fetch('/rude?size=10&idempotent=1')->{error}, 'closed',
+   'an address that closes connections');
+is(fetch('/rude?size=10&idempotent=1')->{error}, 'ok',
+   'the other one is tried next')
+    for 1 .. 2;
 
 for (1 .. 3) {
     is(fetch('/order')->{error}, 'ok', 'the first name server is asked');

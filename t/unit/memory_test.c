@@ -156,6 +156,7 @@ adding(const char *what, const char *text, int pem, size_t count)
 
             } else {
                 internal(what, at, err.text);
+                assert_int_equal(rc, K8S_SA_NO_MEMORY);
                 assert_int_equal(k8s_sa_keyset_count(set), 0);
             }
 
