@@ -180,8 +180,9 @@ void ngx_k8s_sa_review_stop(ngx_k8s_sa_reviews_t *reviews);
 /*
  * Finds a remembered verdict; a stale one serves while the API server is down
  * ("stale=TIME").  In the last fifth of an accepting verdict's life this starts
- * a review that nothing waits for, so that requests seldom have to.  Returns NGX_OK, with memory for *result from pool;
- * NGX_DECLINED if the API server has to be asked; NGX_ERROR without memory.
+ * a review that nothing waits for, so that requests seldom have to.  Returns
+ * NGX_OK, with memory for *result from pool; NGX_DECLINED if the API server has
+ * to be asked; NGX_ERROR without memory.
  */
 
 ngx_int_t ngx_k8s_sa_review_lookup(ngx_k8s_sa_reviews_t *reviews,

@@ -6,9 +6,10 @@
  *
  * An entry is found by a fingerprint, under a secret of the zone, of the token
  * or question and of all that the verdict depends on (the issuer's
- * configuration, audiences): tokens themselves are not stored, and clients cannot craft two
- * with the same fingerprint.  An entry holds facts, not decisions: its user
- * checks times, signing key and rules at each hit.
+ * configuration, audiences): tokens themselves are not stored, and clients
+ * cannot craft two with the same fingerprint.  An entry holds facts, not
+ * decisions about requests: its user checks times, signing key and rules at
+ * each hit.
  *
  * The least recently used entries are evicted first, and before them those
  * that have expired.  Refused tokens get at most an eighth of the room, so
