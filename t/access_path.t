@@ -209,10 +209,10 @@ is(ask('/ns/a-1/pods')->{access}, 'get pods namespace=a-1', 'a named capture');
 
 sub http2 {
     my ($path) = @_;
-    my $auth = bearer($token);
-    my $out = qx{curl -s -o /dev/null -w '%{http_code}' --path-as-is \
-                 --http2-prior-knowledge -H '$auth' \
-                 'http://127.0.0.1:$http2$path'};
+    my $command = join ' ', 'curl -s -o /dev/null --path-as-is',
+        '--http2-prior-knowledge', '-w "%{http_code}"',
+        "-H '@{[ bearer($token) ]}'", "'http://127.0.0.1:$http2$path'";
+    my $out = `$command`;
     return $out;
 }
 

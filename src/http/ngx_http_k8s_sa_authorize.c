@@ -69,7 +69,7 @@ ngx_http_k8s_sa_authorize(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    /* a main request's has been checked, except one that an asker names */
+    /* a main request's own path has been checked */
 
     if (e.line.odd && lcf->paths == NGX_HTTP_K8S_SA_PATHS_STRICT
         && (r != r->main || lcf->original))

@@ -154,8 +154,8 @@ typedef struct {
 
     ngx_int_t                  status;     /* set by rules, or 0 */
 
-    k8s_sa_access_t           *question;   /* the last one of k8s_sa_authorize,
-                                              or NULL; in the request's pool */
+    k8s_sa_access_t           *question;   /* the last of k8s_sa_authorize, from
+                                              the request's pool; or NULL */
     k8s_sa_str_t               each;       /* $k8s_sa_each */
     ngx_http_k8s_sa_access_cache_e  access_cache;
     ngx_str_t                  description;   /* of a refusal, for the client;

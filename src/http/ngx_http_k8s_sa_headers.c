@@ -465,34 +465,6 @@ ngx_http_k8s_sa_header_matches(ngx_str_t *name,
 }
 
 
-ngx_table_elt_t *
-ngx_http_k8s_sa_next_header(ngx_http_request_t *r, const ngx_str_t *name,
-    const ngx_table_elt_t *prev)
-{
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-
-            if (prev) {
-                prev = (&h[i] == prev) ? NULL : prev;
-
-            } else if (h[i].key.len == name->len
-                       && ngx_http_k8s_sa_same_name(h[i].key.data, name))
-            {
-                return &h[i];
-            }
-        }
-    }
-
-    return NULL;
-}
-
-
 static ngx_uint_t
 ngx_http_k8s_sa_same_name(u_char *data, const ngx_str_t *name)
 {

@@ -59,14 +59,6 @@ ngx_uint_t ngx_http_k8s_sa_header_matches(ngx_str_t *name,
     const ngx_http_k8s_sa_protected_t *list, ngx_uint_t n);
 
 /*
- * Returns the next request header of this name, in the same sense, after prev,
- * or the first one if prev is NULL; NULL if there is none.
- */
-
-ngx_table_elt_t *ngx_http_k8s_sa_next_header(ngx_http_request_t *r,
-    const ngx_str_t *name, const ngx_table_elt_t *prev);
-
-/*
  * 1 if a header could be mistaken for one of the identity headers of any
  * location.  The masks decide about nearly all others.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include "http/ngx_http_k8s_sa_line.h"
-#include "http/ngx_http_k8s_sa_headers.h"
+#include "http/ngx_http_k8s_sa_header_lines.h"
 #include "token/k8s_sa_path.h"
 
 

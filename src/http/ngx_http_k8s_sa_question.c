@@ -2,7 +2,7 @@
 
 #include "http/ngx_http_k8s_sa_question.h"
 #include "http/ngx_http_k8s_sa_cached_value.h"
-#include "http/ngx_http_k8s_sa_headers.h"
+#include "http/ngx_http_k8s_sa_header_lines.h"
 #include "issuer/ngx_k8s_sa_access_review.h"
 
 

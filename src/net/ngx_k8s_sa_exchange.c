@@ -624,17 +624,10 @@ ngx_k8s_sa_exchange_grow(ngx_k8s_sa_exchange_t *ex, size_t size)
 static void
 ngx_k8s_sa_exchange_answer(ngx_k8s_sa_exchange_t *ex, ngx_uint_t keep)
 {
-    ngx_k8s_sa_conn_t        *conn;
-    ngx_k8s_sa_result_t      *res = &ex->result;
-    ngx_k8s_sa_http_parse_t  *p = ex->parse;
+    ngx_k8s_sa_conn_t    *conn;
+    ngx_k8s_sa_result_t  *res = &ex->result;
 
-    res->status = p->status;
-    res->cache_control.data = (u_char *) p->cache_control.data;
-    res->cache_control.len = p->cache_control.len;
-    res->retry_after.data = (u_char *) p->retry_after.data;
-    res->retry_after.len = p->retry_after.len;
-    res->header.data = (u_char *) p->header.data;
-    res->header.len = p->header.len;
+    ngx_k8s_sa_exchange_head(ex);
 
     if (ngx_k8s_sa_exchange_grow(ex, 0) != NGX_OK) {
         return;

@@ -109,6 +109,10 @@ void ngx_k8s_sa_exchange_attempt_timeout(ngx_event_t *ev);
 void ngx_k8s_sa_exchange_done(ngx_k8s_sa_exchange_t *ex,
     ngx_k8s_sa_net_error_e error, const char *fmt, ...);
 
+/* Puts status and headers of the answer into ex->result. */
+
+void ngx_k8s_sa_exchange_head(ngx_k8s_sa_exchange_t *ex);
+
 /* Closes the connection in use, if any, and stops the timer of its attempt. */
 
 void ngx_k8s_sa_exchange_disconnect(ngx_k8s_sa_exchange_t *ex);

@@ -11,6 +11,8 @@
 
 
 static void ngx_k8s_sa_exchange_end(ngx_event_t *ev);
+static void ngx_k8s_sa_exchange_str(ngx_str_t *to,
+    const ngx_k8s_sa_http_str_t *from);
 static void ngx_k8s_sa_exchange_wipe(ngx_k8s_sa_exchange_t *ex);
 static void ngx_k8s_sa_exchange_stop(ngx_k8s_sa_exchange_t *ex);
 
@@ -164,4 +166,29 @@ ngx_k8s_sa_exchange_hold(ngx_k8s_sa_exchange_t *ex, ngx_uint_t hold)
         ngx_k8s_sa_exchange_done(ex, NGX_K8S_SA_NET_SHUTDOWN,
                                  "worker process is shutting down");
     }
+}
+
+
+void
+ngx_k8s_sa_exchange_head(ngx_k8s_sa_exchange_t *ex)
+{
+    ngx_k8s_sa_result_t      *res;
+    ngx_k8s_sa_http_parse_t  *p;
+
+    p = ex->parse;
+    res = &ex->result;
+
+    res->status = p->status;
+
+    ngx_k8s_sa_exchange_str(&res->cache_control, &p->cache_control);
+    ngx_k8s_sa_exchange_str(&res->retry_after, &p->retry_after);
+    ngx_k8s_sa_exchange_str(&res->header, &p->header);
+}
+
+
+static void
+ngx_k8s_sa_exchange_str(ngx_str_t *to, const ngx_k8s_sa_http_str_t *from)
+{
+    to->data = (u_char *) from->data;
+    to->len = from->len;
 }

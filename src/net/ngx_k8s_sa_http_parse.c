@@ -473,8 +473,9 @@ ngx_k8s_sa_http_join_cache_control(ngx_k8s_sa_http_parse_t *p,
 static int
 ngx_k8s_sa_http_head_end(ngx_k8s_sa_http_parse_t *p)
 {
-    unsigned  interim;
-    uint64_t  max_body;
+    unsigned     interim;
+    uint64_t     max_body;
+    const char  *wanted;
 
     if (p->chunked && p->has_length) {
         return ngx_k8s_sa_http_invalid(p, "Content-Length with "
@@ -492,6 +493,7 @@ ngx_k8s_sa_http_head_end(ngx_k8s_sa_http_parse_t *p)
     if (p->status < 200) {
         interim = p->interim + 1;
         max_body = p->max_body;
+        wanted = p->wanted;
 
         if (interim > NGX_K8S_SA_HTTP_INTERIM_MAX) {
             return ngx_k8s_sa_http_invalid(p, "too many interim answers");
@@ -499,6 +501,7 @@ ngx_k8s_sa_http_head_end(ngx_k8s_sa_http_parse_t *p)
 
         ngx_k8s_sa_http_parse_init(p, max_body);
 
+        p->wanted = wanted;
         p->interim = interim;
         p->begun = 1;
 

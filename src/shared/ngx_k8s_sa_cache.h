@@ -8,7 +8,8 @@
  * or question and of all that the verdict depends on (the issuer's
  * configuration, audiences): tokens themselves are not stored, and clients
  * cannot craft two with the same fingerprint.  An entry holds facts, not
- * decisions: its user checks times, signing key and rules at each hit.
+ * decisions about requests: its user checks times, signing key and rules at
+ * each hit.
  *
  * The least recently used entries are evicted first, and before them those
  * that have expired.  Refused tokens get at most an eighth of the room, so

@@ -14,6 +14,7 @@ use Test::More;
 use K8sSa;
 use K8sSa::Callgrind;
 use K8sSa::Load;
+use K8sSa::MockApi;
 
 plan skip_all => 'no valgrind' if system('valgrind --version >/dev/null 2>&1');
 
@@ -26,12 +27,21 @@ k8s_sa_issuer made {
 }
 _
 
+my $api = K8sSa::MockApi->new;
+
+$api->set('made', access => { allow => 1 });
+$issuer =~ s/\}/    access_review @{[ $api->url('made') ]}\/access;
+    access_review_cache 1h;
+}/;
+
 my $without = K8sSa::Callgrind->new(locations => "location / { $location }");
 my $with = K8sSa::Callgrind->new(module => 1, http => $issuer,
     locations => "k8s_sa_paths any;\n"
                  . "location / { k8s_sa_auth made; $location }\n"
                  . "location /strict/ { k8s_sa_auth made; $location\n"
-                 . "                    k8s_sa_paths strict; }\n");
+                 . "                    k8s_sa_paths strict; }\n"
+                 . "location /rbac/ { k8s_sa_auth made; k8s_sa_authorize;\n"
+                 . "                  $location }\n");
 
 my @tokens = map { sign_token(claims => claims(jti => "id-$_")) } 0 .. 19;
 my @requests = map { with_token('/', $_, 1) } @tokens;
@@ -85,5 +95,18 @@ for (   [ '/', 0, 20 ],
     cmp_ok($cost, '>=', $min, "k8s_sa_paths, $path: $cost");
     cmp_ok($cost, '<=', $max, '... not more');
 }
+
+# A remembered decision of the cluster, for a known token
+
+my ($strict, $rbac) = map {
+    my @requests = (with_token($_, $tokens[0], 1)) x 100;
+    $with->each_costs(200, @requests[0 .. 9]);
+    $with->each_costs(200, @requests);
+} '/strict/', '/rbac/';
+
+my $decision = $rbac - $strict;
+
+cmp_ok($decision, '<=', 1500, "a remembered decision adds: $decision");
+cmp_ok($decision, '>', 200, '... and it was looked up');
 
 done_testing();

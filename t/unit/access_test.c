@@ -281,7 +281,7 @@ values(void **state)
     }
 
     for (i = 0; i < test_nelts(limits); i++) {
-        value.data = test_copy("", limits[i].max + 1);
+        value.data = test_keep(malloc(limits[i].max + 1));
         memset(value.data, 'a', limits[i].max + 1);
 
         if (limits[i].field == K8S_SA_ACCESS_PATH) {
