@@ -605,9 +605,12 @@ ngx_k8s_sa_fetch_max_age(ngx_k8s_sa_fetch_t *fetch,
         return;
     }
 
-    age = ngx_max(age * 1000, NGX_K8S_SA_REFRESH_MIN);
+    /* in seconds, since a month in ms does not fit into 32 bits */
 
-    fetch->refresh = ngx_min(fetch->refresh, (ngx_msec_t) age);
+    if (age < (ngx_int_t) (fetch->refresh / 1000)) {
+        age = ngx_max(age * 1000, NGX_K8S_SA_REFRESH_MIN);
+        fetch->refresh = ngx_min(fetch->refresh, (ngx_msec_t) age);
+    }
 }
 
 
