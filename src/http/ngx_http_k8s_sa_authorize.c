@@ -15,6 +15,7 @@ typedef struct {
     ngx_http_k8s_sa_ctx_t       *ctx;
     ngx_http_k8s_sa_resume_pt    resume;
     k8s_sa_identity_t           *identity;
+    ngx_k8s_sa_access_subject_t  *subject; /* the same in access reviews */
     ngx_http_k8s_sa_line_t       line;
 
     ngx_uint_t                   questions;
@@ -25,6 +26,8 @@ typedef struct {
 } ngx_http_k8s_sa_evaluation_t;
 
 
+static ngx_k8s_sa_access_subject_t *ngx_http_k8s_sa_authorize_subject(
+    ngx_http_k8s_sa_ctx_t *ctx, const k8s_sa_identity_t *identity);
 static ngx_int_t ngx_http_k8s_sa_authorize_rule(
     ngx_http_k8s_sa_evaluation_t *e, ngx_http_k8s_sa_rule_t *rule);
 static ngx_int_t ngx_http_k8s_sa_authorize_ask(
@@ -69,6 +72,8 @@ ngx_http_k8s_sa_authorize(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    e.subject = ngx_http_k8s_sa_authorize_subject(ctx, e.identity);
+
     /* a main request's own path has been checked */
 
     if (e.line.odd && lcf->paths == NGX_HTTP_K8S_SA_PATHS_STRICT
@@ -100,6 +105,25 @@ ngx_http_k8s_sa_authorize(ngx_http_request_t *r,
     }
 
     return rc;
+}
+
+
+/* Returns the identity's subject, which is made once for a known token. */
+
+static ngx_k8s_sa_access_subject_t *
+ngx_http_k8s_sa_authorize_subject(ngx_http_k8s_sa_ctx_t *ctx,
+    const k8s_sa_identity_t *identity)
+{
+    ngx_http_k8s_sa_front_entry_t  *entry;
+
+    entry = ctx->entry;
+
+    if (!entry->has_subject) {
+        ngx_k8s_sa_access_subject(ctx->issuer, identity, &entry->subject);
+        entry->has_subject = 1;
+    }
+
+    return &entry->subject;
 }
 
 
@@ -164,6 +188,7 @@ ngx_http_k8s_sa_authorize_ask(ngx_http_k8s_sa_evaluation_t *e,
 
     request.identity = e->identity;
     request.question = ctx->question;
+    request.subject = e->subject;
 
     if (ngx_k8s_sa_access_request(ctx->issuer, &request) != NGX_OK) {
         return NGX_ERROR;

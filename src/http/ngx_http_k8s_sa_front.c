@@ -554,6 +554,7 @@ ngx_http_k8s_sa_front_entry(ngx_http_k8s_sa_facts_t *facts, size_t more,
     entry->identity = NULL;
     entry->fresh = 0;
     entry->reviewed = 0;
+    entry->has_subject = 0;
 
     ngx_memcpy(entry->key_id, facts->key_id, K8S_SA_KEY_ID_LEN);
 

@@ -10,6 +10,7 @@
 
 
 #include "http/ngx_http_k8s_sa.h"
+#include "issuer/ngx_k8s_sa_access_review.h"
 #include "shared/ngx_k8s_sa_cache.h"
 
 
@@ -39,8 +40,10 @@ typedef struct {
     ngx_msec_t                 fresh;      /* if reviewed: the review is valid
                                               before this ngx_current_msec */
     unsigned                   reviewed:1; /* accepted by the API server */
+    unsigned                   has_subject:1;
 
     u_char                     key_id[K8S_SA_KEY_ID_LEN];
+    ngx_k8s_sa_access_subject_t  subject;  /* in access reviews */
 } ngx_http_k8s_sa_front_entry_t;
 
 

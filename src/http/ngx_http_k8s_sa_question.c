@@ -3,6 +3,7 @@
 #include "http/ngx_http_k8s_sa_question.h"
 #include "http/ngx_http_k8s_sa_cached_value.h"
 #include "http/ngx_http_k8s_sa_header_lines.h"
+#include "http/ngx_http_k8s_sa_headers.h"
 #include "issuer/ngx_k8s_sa_access_review.h"
 
 
@@ -161,17 +162,26 @@ ngx_http_k8s_sa_has_form(ngx_http_request_t *r)
 static ngx_uint_t
 ngx_http_k8s_sa_overrides_method(ngx_http_request_t *r)
 {
-    ngx_uint_t  i;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
 
-    static const ngx_str_t  names[] = {
-        ngx_string("x-http-method-override"),
-        ngx_string("x-http-method"),
-        ngx_string("x-method-override")
+    static const ngx_http_k8s_sa_protected_t  names[] = {
+        { ngx_string("x-http-method-override"), 0 },
+        { ngx_string("x-http-method"), 0 },
+        { ngx_string("x-method-override"), 0 }
     };
 
-    for (i = 0; i < sizeof(names) / sizeof(ngx_str_t); i++) {
-        if (ngx_http_k8s_sa_next_header(r, &names[i], NULL)) {
-            return 1;
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if ((h[i].key.data[0] | 0x20) == 'x'
+                && ngx_http_k8s_sa_header_matches(&h[i].key, names, 3))
+            {
+                return 1;
+            }
         }
     }
 

@@ -32,6 +32,11 @@ static void ngx_k8s_sa_access_count(const ngx_k8s_sa_reviews_t *reviews,
     (&((const ngx_k8s_sa_accesses_t *) (reviews))->policy)
 
 
+/* what the fingerprint made last covers */
+
+static u_char  ngx_k8s_sa_access_buf[K8S_SA_TOKEN_MAX];
+
+
 const ngx_k8s_sa_review_kind_t  ngx_k8s_sa_access_review = {
     "access review",
     NGX_K8S_SA_PLACES,
@@ -47,27 +52,57 @@ const ngx_k8s_sa_review_kind_t  ngx_k8s_sa_access_review = {
 };
 
 
-ngx_int_t
-ngx_k8s_sa_access_request(ngx_k8s_sa_issuer_t *issuer,
-    ngx_k8s_sa_access_request_t *request)
+void
+ngx_k8s_sa_access_subject(ngx_k8s_sa_issuer_t *issuer,
+    const k8s_sa_identity_t *identity, ngx_k8s_sa_access_subject_t *subject)
 {
     ngx_str_t            key;
     const k8s_sa_str_t  *user;
 
-    static u_char  buf[K8S_SA_TOKEN_MAX];
+    user = &identity->username;
 
-    user = &request->identity->username;
+    subject->owner = ngx_murmur_hash2(user->data, user->len) | 1;
 
-    request->review.owner = ngx_murmur_hash2(user->data, user->len) | 1;
+    key.data = ngx_k8s_sa_access_buf;
+    key.len = k8s_sa_access_key(key.data, K8S_SA_TOKEN_MAX,
+                                &issuer->access->policy, identity, NULL);
+
+    subject->named = (key.len != 0);
+
+    if (subject->named) {
+        ngx_k8s_sa_cache_fingerprint(issuer->zone, issuer->access->context,
+                                     &key, subject->fingerprint);
+    }
+}
+
+
+ngx_int_t
+ngx_k8s_sa_access_request(ngx_k8s_sa_issuer_t *issuer,
+    ngx_k8s_sa_access_request_t *request)
+{
+    size_t     len;
+    ngx_str_t  key;
+
+    request->review.owner = request->subject->owner;
     request->review.not_after = INT64_MAX;
 
-    key.data = buf;
-    key.len = k8s_sa_access_key(buf, sizeof(buf), &issuer->access->policy,
-                                request->identity, request->question);
-
-    if (key.len == 0) {
+    if (!request->subject->named) {
         return ngx_k8s_sa_access_large_key(issuer, request);
     }
+
+    key.data = ngx_k8s_sa_access_buf;
+
+    ngx_memcpy(key.data, request->subject->fingerprint,
+               K8S_SA_FINGERPRINT_LEN);
+
+    len = k8s_sa_access_key(key.data + K8S_SA_FINGERPRINT_LEN,
+                            K8S_SA_TOKEN_MAX - K8S_SA_FINGERPRINT_LEN,
+                            &issuer->access->policy, NULL, request->question);
+    if (len == 0) {
+        return ngx_k8s_sa_access_large_key(issuer, request);
+    }
+
+    key.len = K8S_SA_FINGERPRINT_LEN + len;
 
     request->kept = 1;
 

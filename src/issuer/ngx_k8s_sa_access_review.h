@@ -23,12 +23,22 @@ struct ngx_k8s_sa_accesses_s {
 };
 
 
+/* A user, as reviews name it: known once for all questions. */
+
+typedef struct {
+    uint32_t                  owner;     /* of reviews: a hash of the name */
+    unsigned                  named:1;   /* there is a fingerprint */
+    u_char                    fingerprint[K8S_SA_FINGERPRINT_LEN];
+} ngx_k8s_sa_access_subject_t;
+
+
 /* A question about a user. */
 
 typedef struct {
     ngx_k8s_sa_review_request_t  review;
     const k8s_sa_identity_t  *identity;
     const k8s_sa_access_t    *question;
+    const ngx_k8s_sa_access_subject_t  *subject;   /* of the identity */
     unsigned                  kept:1;    /* its verdict can be remembered */
 
     /* only in the copy of a review: what is needed of the members above */
@@ -42,7 +52,15 @@ extern const ngx_k8s_sa_review_kind_t  ngx_k8s_sa_access_review;
 
 
 /*
- * Completes a request that has an identity and a question: sets review and
+ * Makes the subject of an identity.  One that is too large for a fingerprint
+ * has none: verdicts about it are not remembered.
+ */
+
+void ngx_k8s_sa_access_subject(ngx_k8s_sa_issuer_t *issuer,
+    const k8s_sa_identity_t *identity, ngx_k8s_sa_access_subject_t *subject);
+
+/*
+ * Completes a request that has identity, question and subject: sets review and
  * kept.  The key covers all that the verdict depends on.  NGX_OK, or NGX_ERROR
  * without memory or if the question cannot be JSON.
  */

@@ -18,6 +18,8 @@
 
 
 static int k8s_sa_access_is_path(const k8s_sa_str_t *value);
+static int k8s_sa_access_is(const k8s_sa_str_t *path, const char *url);
+static int k8s_sa_access_is_below(const k8s_sa_str_t *path, const char *url);
 static int k8s_sa_access_is_namespace(const k8s_sa_str_t *value);
 static k8s_sa_access_field_e k8s_sa_access_unfit(const k8s_sa_access_t *q);
 static void k8s_sa_access_short(k8s_sa_out_t *out, const k8s_sa_access_t *q);
@@ -27,6 +29,8 @@ static int k8s_sa_access_can_be_told(const k8s_sa_access_t *q);
 static void k8s_sa_access_value(k8s_sa_out_t *out, const k8s_sa_str_t *value,
     k8s_sa_access_text_e how);
 static int k8s_sa_access_is_telling(unsigned char ch);
+static void k8s_sa_access_key_user(k8s_sa_out_t *out,
+    const k8s_sa_access_policy_t *policy, const k8s_sa_identity_t *id);
 static void k8s_sa_access_key_len(k8s_sa_out_t *out, size_t len);
 static void k8s_sa_access_key_str(k8s_sa_out_t *out, const k8s_sa_str_t *s);
 static void k8s_sa_access_key_groups(k8s_sa_out_t *out,
@@ -45,29 +49,6 @@ static const char  *k8s_sa_access_fields[K8S_SA_ACCESS_FIELDS] = {
     [K8S_SA_ACCESS_SUBRESOURCE] = "subresource",
     [K8S_SA_ACCESS_NAME] = "name"
 };
-
-
-/*
- * nonResourceURLs of system:discovery, system:public-info-viewer and
- * system:service-account-issuer-discovery (plugin/pkg/auth/authorizer/rbac/
- * bootstrappolicy/policy.go), all with the verb "get"; OpenShift adds the rest
- * of /.well-known.
- */
-
-static const char  *k8s_sa_access_defaults[] = {
-    "/api", "/api/*",
-    "/apis", "/apis/*",
-    "/openapi", "/openapi/*",
-    "/healthz",
-    "/livez",
-    "/readyz",
-    "/version", "/version/",
-    "/.well-known", "/.well-known/*",
-    "/openid/v1/jwks", "/openid/v1/jwks/"
-};
-
-#define K8S_SA_ACCESS_DEFAULTS                                                \
-    (sizeof(k8s_sa_access_defaults) / sizeof(k8s_sa_access_defaults[0]))
 
 
 static const struct {
@@ -131,29 +112,67 @@ k8s_sa_access_lowercase(unsigned char *dst, const k8s_sa_str_t *s)
 }
 
 
+/*
+ * nonResourceURLs of system:discovery, system:public-info-viewer and
+ * system:service-account-issuer-discovery (plugin/pkg/auth/authorizer/rbac/
+ * bootstrappolicy/policy.go), all with the verb "get"; OpenShift adds the rest
+ * of /.well-known.
+ */
+
 int
 k8s_sa_access_has_default_role(const k8s_sa_str_t *path)
 {
-    size_t       i, len;
-    const char  *url;
+    switch (path->len > 1 ? path->data[1] : '\0') {
 
-    for (i = 0; i < K8S_SA_ACCESS_DEFAULTS; i++) {
-        url = k8s_sa_access_defaults[i];
-        len = strlen(url);
+    case 'a':
+        return k8s_sa_access_is_below(path, "/api")
+               || k8s_sa_access_is_below(path, "/apis");
 
-        if (url[len - 1] == '*') {
-            len--;
+    case 'o':
+        return k8s_sa_access_is_below(path, "/openapi")
+               || k8s_sa_access_is(path, "/openid/v1/jwks")
+               || k8s_sa_access_is(path, "/openid/v1/jwks/");
 
-            if (path->len >= len && memcmp(path->data, url, len) == 0) {
-                return 1;
-            }
+    case 'h':
+        return k8s_sa_access_is(path, "/healthz");
 
-        } else if (path->len == len && memcmp(path->data, url, len) == 0) {
-            return 1;
-        }
+    case 'l':
+        return k8s_sa_access_is(path, "/livez");
+
+    case 'r':
+        return k8s_sa_access_is(path, "/readyz");
+
+    case 'v':
+        return k8s_sa_access_is(path, "/version")
+               || k8s_sa_access_is(path, "/version/");
+
+    case '.':
+        return k8s_sa_access_is_below(path, "/.well-known");
+
+    default:
+        return 0;
     }
+}
 
-    return 0;
+
+static int
+k8s_sa_access_is(const k8s_sa_str_t *path, const char *url)
+{
+    return path->len == strlen(url) && memcmp(path->data, url, path->len) == 0;
+}
+
+
+/* Returns 1 for url, and for url followed by "/" and anything else. */
+
+static int
+k8s_sa_access_is_below(const k8s_sa_str_t *path, const char *url)
+{
+    size_t  len;
+
+    len = strlen(url);
+
+    return path->len >= len && memcmp(path->data, url, len) == 0
+           && (path->len == len || path->data[len] == '/');
 }
 
 
@@ -314,7 +333,7 @@ k8s_sa_access_check(const k8s_sa_access_t *q,
 static k8s_sa_access_field_e
 k8s_sa_access_unfit(const k8s_sa_access_t *q)
 {
-    int                  resource, needed;
+    int                  resource;
     unsigned             i;
     const k8s_sa_str_t  *value;
 
@@ -323,11 +342,15 @@ k8s_sa_access_unfit(const k8s_sa_access_t *q)
     for (i = 0; i < K8S_SA_ACCESS_FIELDS; i++) {
         value = &q->fields[i];
 
-        needed = i == K8S_SA_ACCESS_VERB
-                 || i == (resource ? K8S_SA_ACCESS_RESOURCE
-                                   : K8S_SA_ACCESS_PATH);
+        if (value->data == NULL) {
 
-        if (value->data == NULL && !needed) {
+            if (i == K8S_SA_ACCESS_VERB
+                || i == (resource ? K8S_SA_ACCESS_RESOURCE
+                                  : K8S_SA_ACCESS_PATH))
+            {
+                break;
+            }
+
             continue;
         }
 
@@ -601,30 +624,42 @@ k8s_sa_access_key(unsigned char *dst, size_t size,
     out.size = size;
     out.len = 0;
 
-    if (id->username.data) {
-        k8s_sa_access_key_len(&out,
-                              policy->username_prefix.len + id->username.len);
-        k8s_sa_out_str(&out, &policy->username_prefix);
-        k8s_sa_out_str(&out, &id->username);
-
-    } else {
-        k8s_sa_access_key_str(&out, &id->username);
+    if (id) {
+        k8s_sa_access_key_user(&out, policy, id);
     }
 
-    k8s_sa_access_key_str(&out, &id->uid);
-    k8s_sa_access_key_groups(&out, policy, id);
-    k8s_sa_access_key_extra(&out, policy, id);
+    if (q) {
+        /* the first one, of a path, is absent if the question has a resource */
 
-    /* the first one, of a path, is absent from a question about a resource */
+        last = q->fields[K8S_SA_ACCESS_RESOURCE].data ? K8S_SA_ACCESS_FIELDS
+                                                      : K8S_SA_ACCESS_VERB + 1;
 
-    last = q->fields[K8S_SA_ACCESS_RESOURCE].data ? K8S_SA_ACCESS_FIELDS
-                                                  : K8S_SA_ACCESS_VERB + 1;
-
-    for (i = 0; i < last; i++) {
-        k8s_sa_access_key_str(&out, &q->fields[i]);
+        for (i = 0; i < last; i++) {
+            k8s_sa_access_key_str(&out, &q->fields[i]);
+        }
     }
 
     return out.len <= size ? out.len : 0;
+}
+
+
+static void
+k8s_sa_access_key_user(k8s_sa_out_t *out, const k8s_sa_access_policy_t *policy,
+    const k8s_sa_identity_t *id)
+{
+    if (id->username.data) {
+        k8s_sa_access_key_len(out,
+                              policy->username_prefix.len + id->username.len);
+        k8s_sa_out_str(out, &policy->username_prefix);
+        k8s_sa_out_str(out, &id->username);
+
+    } else {
+        k8s_sa_access_key_str(out, &id->username);
+    }
+
+    k8s_sa_access_key_str(out, &id->uid);
+    k8s_sa_access_key_groups(out, policy, id);
+    k8s_sa_access_key_extra(out, policy, id);
 }
 
 

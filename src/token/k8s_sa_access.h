@@ -170,9 +170,10 @@ size_t k8s_sa_access_text(unsigned char *dst, const k8s_sa_access_t *q,
  * contexts of tokens.  K8S_SA_OK or K8S_SA_ERROR.
  *
  * k8s_sa_access_key() writes the user (user name, uid, groups, extra as far as
- * it is sent) and the question to dst, which has room for size bytes.  Returns
- * the number of bytes, or 0 if there is no room.  A key of more than
- * K8S_SA_TOKEN_MAX bytes has no fingerprint: its verdict cannot be cached.
+ * it is sent), unless id is NULL, and the question, unless q is NULL, to dst,
+ * which has room for size bytes.  Returns the number of bytes, or 0 if there is
+ * no room.  A key of more than K8S_SA_TOKEN_MAX bytes has no fingerprint: its
+ * verdict cannot be cached.
  */
 
 int k8s_sa_access_context(unsigned char *context, const k8s_sa_str_t *url,
