@@ -9,8 +9,16 @@
 #include "net/ngx_k8s_sa_resolve.h"
 
 
+/* How long the addresses of one family wait for those of the other, in ms */
+
+#define NGX_K8S_SA_RESOLVE_DELAY  300
+
+
 static void ngx_k8s_sa_resolve_step(ngx_event_t *ev);
-static void ngx_k8s_sa_resolve_query(ngx_k8s_sa_resolve_t *res);
+static ngx_uint_t ngx_k8s_sa_resolve_pending(const ngx_k8s_sa_resolve_t *res);
+static void ngx_k8s_sa_resolve_candidate(ngx_k8s_sa_resolve_t *res);
+static ngx_int_t ngx_k8s_sa_resolve_ask(ngx_k8s_sa_resolve_t *res,
+    ngx_uint_t i, ngx_resolver_t *resolver, const ngx_str_t *name);
 static void ngx_k8s_sa_resolve_handler(ngx_resolver_ctx_t *ctx);
 static void ngx_k8s_sa_resolve_local(ngx_k8s_sa_resolve_t *res);
 static ngx_int_t ngx_k8s_sa_resolve_alloc(ngx_k8s_sa_resolve_t *res,
@@ -27,8 +35,9 @@ ngx_k8s_sa_resolve(ngx_k8s_sa_resolve_t *res)
     res->event.handler = ngx_k8s_sa_resolve_step;
     res->event.data = res;
     res->event.log = res->log;
+    res->event.cancelable = 1;
 
-    res->state = NGX_AGAIN;
+    res->state = NGX_RESOLVE_NXDOMAIN;
 
     /*
      * A name server is never asked for localhost, not even one of the
@@ -46,11 +55,15 @@ ngx_k8s_sa_resolve(ngx_k8s_sa_resolve_t *res)
 void
 ngx_k8s_sa_resolve_cancel(ngx_k8s_sa_resolve_t *res)
 {
+    ngx_uint_t  i;
+
     /* a pending query would call its handler with freed memory */
 
-    if (res->ctx) {
-        ngx_resolve_name_done(res->ctx);
-        res->ctx = NULL;
+    for (i = 0; i < NGX_K8S_SA_DNS_FAMILIES; i++) {
+        if (res->queries[i]) {
+            ngx_resolve_name_done(res->queries[i]);
+            res->queries[i] = NULL;
+        }
     }
 
     if (res->dns) {
@@ -60,6 +73,10 @@ ngx_k8s_sa_resolve_cancel(ngx_k8s_sa_resolve_t *res)
 
     if (res->event.posted) {
         ngx_delete_posted_event(&res->event);
+    }
+
+    if (res->event.timer_set) {
+        ngx_del_timer(&res->event);
     }
 }
 
@@ -71,15 +88,37 @@ ngx_k8s_sa_resolve_step(ngx_event_t *ev)
 
     res = ev->data;
 
-    if (res->naddrs || res->error) {
+    if (res->error) {
         ngx_k8s_sa_resolve_done(res, res->error);
+        return;
+    }
+
+    if (ngx_k8s_sa_resolve_pending(res)) {
+
+        /* one address family is enough if the other does not answer */
+
+        if (res->naddrs && ev->timedout) {
+            ngx_k8s_sa_resolve_done(res, NULL);
+            return;
+        }
+
+        if (res->naddrs && !ev->timer_set) {
+            ngx_add_timer(ev, NGX_K8S_SA_RESOLVE_DELAY);
+        }
+
+        return;
+    }
+
+    if (res->naddrs) {
+        ngx_k8s_sa_resolve_done(res, NULL);
         return;
     }
 
     switch (res->state) {
 
-    case NGX_AGAIN:                    /* nothing has been asked yet */
-        break;
+    case NGX_OK:
+        ngx_k8s_sa_resolve_done(res, "no usable addresses");
+        return;
 
     case NGX_RESOLVE_NXDOMAIN:
         break;
@@ -100,17 +139,34 @@ ngx_k8s_sa_resolve_step(ngx_event_t *ev)
         }
     }
 
-    ngx_k8s_sa_resolve_query(res);
+    ngx_k8s_sa_resolve_candidate(res);
 }
 
 
-static void
-ngx_k8s_sa_resolve_query(ngx_k8s_sa_resolve_t *res)
+static ngx_uint_t
+ngx_k8s_sa_resolve_pending(const ngx_k8s_sa_resolve_t *res)
 {
-    ngx_int_t            rc;
-    ngx_str_t            name;
-    ngx_resolver_t      *resolver;
-    ngx_resolver_ctx_t  *ctx;
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_K8S_SA_DNS_FAMILIES; i++) {
+        if (res->queries[i]) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* Asks for the addresses of the next name. */
+
+static void
+ngx_k8s_sa_resolve_candidate(ngx_k8s_sa_resolve_t *res)
+{
+    ngx_int_t         rc;
+    ngx_str_t         name;
+    ngx_uint_t        i, n;
+    ngx_resolver_t  **resolvers;
 
     ngx_str_null(&name);
 
@@ -129,7 +185,10 @@ ngx_k8s_sa_resolve_query(ngx_k8s_sa_resolve_t *res)
             }
         }
 
-        resolver = res->resolver;
+        /* it asks for both address families */
+
+        resolvers = &res->resolver;
+        n = 1;
 
     } else {
 
@@ -145,11 +204,8 @@ ngx_k8s_sa_resolve_query(ngx_k8s_sa_resolve_t *res)
         rc = ngx_k8s_sa_system_candidate(res->system, res->url, res->candidate,
                                          res->pool, &name);
 
-        resolver = res->dns->resolver;
-
-        /* the order of resolv.conf, instead of taking turns */
-
-        resolver->last_connection = 0;
+        resolvers = res->dns->resolvers;
+        n = NGX_K8S_SA_DNS_FAMILIES;
     }
 
     if (rc == NGX_DONE) {
@@ -164,20 +220,41 @@ ngx_k8s_sa_resolve_query(ngx_k8s_sa_resolve_t *res)
     }
 
     res->candidate++;
-    res->state = NGX_ERROR;
+    res->state = NGX_RESOLVE_NXDOMAIN;
 
     ngx_log_debug1(NGX_LOG_DEBUG_EVENT, res->log, 0,
                    "k8s sa resolve: query \"%V\"", &name);
 
+    for (i = 0; i < n; i++) {
+
+        if (ngx_k8s_sa_resolve_ask(res, i, resolvers[i], &name) != NGX_OK) {
+            ngx_k8s_sa_resolve_done(res, "cannot ask the name servers");
+            return;
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_k8s_sa_resolve_ask(ngx_k8s_sa_resolve_t *res, ngx_uint_t i,
+    ngx_resolver_t *resolver, const ngx_str_t *name)
+{
+    ngx_resolver_ctx_t  *ctx;
+
+    if (res->dns) {
+
+        /* the order of resolv.conf, instead of taking turns */
+
+        resolver->last_connection = 0;
+    }
+
     ctx = ngx_resolve_start(resolver, NULL);
 
     if (ctx == NULL || ctx == NGX_NO_RESOLVER) {
-        ngx_k8s_sa_resolve_done(res, ctx ? "no resolver defined"
-                                         : "no memory");
-        return;
+        return NGX_ERROR;
     }
 
-    ctx->name = name;
+    ctx->name = *name;
     ctx->handler = ngx_k8s_sa_resolve_handler;
     ctx->data = res;
     ctx->timeout = res->timeout;
@@ -185,12 +262,29 @@ ngx_k8s_sa_resolve_query(ngx_k8s_sa_resolve_t *res)
 
     /* if the answer is cached, ngx_resolve_name() calls the handler */
 
-    res->ctx = ctx;
+    res->queries[i] = ctx;
 
     if (ngx_resolve_name(ctx) != NGX_OK) {
-        res->ctx = NULL;
-        ngx_k8s_sa_resolve_done(res, "cannot ask the name servers");
+        res->queries[i] = NULL;
+        return NGX_ERROR;
     }
+
+#if (NGX_HAVE_INET6 && nginx_version < 1023001)
+
+    /*
+     * These versions always ask for IPv4 addresses, too.  With naddrs set, the
+     * resolver for IPv6 neither waits for the answer nor uses it.
+     */
+
+    if (i == 1 && res->queries[i]
+        && ctx->node && ctx->node->naddrs == (u_short) -1)
+    {
+        ctx->node->naddrs = 0;
+    }
+
+#endif
+
+    return NGX_OK;
 }
 
 
@@ -207,13 +301,13 @@ ngx_k8s_sa_resolve_handler(ngx_resolver_ctx_t *ctx)
     ngx_k8s_sa_resolve_t  *res;
 
     res = ctx->data;
-    res->state = ctx->state;
 
     ngx_log_debug3(NGX_LOG_DEBUG_EVENT, res->log, 0,
                    "k8s sa resolve: answer for \"%V\": state %i, "
                    "%ui addresses", &ctx->name, ctx->state, ctx->naddrs);
 
     if (ctx->state == NGX_OK) {
+        res->state = NGX_OK;
 
         if (ngx_k8s_sa_resolve_alloc(res, ctx->naddrs) != NGX_OK) {
             res->error = "no memory";
@@ -224,12 +318,21 @@ ngx_k8s_sa_resolve_handler(ngx_resolver_ctx_t *ctx)
             }
         }
 
-        if (res->naddrs == 0 && res->error == NULL) {
-            res->error = "no usable addresses";
+    } else if (res->state == NGX_RESOLVE_NXDOMAIN
+               || (res->state != NGX_OK
+                   && ctx->state == NGX_RESOLVE_TIMEDOUT))
+    {
+        /* a timeout outweighs other errors, these outweigh "not found" */
+
+        res->state = ctx->state;
+    }
+
+    for (i = 0; i < NGX_K8S_SA_DNS_FAMILIES; i++) {
+        if (res->queries[i] == ctx) {
+            res->queries[i] = NULL;
         }
     }
 
-    res->ctx = NULL;
     ngx_resolve_name_done(ctx);
 
     ngx_post_event(&res->event, &ngx_posted_events);
@@ -269,15 +372,26 @@ ngx_k8s_sa_resolve_local(ngx_k8s_sa_resolve_t *res)
 }
 
 
+/*
+ * Makes room for n more addresses.  If there are too many, each of two answers
+ * gets at least half of the places.
+ */
+
 static ngx_int_t
 ngx_k8s_sa_resolve_alloc(ngx_k8s_sa_resolve_t *res, ngx_uint_t n)
 {
-    n = ngx_min(n, NGX_K8S_SA_ADDRS_MAX);
+    if (res->addrs == NULL) {
+        res->addrs = ngx_pcalloc(res->pool, NGX_K8S_SA_ADDRS_MAX
+                                            * sizeof(ngx_k8s_sa_addr_t));
+        if (res->addrs == NULL) {
+            return NGX_ERROR;
+        }
+    }
 
-    res->naddrs = 0;
-    res->addrs = ngx_pcalloc(res->pool, n * sizeof(ngx_k8s_sa_addr_t));
+    n = ngx_min(n, NGX_K8S_SA_ADDRS_MAX / 2);
+    res->naddrs = ngx_min(res->naddrs, NGX_K8S_SA_ADDRS_MAX - n);
 
-    return res->addrs ? NGX_OK : NGX_ERROR;
+    return NGX_OK;
 }
 
 

@@ -39,10 +39,11 @@ typedef struct {
 
     /* private */
 
-    ngx_resolver_ctx_t       *ctx;
+    ngx_resolver_ctx_t       *queries[NGX_K8S_SA_DNS_FAMILIES];
+                                            /* NULL: not pending */
     ngx_k8s_sa_dns_t         *dns;
     ngx_uint_t                candidate;
-    ngx_int_t                 state;        /* result of the last query */
+    ngx_int_t                 state;        /* result of the last queries */
     ngx_int_t                 failure;      /* the first result other than
                                                "not found" */
     ngx_event_t               event;

@@ -58,6 +58,8 @@ static ngx_uint_t ngx_k8s_sa_system_word(u_char **pos, u_char *last,
     ngx_str_t *word);
 static ngx_k8s_sa_dns_t *ngx_k8s_sa_system_create_dns(
     ngx_k8s_sa_resolv_conf_t *conf);
+static ngx_resolver_t *ngx_k8s_sa_system_create_resolver(ngx_pool_t *pool,
+    const ngx_k8s_sa_resolv_conf_t *conf, ngx_uint_t family);
 static void ngx_k8s_sa_system_retire(ngx_k8s_sa_system_t *system);
 
 
@@ -642,16 +644,10 @@ ngx_k8s_sa_system_word(u_char **pos, u_char *last, ngx_str_t *word)
 }
 
 
-/*
- * ngx_resolver_create() expects an ngx_conf_t, but uses only its pools, log
- * and cycle.
- */
-
 static ngx_k8s_sa_dns_t *
 ngx_k8s_sa_system_create_dns(ngx_k8s_sa_resolv_conf_t *conf)
 {
-    ngx_str_t         *servers;
-    ngx_conf_t         cf;
+    ngx_uint_t         i;
     ngx_pool_t        *pool;
     ngx_k8s_sa_dns_t  *dns;
 
@@ -661,10 +657,47 @@ ngx_k8s_sa_system_create_dns(ngx_k8s_sa_resolv_conf_t *conf)
     }
 
     dns = ngx_pcalloc(pool, sizeof(ngx_k8s_sa_dns_t));
-    servers = ngx_palloc(pool, conf->nservers * sizeof(ngx_str_t));
+    if (dns == NULL) {
+        goto failed;
+    }
 
-    if (dns == NULL || servers == NULL) {
-        ngx_destroy_pool(pool);
+    dns->pool = pool;
+
+    for (i = 0; i < NGX_K8S_SA_DNS_FAMILIES; i++) {
+        dns->resolvers[i] = ngx_k8s_sa_system_create_resolver(pool, conf, i);
+
+        if (dns->resolvers[i] == NULL) {
+            goto failed;
+        }
+    }
+
+    return dns;
+
+failed:
+
+    /* no memory */
+
+    ngx_destroy_pool(pool);
+
+    return NULL;
+}
+
+
+/*
+ * ngx_resolver_create() expects an ngx_conf_t, but uses only its pools, log
+ * and cycle.
+ */
+
+static ngx_resolver_t *
+ngx_k8s_sa_system_create_resolver(ngx_pool_t *pool,
+    const ngx_k8s_sa_resolv_conf_t *conf, ngx_uint_t family)
+{
+    ngx_str_t       *servers;
+    ngx_conf_t       cf;
+    ngx_resolver_t  *resolver;
+
+    servers = ngx_palloc(pool, conf->nservers * sizeof(ngx_str_t));
+    if (servers == NULL) {
         return NULL;
     }
 
@@ -677,19 +710,34 @@ ngx_k8s_sa_system_create_dns(ngx_k8s_sa_resolv_conf_t *conf)
     cf.log = ngx_cycle->log;
     cf.cycle = (ngx_cycle_t *) ngx_cycle;
 
-    dns->pool = pool;
-    dns->resolver = ngx_resolver_create(&cf, servers, conf->nservers);
-
-    if (dns->resolver == NULL) {
-        ngx_destroy_pool(pool);
+    resolver = ngx_resolver_create(&cf, servers, conf->nservers);
+    if (resolver == NULL) {
         return NULL;
     }
 
     /* a dead name server must not use up the time of an exchange */
 
-    dns->resolver->resend_timeout = NGX_K8S_SA_RESEND;
-    dns->resolver->tcp_timeout = NGX_K8S_SA_RESEND;
-    dns->resolver->log = ngx_cycle->log;
+    resolver->resend_timeout = NGX_K8S_SA_RESEND;
+    resolver->tcp_timeout = NGX_K8S_SA_RESEND;
+    resolver->log = ngx_cycle->log;
 
-    return dns;
+#if (NGX_HAVE_INET6)
+
+    if (family == 0) {
+        resolver->ipv6 = 0;
+        return resolver;
+    }
+
+#if (nginx_version >= 1023001)
+    resolver->ipv4 = 0;
+#else
+
+    /* the answers for IPv4 are unexpected: see ngx_k8s_sa_resolve_ask() */
+
+    resolver->log_level = NGX_LOG_DEBUG;
+#endif
+
+#endif
+
+    return resolver;
 }

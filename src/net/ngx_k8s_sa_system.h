@@ -24,11 +24,22 @@
 #define NGX_K8S_SA_SEARCH_MAX  32           /* Kubernetes: MaxDNSSearchPaths */
 
 
-/* A resolver, which its users keep after a change of resolv.conf. */
+#if (NGX_HAVE_INET6)
+#define NGX_K8S_SA_DNS_FAMILIES  2
+#else
+#define NGX_K8S_SA_DNS_FAMILIES  1
+#endif
+
+
+/*
+ * The name servers, which their users keep after a change of resolv.conf.
+ * Each address family has a resolver, because nginx's fails if either family
+ * of a name cannot be resolved.
+ */
 
 typedef struct {
-    ngx_resolver_t      *resolver;
-    ngx_pool_t          *pool;         /* owns this and the resolver */
+    ngx_resolver_t      *resolvers[NGX_K8S_SA_DNS_FAMILIES];   /* IPv4 first */
+    ngx_pool_t          *pool;         /* owns this and the resolvers */
     ngx_uint_t           users;
     unsigned             retired:1;
 } ngx_k8s_sa_dns_t;
@@ -88,7 +99,7 @@ ngx_int_t ngx_k8s_sa_system_candidate(ngx_k8s_sa_system_t *system,
     ngx_str_t *name);
 
 /*
- * Returns the resolver, or NULL if there is no memory.  Each use ends with
+ * Returns the resolvers, or NULL if there is no memory.  Each use ends with
  * ngx_k8s_sa_system_release().
  */
 

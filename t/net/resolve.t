@@ -12,7 +12,7 @@ use NetTest;
 use IO::Socket::INET;
 use Socket;
 use Test::More;
-use Time::HiRes qw(sleep);
+use Time::HiRes qw(sleep time);
 
 my $dir = dir();
 my $log = "$dir/dns.log";
@@ -45,6 +45,7 @@ my %zone = (
     'a.b' => ['127.0.0.1'],
     'as.is.test' => ['127.0.0.1'],
     'six.test' => ['::1'],
+    'works.test' => ['127.0.0.1', '::1'],
     'both.test' => ['127.0.0.2', '::1'],
     'onedead.test' => ['127.0.0.2', '127.0.0.1'],
     'swallow.test' => ['127.0.0.3', '127.0.0.1'],
@@ -52,6 +53,21 @@ my %zone = (
     'alldead.test' => ['127.0.0.2', '127.0.0.5'],
     'many.test' => [map { "127.0.1.$_" } 1 .. 30],
 );
+
+my %rcode = (empty => 0, servfail => 2, nxdomain => 3, notimp => 4,
+             refused => 5);
+my @failures = sort keys %rcode, qw(formerr silent lost);
+$rcode{formerr} = 1;
+
+# Returns true for half a second.
+
+sub lost {
+    my ($name) = @_;
+
+    write_file("lost-$name", time) if !-e "$dir/lost-$name";
+    open my $f, '<', "$dir/lost-$name" or die;
+    return time - <$f> < 0.5;
+}
 
 sub zone {
     my ($name, $type) = @_;
@@ -66,7 +82,12 @@ sub zone {
         return $type eq 'A' ? [0, $addr] : [0];
     }
 
-    if ($name =~ /^late/) {
+    if ($name eq 'lost.test') {
+        return [0] if $type eq 'AAAA';
+        return lost($name) ? undef : [0, '127.0.0.1'];
+    }
+
+    if ($name =~ /^late\d*\./) {
         if (!-e "$dir/in-time") {
             my $pid = fork;
             return undef if $pid;
@@ -74,6 +95,38 @@ sub zone {
         }
 
         $zone{$name} = ['127.0.0.1'];
+    }
+
+    # FAMILY-HOW: questions for one family fail, the other has an address
+
+    if ($name =~ /^(a|aaaa)-(\w+)\.family/) {
+        return [0, $type eq 'A' ? '127.0.0.1' : '::1'] if $type ne uc $1;
+        return undef if $2 eq 'silent' || ($2 eq 'lost' && lost($name));
+        return [$rcode{$2}] if exists $rcode{$2};
+        return [0, $type eq 'A' ? '127.0.0.1' : '::1'];
+    }
+
+    # FAILURE-FAILURE: of A and of AAAA
+
+    if ($name =~ /^(\w+)-(\w+)\.failures/) {
+        my $how = $type eq 'A' ? $1 : $2;
+        return $how eq 'silent' ? undef : [$rcode{$how}];
+    }
+
+    # IPv4 does not work, and IPv6 addresses come later
+
+    if ($name eq 'later.test') {
+        return [0, '127.0.0.2'] if $type eq 'A';
+
+        my $pid = fork;
+        return undef if $pid;
+        sleep 0.1;
+        return [0, '::1'];
+    }
+
+    if ($name eq 'crowd.test') {
+        my $prefix = $type eq 'A' ? '' : '::ffff:';
+        return [0, map { "${prefix}127.0.4.$_" } 1 .. 20];
     }
 
     my @addrs = grep { ($type eq 'AAAA') == /:/ } @{ $zone{$name} // [] };
@@ -129,6 +182,17 @@ sub client {
 
 my $http = "resolver 127.0.0.1:$dns;";
 
+# of A, of AAAA, and the reason
+
+my @failures_of_both = (
+    [qw(nxdomain servfail), 'Server failure'],
+    [qw(servfail nxdomain), 'Server failure'],
+    [qw(nxdomain silent), 'Operation timed out'],
+    [qw(silent empty), 'Operation timed out'],
+    [qw(silent servfail), 'Operation timed out'],
+    [qw(nxdomain empty), 'Host not found'],
+);
+
 my %c = (
     issuer => client('issuer'),
     a_b => client('a.b', conf => 'ndots1.conf'),
@@ -137,6 +201,7 @@ my %c = (
     absolute => client('issuer.svc.test.'),
     absolute_no => client('issuer.'),
     six => client('six.test.'),
+    works => client('works.test.'),
     both => client('both.test.'),
     onedead => client('onedead.test.'),
     swallow => client('swallow.test.', timeout => '2s'),
@@ -171,16 +236,31 @@ my %c = (
                         hosts => 'changing.hosts'),
 );
 
+for my $family (qw(a aaaa)) {
+    for my $how (@failures) {
+        $c{"$family-$how"} = client("$family-$how.family.", timeout => '4s');
+    }
+}
+
+$c{later} = client('later.test.');
+$c{crowd} = client('crowd.test.');
+$c{lost_only} = client('lost.test.', timeout => '4s');
+$c{"@$_"} = client("$_->[0]-$_->[1].failures",
+                   extra => 'resolver_timeout=500ms')
+    for (@failures_of_both);
+
 nginx_start($conf);
+
+# The names asked for.  Before nginx 1.23.1, questions for A are sent twice.
 
 sub asked {
     my @lines = do {
         local @ARGV = ($log);
-        -e $log ? grep { / A$/ } <> : ()
+        -e $log ? grep { / AAAA$/ } <> : ()
     };
     unlink $log;
     chomp @lines;
-    s/ A$// for @lines;
+    s/ AAAA$// for @lines;
     return join ' ', @lines;
 }
 
@@ -302,6 +382,47 @@ $r = fetch($c{many});
 is("$r->{error} $r->{connections}", 'connect 16',
    'of many addresses not all are tried');
 
+# one address family is enough
+
+SKIP: {
+    skip 'no IPv6', 1 if !$six;
+
+    for my $family (qw(a aaaa)) {
+        my $address = $family eq 'a' ? "[::1]:$port" : "127.0.0.1:$port";
+
+        for my $how (@failures) {
+            $r = fetch($c{"$family-$how"});
+            is("$r->{error} " . ($r->{address} // ''), "ok $address",
+               uc($family) . ": $how");
+            cmp_ok($r->{took}, '<', 0.9, 'without delay') if !sanitized();
+        }
+    }
+
+    $r = fetch($c{later});
+    is("$r->{error} " . ($r->{address} // ''), "ok [::1]:$port",
+       'the other family is waited for');
+
+    $r = fetch($c{crowd});
+    is("$r->{error} $r->{connections}", 'connect 16',
+       'many addresses of both families: not all are tried');
+    is(scalar(() = log_text() =~ / 127\.0\.4\.\d+:\d+ .*trying the next/g), 8,
+       'eight of either');
+}
+
+$r = fetch($c{lost_only});
+is($r->{error}, 'ok', 'a lost packet, and no address of the other family');
+
+for (@failures_of_both) {
+    my ($a, $aaaa, $reason) = @$_;
+
+    asked();
+    like(fetch($c{"@$_"})->{reason}, qr/\($reason\)$/, "$a and $aaaa");
+
+    if ($reason =~ /timed out/) {
+        unlike(asked(), qr/failures\.svc\.test/, 'no other name is tried');
+    }
+}
+
 # /etc/hosts
 
 asked();
@@ -365,5 +486,53 @@ is(fetch($c{changing})->{error}, 'ok', 'resolv.conf has gone: still known');
 is(fetch($c{changing2})->{error}, 'resolve', 'hosts has gone');
 
 ok(nginx_stop(), 'a clean log');
+
+# a kernel without IPv6
+
+my $source = write_file('no_ipv6.c', <<'C');
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <sys/socket.h>
+
+int
+socket(int family, int type, int protocol)
+{
+    int  (*next)(int, int, int);
+
+    if (family == AF_INET6) {
+        errno = EAFNOSUPPORT;
+        return -1;
+    }
+
+    *(void **) &next = dlsym(RTLD_NEXT, "socket");
+
+    return next(family, type, protocol);
+}
+C
+
+SKIP: {
+    skip 'no compiler', 1
+        if system("cc -shared -fPIC -o $dir/no_ipv6.so $source -ldl") != 0;
+
+    nginx_start($conf, preload => "$dir/no_ipv6.so");
+
+    $r = fetch($c{hosts});
+    is("$r->{error} $r->{address}", "ok 127.0.0.1:$port",
+       'hosts has addresses of both families');
+
+    for (1 .. 4) {
+        $r = fetch($c{works});
+        is("$r->{error} $r->{address} $r->{connections}",
+           "ok 127.0.0.1:$port $_", 'name servers have both');
+    }
+
+    is(fetch($c{six})->{reason},
+       'host "six.test" could not be resolved (no usable addresses)',
+       'name servers have an IPv6 address only');
+
+    ok(!log_like(qr/socket\(\)/), 'no socket for IPv6 was needed');
+    ok(nginx_stop(), 'a clean log');
+}
 
 done_testing();

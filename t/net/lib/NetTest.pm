@@ -284,7 +284,8 @@ sub write_file {
     return $name;
 }
 
-# $locations is the content of the server block; %o: main, events, http, test.
+# $locations is the content of the server block; %o: main, events, http, test,
+# preload.
 
 sub nginx_start {
     my ($locations, %o) = @_;
@@ -335,7 +336,7 @@ CONF
     my @command = ($binary, '-p', $dir, '-c', $file,
                    '-e', "$dir/error.log");
 
-    local $ENV{LD_PRELOAD} = _preload();
+    local $ENV{LD_PRELOAD} = join ' ', _preload(), $o{preload} // ();
     local $ENV{ASAN_OPTIONS} = 'detect_leaks=0:abort_on_error=1'
                                . ':detect_odr_violation=0';
     local $ENV{UBSAN_OPTIONS} = 'print_stacktrace=1:halt_on_error=1';
