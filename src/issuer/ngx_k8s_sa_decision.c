@@ -51,6 +51,7 @@ ngx_k8s_sa_decision_get(const ngx_k8s_sa_reviews_t *reviews,
     result->verdict = (d.entry.kind == NGX_K8S_SA_CACHE_ALLOWED)
                       ? K8S_SA_VERDICT_OK : K8S_SA_ACCESS_DENIED;
     result->identity = NULL;
+    result->claimed = d.entry.claimed;
     result->fresh = ngx_current_msec - d.age + d.life;
     result->reason.data = NULL;
     result->reason.len = d.entry.len;

@@ -112,28 +112,30 @@ ngx_k8s_sa_review_lookup(ngx_k8s_sa_reviews_t *reviews,
 
 
 /*
- * Returns 1 in the last fifth of an accepting verdict's life.  After a failure
- * other verdicts of that time are left to their end, too.
+ * Returns 1 in the last fifth of an accepting verdict's life, if it has not
+ * been tried yet and there is a free place for a review.
  */
 
 static ngx_uint_t
 ngx_k8s_sa_review_is_due(const ngx_k8s_sa_reviews_t *reviews,
     const ngx_k8s_sa_review_result_t *result)
 {
-    ngx_msec_int_t  left, ahead;
+    ngx_msec_int_t  left;
 
     left = result->fresh - ngx_current_msec;
-    ahead = ngx_k8s_sa_review_ahead_time(reviews);
 
-    return result->verdict == K8S_SA_VERDICT_OK
-           && left > 0 && left <= ahead
+    return result->verdict == K8S_SA_VERDICT_OK && !result->claimed
+           && left > 0
+           && left <= (ngx_msec_int_t) ngx_k8s_sa_review_ahead_time(reviews)
            && !reviews->down
-           && reviews->running < NGX_K8S_SA_REVIEW_RUNNING
-           && ngx_current_msec - reviews->ahead_msec >= (ngx_msec_t) ahead;
+           && reviews->running < NGX_K8S_SA_REVIEW_RUNNING;
 }
 
 
-/* takes a free place or none, in one of the workers */
+/*
+ * Starts a review without a waiter, which is never queued.  If it fails, the
+ * verdict is left to its end: it cannot be claimed again.
+ */
 
 static void
 ngx_k8s_sa_review_ahead(ngx_k8s_sa_reviews_t *reviews,
@@ -142,7 +144,10 @@ ngx_k8s_sa_review_ahead(ngx_k8s_sa_reviews_t *reviews,
     ngx_int_t             rc;
     ngx_k8s_sa_review_t  *review;
 
-    if (ngx_k8s_sa_review_find(reviews, request->key)) {
+    if (ngx_k8s_sa_review_find(reviews, request->key)
+        || ngx_k8s_sa_cache_claim(reviews->issuer->zone, request->key)
+           != NGX_OK)
+    {
         return;
     }
 
@@ -151,8 +156,6 @@ ngx_k8s_sa_review_ahead(ngx_k8s_sa_reviews_t *reviews,
     if (review == NULL) {
         return;
     }
-
-    review->ahead = 1;
 
     rc = ngx_k8s_sa_review_lease(reviews->issuer->zone, request->key,
                                  review->deadline - ngx_current_msec);
@@ -619,10 +622,6 @@ ngx_k8s_sa_review_failed(ngx_k8s_sa_review_t *review, const char *reason,
     if (review->running) {
         reviews->down = down;
         reviews->down_msec = ngx_current_msec;
-    }
-
-    if (review->ahead) {
-        reviews->ahead_msec = ngx_current_msec;
     }
 
     if (down && reviews->stale) {

@@ -55,7 +55,6 @@ struct ngx_k8s_sa_reviews_s {
     ngx_uint_t               running;    /* number in progress */
     time_t                   logged;     /* when a failure was last logged */
     ngx_msec_t               down_msec;  /* when a review last failed */
-    ngx_msec_t               ahead_msec; /* when one ahead of time did */
     unsigned                 down:1;     /* the last review failed because the
                                             API server is down */
 };
@@ -81,6 +80,8 @@ struct ngx_k8s_sa_review_result_s {
     ngx_msec_t               fresh;      /* ngx_current_msec until which the
                                             verdict is valid, but not past the
                                             request's not_after */
+    unsigned                 claimed:1;  /* remembered, and a review ahead of
+                                            its end has been started */
 };
 
 
@@ -170,8 +171,8 @@ void ngx_k8s_sa_review_init(ngx_k8s_sa_reviews_t *reviews);
 void ngx_k8s_sa_review_stop(ngx_k8s_sa_reviews_t *reviews);
 
 /*
- * How long before its end an accepting verdict is renewed, in ms; 0 if it lives
- * too short for that.
+ * How long before its end an accepting verdict is renewed, in ms; 0 if its life
+ * is too short for that.
  */
 
 #define ngx_k8s_sa_review_ahead_time(reviews)                                 \
@@ -179,10 +180,11 @@ void ngx_k8s_sa_review_stop(ngx_k8s_sa_reviews_t *reviews);
 
 /*
  * Finds a remembered verdict; a stale one serves while the API server is down
- * ("stale=TIME").  In the last fifth of an accepting verdict's life this starts
- * a review that nothing waits for, so that requests seldom have to.  Returns
- * NGX_OK, with memory for *result from pool; NGX_DECLINED if the API server has
- * to be asked; NGX_ERROR without memory.
+ * ("stale=TIME").  The first call in the last fifth of an accepting verdict's
+ * life, of all workers, starts a review without a waiter: if it has a verdict,
+ * that replaces the old one at once.  Returns NGX_OK, with memory for *result
+ * from pool; NGX_DECLINED if the API server has to be asked; NGX_ERROR without
+ * memory.
  */
 
 ngx_int_t ngx_k8s_sa_review_lookup(ngx_k8s_sa_reviews_t *reviews,

@@ -40,7 +40,6 @@ struct ngx_k8s_sa_review_s {
     size_t                       size;       /* of it */
 
     unsigned                     leased:1;   /* other workers do not ask */
-    unsigned                     ahead:1;    /* of the verdict's end */
     unsigned                     elsewhere:1;
     unsigned                     queued:1;
     unsigned                     running:1;

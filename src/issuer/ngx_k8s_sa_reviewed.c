@@ -81,6 +81,7 @@ ngx_k8s_sa_reviewed_unpack(ngx_k8s_sa_cache_entry_t *e, ngx_pool_t *pool,
     ngx_memzero(result, sizeof(ngx_k8s_sa_review_result_t));
 
     result->verdict = e->verdict;
+    result->claimed = e->claimed;
     result->fresh = (ngx_msec_t) e->fresh;
 
     switch (e->kind) {

@@ -98,6 +98,7 @@ ngx_k8s_sa_cache_lookup(ngx_k8s_sa_zone_t *zone, const u_char *fingerprint,
     }
 
     e->kind = node->kind;
+    e->claimed = node->claimed;
     e->verdict = node->verdict;
     e->fresh = node->fresh;
     e->expires = node->expires;
@@ -201,7 +202,8 @@ ngx_k8s_sa_cache_insert(ngx_k8s_sa_zone_t *zone, const u_char *fingerprint,
     node->user = user;
     node->seen = (uint32_t) now;
     node->len = (uint16_t) e->len;
-    node->kind = (uint8_t) e->kind;
+    node->kind = (uint8_t) e->kind & 0x7f;
+    node->claimed = 0;
     node->verdict = (uint8_t) e->verdict;
     node->fresh = e->fresh;
     node->expires = e->expires;
@@ -233,6 +235,29 @@ ngx_k8s_sa_cache_insert(ngx_k8s_sa_zone_t *zone, const u_char *fingerprint,
     rc = NGX_OK;
 
 done:
+
+    ngx_k8s_sa_zone_unlock(zone);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_k8s_sa_cache_claim(ngx_k8s_sa_zone_t *zone, const u_char *fingerprint)
+{
+    uint32_t   block;
+    ngx_int_t  rc;
+
+    rc = NGX_DECLINED;
+
+    ngx_k8s_sa_zone_lock(zone);
+
+    block = ngx_k8s_sa_cache_find(zone, fingerprint);
+
+    if (block && !zone->blocks[block].node.claimed) {
+        zone->blocks[block].node.claimed = 1;
+        rc = NGX_OK;
+    }
 
     ngx_k8s_sa_zone_unlock(zone);
 

@@ -57,6 +57,8 @@ typedef struct {
                                           jumps back must not extend it */
     int64_t                  expires;  /* seconds since the epoch: the entry is
                                           not returned from then on */
+    unsigned                 claimed:1;   /* ngx_k8s_sa_cache_claim() was
+                                          called; not read by an insertion */
     u_char                   key_id[K8S_SA_KEY_ID_LEN];   /* the key that
                                           verified the token, or zeroes */
     size_t                   len;
@@ -99,6 +101,14 @@ ngx_int_t ngx_k8s_sa_cache_lookup(ngx_k8s_sa_zone_t *zone,
 
 ngx_int_t ngx_k8s_sa_cache_insert(ngx_k8s_sa_zone_t *zone,
     const u_char *fingerprint, time_t now, const ngx_k8s_sa_cache_entry_t *e);
+
+/*
+ * Claims the renewal of an entry: NGX_OK for the first caller, NGX_DECLINED
+ * for others or if there is no entry.  One that replaces it is not claimed.
+ */
+
+ngx_int_t ngx_k8s_sa_cache_claim(ngx_k8s_sa_zone_t *zone,
+    const u_char *fingerprint);
 
 /* Deletes the entry, if there is one. */
 

@@ -47,7 +47,8 @@ typedef struct {
                                               for what was refused or denied */
     uint32_t                  seen;        /* last use, seconds */
     uint16_t                  len;         /* bytes of data */
-    uint8_t                   kind;
+    uint8_t                   kind:7;
+    uint8_t                   claimed:1;
     uint8_t                   verdict;
     int64_t                   fresh;
     int64_t                   expires;

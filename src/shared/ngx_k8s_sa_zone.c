@@ -10,7 +10,7 @@
 
 
 #define NGX_K8S_SA_MAGIC         0x6b387361
-#define NGX_K8S_SA_LAYOUT        7
+#define NGX_K8S_SA_LAYOUT        8
 
 #define NGX_K8S_SA_RECORDS_MIN   4
 
