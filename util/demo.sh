@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # A demonstration: Service 2 behind NGINX with the module, called by
-# k8s-sa-client with genuine Kubernetes tokens and with bad ones.  Installs
-# missing packages, builds, uses loopback only, and leaves nothing running.
+# k8s-sa-client with genuine Kubernetes tokens and with bad ones, and with the
+# verdicts of a stand-in for the API server.  Installs missing packages, builds,
+# uses loopback only, and leaves nothing running.
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -13,6 +14,7 @@ BUILD=${BUILD:-build}
 NGINX=/usr/sbin/nginx
 TOKENS=t/fixtures/1.36.2/tokens         # from a real API server
 ISSUER=https://kubernetes.default.svc
+USER1=system:serviceaccount:mytest:service1
 
 install_packages "${DEMO_PACKAGES[@]}"
 step "building the module and the client" \
@@ -27,9 +29,10 @@ MODULE=$(realpath "$BUILD/ngx_http_k8s_sa_module.so")
 D=$SCRATCH/demo
 PORT=$(free_port)
 SERVICE2=$(free_port)
+API=$(free_port)
 URL=http://127.0.0.1:$PORT
 
-mkdir -p "$D"/keys "$D"/tmp
+mkdir -p "$D"/keys "$D"/tmp "$D"/bindings
 cp t/fixtures/1.36.2/sa.pub t/fixtures/1.20.2/jwks.json "$D/keys/"
 
 cat >"$D/nginx.conf" <<END
@@ -46,6 +49,10 @@ http {
         audience       service2;
         public_key     keys/sa.pub;
         legacy_tokens  on;
+
+        api_server           http://127.0.0.1:$API;
+        access_review;                              # for /metrics
+        access_review_cache  1s denied=1s;
     }
 
     k8s_sa_issuer old_cluster {                     # Kubernetes 1.20
@@ -67,6 +74,12 @@ http {
             k8s_sa_auth  old_cluster;
             proxy_pass   http://127.0.0.1:$SERVICE2/old/;
         }
+
+        location = /metrics {                       # RBAC decides
+            k8s_sa_auth       cluster;
+            k8s_sa_authorize;
+            proxy_pass        http://127.0.0.1:$SERVICE2/metrics;
+        }
     }
 
     log_format  received  'X-Remote-User: "\$http_x_remote_user", '
@@ -76,6 +89,38 @@ http {
         listen      127.0.0.1:$SERVICE2;
         access_log  service2.log received;
         return      200 "hello \$http_x_remote_user";
+    }
+
+    include  api-server.conf;
+}
+END
+
+# The API server's stand-in allows what has a file bindings/USER/VERB/PATH.  The
+# question is handed on in a header, since "map" cannot read a body.
+
+cat >"$D/api-server.conf" <<END
+map \$http_x_review \$binding {
+    "~\"user\":\"(?<user>[\w:]+)\".*\"path\":\"(?<path>[/\w]+)\",\"verb\":\"(?<verb>\w+)\""
+             $D/bindings/\$user/\$verb\$path;
+}
+
+server {
+    listen  127.0.0.1:$API;
+
+    set  \$allowed false;
+    if (-f \$binding) {
+        set  \$allowed true;
+    }
+
+    location = /apis/authorization.k8s.io/v1/subjectaccessreviews {
+        proxy_set_header  X-Review \$request_body;
+        proxy_pass        http://127.0.0.1:$API/verdict;
+    }
+
+    location = /verdict {
+        return 201 '{"apiVersion": "authorization.k8s.io/v1",
+                     "kind": "SubjectAccessReview",
+                     "status": {"allowed": \$allowed}}';
     }
 }
 END
@@ -127,6 +172,27 @@ inspect() {
     echo "   \$ k8s-sa-client inspect $1"
     "$CLIENT" inspect "$1" >"$D/answer"
     sed -n '/^kind:/,$p' "$D/answer" | indent
+}
+
+# Asks for /metrics once, or until the status is STATUS.
+
+metrics() {
+    curl -sS -m 20 --noproxy '*' -i -H "@$D/authorization" "$URL/metrics" \
+        | tr -d '\r' >"$D/answer"
+}
+
+metrics_until() {
+    local tries
+
+    for tries in {1..100}; do
+        metrics
+        ! grep -q "^HTTP/1.1 $1" "$D/answer" || break
+        sleep 0.3
+    done
+
+    echo "   \$ curl -i -H @authorization $URL/metrics"
+    (cat "$D/answer"; echo) | grep -E '^(HTTP|hello)' | indent
+    expect "^HTTP/1.1 $1" "$D/answer"
 }
 
 is_running() {
@@ -209,6 +275,26 @@ printf '%s%s%s\n' "${token:0:at}" $other "${token:at + 1}" >"$D/forged.jwt"
 call "$D/forged.jwt" / "status=401"
 
 [ "$(accepted)" = "$SO_FAR" ] || fail "a refused request reached Service 2"
+
+title "The API server, here a stand-in, decides who may read /metrics: 403"
+echo "   \$ curl -i -H @authorization $URL/metrics"
+metrics
+grep -E '^(HTTP|WWW-Auth)' "$D/answer" | fold -s -w 73 | indent
+expect '^HTTP/1.1 403' "$D/answer"
+expect 'error="insufficient_scope", error_description="cannot get path /metrics"' \
+    "$D/answer"
+
+[ "$(accepted)" = "$SO_FAR" ] || fail "a refused request reached Service 2"
+
+title "After a ClusterRoleBinding is created: 200"
+mkdir -p "$D/bindings/$USER1/get"
+touch "$D/bindings/$USER1/get/metrics"
+metrics_until 200
+received
+
+title "After it is deleted: 403"
+rm "$D/bindings/$USER1/get/metrics"
+metrics_until 403
 
 title "NGINX's log of these requests (never a token)"
 grep -E '\[(warn|error)\]' "$D/error.log" | sed 's/, client: .*//' \

@@ -26,6 +26,8 @@ static void ngx_k8s_sa_access_put(const ngx_k8s_sa_reviews_t *reviews,
     ngx_k8s_sa_review_result_t *result);
 static void ngx_k8s_sa_access_count(const ngx_k8s_sa_reviews_t *reviews,
     ngx_msec_t took, k8s_sa_verdict_e verdict);
+static const char *ngx_k8s_sa_access_forbidden(
+    const ngx_k8s_sa_reviews_t *reviews);
 
 
 #define ngx_k8s_sa_access_policy(reviews)                                     \
@@ -48,6 +50,7 @@ const ngx_k8s_sa_review_kind_t  ngx_k8s_sa_access_review = {
     ngx_k8s_sa_access_put,
     ngx_k8s_sa_access_count,
     ngx_k8s_sa_access_refuses,
+    ngx_k8s_sa_access_forbidden,
     1
 };
 
@@ -309,4 +312,18 @@ ngx_k8s_sa_access_count(const ngx_k8s_sa_reviews_t *reviews, ngx_msec_t took,
     ngx_k8s_sa_count_access(
                          ngx_k8s_sa_keystore_counters(&reviews->issuer->ref),
                          took, end);
+}
+
+
+static const char *
+ngx_k8s_sa_access_forbidden(const ngx_k8s_sa_reviews_t *reviews)
+{
+    if (ngx_k8s_sa_access_policy(reviews)->local.data) {
+        return " (our own token may not ask: its service account needs a Role "
+               "in that namespace: create "
+               "localsubjectaccessreviews.authorization.k8s.io)";
+    }
+
+    return " (our own token may not ask: its service account needs a "
+           "ClusterRole: create subjectaccessreviews.authorization.k8s.io)";
 }

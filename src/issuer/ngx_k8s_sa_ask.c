@@ -151,14 +151,9 @@ ngx_k8s_sa_ask_received(const ngx_k8s_sa_result_t *res, void *data)
 {
     ngx_k8s_sa_ask_t *ask = data;
 
-    k8s_sa_error_t       err;
-    ngx_k8s_sa_answer_t  answer;
-
-    static const ngx_k8s_sa_call_hints_t  hints = {
-        " (our own token may not ask: its service account needs a "
-        "ClusterRoleBinding to system:auth-delegator)",
-        " (is that an API server?)"
-    };
+    k8s_sa_error_t           err;
+    ngx_k8s_sa_answer_t      answer;
+    ngx_k8s_sa_call_hints_t  hints;
 
     ask->exchange = NULL;
 
@@ -192,6 +187,9 @@ ngx_k8s_sa_ask_received(const ngx_k8s_sa_result_t *res, void *data)
         k8s_sa_error_set(&err, "the API server is starting and refuses what "
                          "it does not know yet");
     } else {
+        hints.forbidden = ask->question.forbidden;
+        hints.not_found = " (is that an API server?)";
+
         ngx_k8s_sa_call_explain(res, ask->question.credential, ask->private,
                                 &hints, &err);
     }

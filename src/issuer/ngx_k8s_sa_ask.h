@@ -57,6 +57,8 @@ typedef struct {
     ngx_str_t                       body;         /* wiped when it is freed */
     ngx_msec_t                      deadline;     /* ngx_current_msec: no try
                                                      is started after it */
+    const char                     *forbidden;    /* " (...)": advice if our
+                                                     token may not ask */
     ngx_k8s_sa_answer_pt            handler;
     void                           *data;
 

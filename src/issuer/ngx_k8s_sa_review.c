@@ -376,6 +376,7 @@ ngx_k8s_sa_review_send(ngx_k8s_sa_review_t *review)
     question.credential = issuer->token_file;
     question.body = body;
     question.deadline = review->deadline - NGX_K8S_SA_REVIEW_GRACE;
+    question.forbidden = reviews->kind->forbidden(reviews);
     question.handler = ngx_k8s_sa_review_answer;
     question.refuses = reviews->kind->refuses ? ngx_k8s_sa_review_refuses
                                               : NULL;

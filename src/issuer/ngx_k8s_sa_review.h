@@ -156,6 +156,10 @@ struct ngx_k8s_sa_review_kind_s {
     ngx_uint_t  (*refuses)(const ngx_k8s_sa_reviews_t *reviews,
         const ngx_str_t *body);
 
+    /* Returns which right our own account needs, as a hint: " (...)". */
+
+    const char  *(*forbidden)(const ngx_k8s_sa_reviews_t *reviews);
+
     ngx_uint_t               strict;     /* 1: an API server that answers is
                                             down with 502 to 504 only: clients
                                             could cause other answers */

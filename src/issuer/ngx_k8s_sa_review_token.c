@@ -27,6 +27,8 @@ static void ngx_k8s_sa_review_token_reason(const ngx_str_t *token,
     const char *text, ngx_str_t *reason);
 static void ngx_k8s_sa_review_token_count(const ngx_k8s_sa_reviews_t *reviews,
     ngx_msec_t took, k8s_sa_verdict_e verdict);
+static const char *ngx_k8s_sa_review_token_forbidden(
+    const ngx_k8s_sa_reviews_t *reviews);
 
 
 const ngx_k8s_sa_review_kind_t  ngx_k8s_sa_token_review = {
@@ -40,6 +42,7 @@ const ngx_k8s_sa_review_kind_t  ngx_k8s_sa_token_review = {
     ngx_k8s_sa_reviewed_put,
     ngx_k8s_sa_review_token_count,
     NULL,
+    ngx_k8s_sa_review_token_forbidden,
     0
 };
 
@@ -214,4 +217,12 @@ ngx_k8s_sa_review_token_count(const ngx_k8s_sa_reviews_t *reviews,
     ngx_k8s_sa_count_review(
                          ngx_k8s_sa_keystore_counters(&reviews->issuer->ref),
                          took, verdict == K8S_SA_REVIEW_FAILED);
+}
+
+
+static const char *
+ngx_k8s_sa_review_token_forbidden(const ngx_k8s_sa_reviews_t *reviews)
+{
+    return " (our own token may not ask: its service account needs a "
+           "ClusterRoleBinding to system:auth-delegator)";
 }
