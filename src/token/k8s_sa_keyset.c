@@ -74,9 +74,12 @@ k8s_sa_keyset_create(void)
         || k8s_sa_keyset_fetch(&set->digests) != K8S_SA_OK)
     {
         k8s_sa_keyset_free(set);
-        ERR_clear_error();
-        return NULL;
+        set = NULL;
     }
+
+    /* a fetch that succeeds may leave errors, too */
+
+    ERR_clear_error();
 
     return set;
 }

@@ -88,7 +88,7 @@ sub storm {
         my $pid = fork;
         die "fork: $!\n" unless defined $pid;
         if ($pid == 0) {
-            my $answer = ask("op=storm&issuer=a&n=$n&tokens=2000&seed=$seed",
+            my $answer = ask("op=storm&issuer=a&n=$n&tokens=8000&seed=$seed",
                              60);
             my $status = !defined $answer ? 2 : rc($answer) eq 'ok' ? 0 : 1;
             require POSIX;
