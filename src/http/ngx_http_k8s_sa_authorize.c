@@ -449,7 +449,8 @@ ngx_http_k8s_sa_authorize_log(ngx_http_k8s_sa_evaluation_t *e,
 
     if (c->log->log_level < NGX_LOG_INFO
         || ngx_http_k8s_sa_authorize_text(e->r, e->ctx->question,
-                                          K8S_SA_ACCESS_SHORT, reason, &text)
+                                          K8S_SA_ACCESS_LOG_ALLOWED, reason,
+                                          &text)
            != NGX_OK)
     {
         return;
