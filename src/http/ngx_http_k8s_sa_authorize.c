@@ -159,6 +159,12 @@ ngx_http_k8s_sa_authorize_ask(ngx_http_k8s_sa_evaluation_t *e,
     rc = ngx_http_k8s_sa_rule_question(e->r, ctx, rule, &e->line);
 
     if (rc != NGX_OK) {
+
+        /* the client's bytes, decoded: a line end may be among them */
+
+        ctx->each.data = NULL;
+        ctx->each.len = 0;
+
         return rc;
     }
 
