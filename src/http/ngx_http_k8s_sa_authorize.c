@@ -112,6 +112,14 @@ ngx_http_k8s_sa_authorize_rule(ngx_http_k8s_sa_evaluation_t *e,
     ngx_uint_t     skip;
     k8s_sa_each_t  each;
 
+    /* "skip=" may depend on the verb, too */
+
+    if (rule->method && ngx_http_k8s_sa_overrides_method(e->r)) {
+        ngx_http_k8s_sa_refuse(e->ctx, K8S_SA_BAD_ATTRIBUTES,
+                               "a header may override the method");
+        return NGX_DECLINED;
+    }
+
     if (ngx_http_k8s_sa_rule_skip(e->r, rule, &skip) != NGX_OK) {
         return NGX_ERROR;
     }
