@@ -52,6 +52,8 @@ map \$k8s_sa_username \$of_user { volatile; default ''; "$prometheus" 1; }
 map "\$k8s_sa_username \$k8s_sa_verb \$k8s_sa_path" \$static {
     volatile; default 0; "$prometheus get /verbs/static" 1;
 }
+map \$k8s_sa_username \$unknown { default 0; '' 1; }
+limit_req_zone \$unknown zone=unknown:1m rate=100r/s;
 map \$request_method \$mapped { default get; DELETE delete; }
 map \$arg_skip \$skip { default \$arg_skip; }
 map \$arg_v \$value { default \$arg_v; none ''; }
@@ -191,6 +193,14 @@ server {
     location = /sub/x {
         auth_request /sub/who; proxy_pass http://127.0.0.1:$up/sub/x;
         k8s_sa_auth off;
+    }
+    location = /sub/cached {
+        k8s_sa_auth oidc; k8s_sa_dry_run on; limit_req zone=unknown;
+        auth_request /sub/cached/who; proxy_pass http://127.0.0.1:$up/;
+    }
+    location = /sub/cached/who {
+        internal; k8s_sa_auth sub; k8s_sa_authorize skip=\$unknown;
+        k8s_sa_whoami;
     }
     location = /sub/who {
         internal; k8s_sa_auth sub; k8s_sa_authorize; k8s_sa_whoami;
@@ -594,6 +604,12 @@ is(ask('/sub/x', $token, method => 'POST')->{status}, 200,
 is_asked('sub', [ 'get /sub', 'post /sub', 'post /sub/x' ],
          'auth_request: questions');
 is(ask('/sub', undef)->{status}, 401, 'auth_request: no token');
+
+# A "map" that was computed after another issuer has decided
+
+is(ask('/sub/cached', $token)->{status}, 403,
+   'auth_request: skip= of another decision does not count');
+is(($api->questions('sub'))[-1], 'get /sub/cached', '... it is asked');
 
 
 # All questions of a request together have one more timeout (2 s).
