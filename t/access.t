@@ -36,7 +36,7 @@ sub issuer {
 
 my $nginx = K8sSa::Nginx->new(http => <<"_");
 @{[ join '', map { issuer($_) } qw(a verbs rules skip dry any limit redirect
-                                   phase sub wait) ]}
+                                   phase sub wait log) ]}
 @{[ issuer('extra', '; access_review_extra off;') ]}
 k8s_sa_issuer local {
     $keys access_review @{[ $api->base ]} local=ns1; timeout 1s;
@@ -47,7 +47,14 @@ k8s_sa_issuer oidc {
 }
 log_format access '\$uri \$k8s_sa_result "\$k8s_sa_access" \$k8s_sa_access_cache';
 access_log logs/access.log access;
+map_hash_bucket_size 128;
 map \$k8s_sa_username \$of_user { volatile; default ''; "$prometheus" 1; }
+map "\$k8s_sa_username \$k8s_sa_verb \$k8s_sa_path" \$static {
+    volatile; default 0; "$prometheus get /verbs/static" 1;
+}
+map \$k8s_sa_username \$unknown { default 0; '' 1; }
+limit_req_zone \$unknown zone=unknown:1m rate=100r/s;
+map \$request_method \$mapped { default get; DELETE delete; }
 map \$arg_skip \$skip { default \$arg_skip; }
 map \$arg_v \$value { default \$arg_v; none ''; }
 server {
@@ -82,6 +89,16 @@ server {
     }
     location = /verbs/written {
         k8s_sa_auth verbs; k8s_sa_authorize verb=use;
+        proxy_pass http://127.0.0.1:$up/;
+    }
+
+    location = /verbs/static {
+        k8s_sa_auth verbs;
+        k8s_sa_authorize verb=\$k8s_sa_verb skip=\$static;
+        proxy_pass http://127.0.0.1:$up/;
+    }
+    location = /verbs/mapped {
+        k8s_sa_auth verbs; k8s_sa_authorize verb=\$mapped;
         proxy_pass http://127.0.0.1:$up/;
     }
 
@@ -177,8 +194,20 @@ server {
         auth_request /sub/who; proxy_pass http://127.0.0.1:$up/sub/x;
         k8s_sa_auth off;
     }
+    location = /sub/cached {
+        k8s_sa_auth oidc; k8s_sa_dry_run on; limit_req zone=unknown;
+        auth_request /sub/cached/who; proxy_pass http://127.0.0.1:$up/;
+    }
+    location = /sub/cached/who {
+        internal; k8s_sa_auth sub; k8s_sa_authorize skip=\$unknown;
+        k8s_sa_whoami;
+    }
     location = /sub/who {
         internal; k8s_sa_auth sub; k8s_sa_authorize; k8s_sa_whoami;
+    }
+    location /log/ {
+        k8s_sa_auth log; k8s_sa_authorize;
+        proxy_pass http://127.0.0.1:$up/log/;
     }
     location = /wait {
         k8s_sa_auth wait;
@@ -246,7 +275,7 @@ $api->set('a', access => { allow => { $prometheus => [ 'get /metrics' ] } });
         } }, 'allowed: with user, uid and groups');
     unlike($asked[0]{head}, qr/Authorization/i, 'no credential of ours');
 
-    like($nginx->log, qr/\[info\].* allowed by the cluster: get \/metrics: RBAC: allowed by ClusterRoleBinding "b", issuer: "a", subject: "\Q$prometheus\E"/,
+    like($nginx->log, qr/\[info\].* allowed by the cluster: get path "\/metrics": RBAC: allowed by ClusterRoleBinding "b", issuer: "a", subject: "\Q$prometheus\E"/,
          'allowed: the log says by what');
 }
 
@@ -362,7 +391,7 @@ is(ask('/verbs/written', $token, method => 'OPTIONS')->{access},
 for my $header ('X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override',
                 'x-http-method-OVERRIDE')
 {
-    for my $path ('path', 'resource') {
+    for my $path ('path', 'resource', 'static', 'mapped') {
         my $answer = ask("/verbs/$path", $token,
                          headers => [ "$header: DELETE" ]);
         is("$answer->{status} $answer->{result}", '400 bad_attributes',
@@ -373,8 +402,31 @@ for my $header ('X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override',
        ->{status}, 200, "$header: a written verb does not depend on it");
 }
 
+is((ask('/verbs/static', $token))->{cache}, 'SKIP',
+   'a static rule, without such a header');
+
 is((ask('/verbs/path', $token, headers => [ 'X-HTTP-Method: PUT' ])
     ->{challenge}), undef, 'no challenge for bad_attributes');
+
+
+# A path cannot forge the rest of a log line, or push it out
+
+$api->set('log', access => { allow => { $prometheus => [
+    'get /log/x, subject: "y"', 'get /log/' . '"' x 1300 ] } });
+
+ask('/log/x,%20subject:%20%22y%22', $token);
+like($nginx->log, qr/allowed by the cluster: get path "\/log\/x, subject: \\x22y\\x22": RBAC: [^,]*, issuer: "log", subject: "\Q$prometheus\E"/,
+     'allowed: quotes in a path are escaped');
+
+for my $case ([ $token, $prometheus, 'allowed by the cluster: get' ],
+              [ $other_token, $other, 'not allowed by the cluster: cannot get' ])
+{
+    my ($bearer, $user, $text) = @$case;
+
+    ask('/log/' . '%22' x 1300, $bearer);
+    like($nginx->log, qr/ $text path "\/log\/(\\x22)+"\.\.\.[^,]*, issuer: "log", subject: "\Q$user\E".*, client: /,
+         "$text: a long path leaves the user in the log");
+}
 
 
 # Rules and values
@@ -552,6 +604,12 @@ is(ask('/sub/x', $token, method => 'POST')->{status}, 200,
 is_asked('sub', [ 'get /sub', 'post /sub', 'post /sub/x' ],
          'auth_request: questions');
 is(ask('/sub', undef)->{status}, 401, 'auth_request: no token');
+
+# A "map" that was computed after another issuer has decided
+
+is(ask('/sub/cached', $token)->{status}, 403,
+   'auth_request: skip= of another decision does not count');
+is(($api->questions('sub'))[-1], 'get /sub/cached', '... it is asked');
 
 
 # All questions of a request together have one more timeout (2 s).

@@ -147,6 +147,9 @@ refused('arg', $_->[0], $_->[1])
         [ '?x=%zz&ns=a', '' ],
         [ '?ns[]=a', '' ],
         [ '?ns%5B0%5D=a&ns=a', '' ],
+        [ '?ns=a&[ns]=b', 'a name in the query' ],
+        [ '?ns=a&%5Dns=b', 'a name in the query' ],
+        [ '?ns=a&ns]=b', 'a name in the query' ],
         [ '?ns=a&' . join('&', map { "ns=a$_" } 1 .. 16), '' ],
         [ '?ns=A', 'unfit value for namespace' ],
         [ '?ns=a%2Fb', 'unfit value for namespace' ],
@@ -157,6 +160,18 @@ refused('arg', $_->[0], $_->[1])
 # "#" ends a query for some servers
 
 is(ask('/up/arg?ns=a#&ns=b')->{status}, 400, 'a fragment');
+
+# What is not asked about is not in the variable: it could hold a line end
+
+{
+    my $answer = ask('/arg?ns=a%0d%0aX-Injected:%20yes');
+
+    is($answer->{status}, 403, 'a line end in a value');
+    is_deeply([ header_values($answer->{head}, 'X-Injected') ], [],
+              'a line end in a value: not in the response');
+    is_deeply([ header_values($answer->{head}, 'X-Each') ], [],
+              'an unfit value: $k8s_sa_each is empty');
+}
 
 
 # Forms

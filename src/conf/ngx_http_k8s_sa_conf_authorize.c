@@ -282,11 +282,10 @@ ngx_http_k8s_sa_conf_authorize_value(ngx_conf_t *cf,
     }
 
     if (field == K8S_SA_ACCESS_VERB) {
-        for (var = ngx_http_k8s_sa_conf_method_vars; var->name; var++) {
-            if (ngx_http_k8s_sa_conf_names(value, var, NULL)) {
-                rule->method = 1;
-            }
-        }
+
+        /* any variable may be a "map" of the method */
+
+        rule->method = 1;
     }
 
     return NGX_CONF_OK;

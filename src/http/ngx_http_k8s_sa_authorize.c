@@ -136,6 +136,14 @@ ngx_http_k8s_sa_authorize_rule(ngx_http_k8s_sa_evaluation_t *e,
     ngx_uint_t     skip;
     k8s_sa_each_t  each;
 
+    /* "skip=" may depend on the verb, too */
+
+    if (rule->method && ngx_http_k8s_sa_overrides_method(e->r)) {
+        ngx_http_k8s_sa_refuse(e->ctx, K8S_SA_BAD_ATTRIBUTES,
+                               "a header may override the method");
+        return NGX_DECLINED;
+    }
+
     if (ngx_http_k8s_sa_rule_skip(e->r, rule, &skip) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -183,6 +191,12 @@ ngx_http_k8s_sa_authorize_ask(ngx_http_k8s_sa_evaluation_t *e,
     rc = ngx_http_k8s_sa_rule_question(e->r, ctx, rule, &e->line);
 
     if (rc != NGX_OK) {
+
+        /* the client's bytes, decoded: a line end may be among them */
+
+        ctx->each.data = NULL;
+        ctx->each.len = 0;
+
         return rc;
     }
 
@@ -474,7 +488,8 @@ ngx_http_k8s_sa_authorize_log(ngx_http_k8s_sa_evaluation_t *e,
 
     if (c->log->log_level < NGX_LOG_INFO
         || ngx_http_k8s_sa_authorize_text(e->r, e->ctx->question,
-                                          K8S_SA_ACCESS_SHORT, reason, &text)
+                                          K8S_SA_ACCESS_LOG_ALLOWED, reason,
+                                          &text)
            != NGX_OK)
     {
         return;

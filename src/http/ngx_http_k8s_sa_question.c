@@ -11,7 +11,6 @@ static const char *ngx_http_k8s_sa_each_values(ngx_http_request_t *r,
     ngx_http_k8s_sa_each_source_t *source, const k8s_sa_str_t *query,
     k8s_sa_each_t *each, u_char *buf);
 static ngx_uint_t ngx_http_k8s_sa_has_form(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_k8s_sa_overrides_method(ngx_http_request_t *r);
 static ngx_int_t ngx_http_k8s_sa_question_values(ngx_http_request_t *r,
     ngx_http_k8s_sa_ctx_t *ctx, ngx_http_k8s_sa_rule_t *rule,
     k8s_sa_access_t *q);
@@ -154,12 +153,7 @@ ngx_http_k8s_sa_has_form(ngx_http_request_t *r)
 }
 
 
-/*
- * Returns 1 if the upstream may take the method from a header, as many web
- * frameworks do.
- */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_http_k8s_sa_overrides_method(ngx_http_request_t *r)
 {
     ngx_uint_t        i;
@@ -199,12 +193,6 @@ ngx_http_k8s_sa_rule_question(ngx_http_request_t *r,
     k8s_sa_access_t               *q;
     k8s_sa_verdict_e               verdict;
     const k8s_sa_access_policy_t  *policy;
-
-    if (rule->method && ngx_http_k8s_sa_overrides_method(r)) {
-        ngx_http_k8s_sa_refuse(ctx, K8S_SA_BAD_ATTRIBUTES,
-                               "a header may override the method");
-        return NGX_DECLINED;
-    }
 
     q = ngx_pcalloc(r->pool, sizeof(k8s_sa_access_t));
     if (q == NULL) {

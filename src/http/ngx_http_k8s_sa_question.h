@@ -36,7 +36,7 @@ typedef struct {
     unsigned                   literal;    /* as in k8s_sa_access_t */
     unsigned                   client;
     unsigned                   resource:1; /* otherwise about a path */
-    unsigned                   method:1;   /* the verb follows from the
+    unsigned                   method:1;   /* the verb may follow from the
                                               client's method */
     unsigned                   form_pass:1;   /* form bodies do not matter */
 
@@ -44,6 +44,13 @@ typedef struct {
     ngx_uint_t                 line;
 } ngx_http_k8s_sa_rule_t;
 
+
+/*
+ * Returns 1 if the upstream may take the method from a header, as many web
+ * frameworks do, otherwise 0.
+ */
+
+ngx_uint_t ngx_http_k8s_sa_overrides_method(ngx_http_request_t *r);
 
 /*
  * Sets *skip to 1 if the rule need not be asked about, otherwise to 0.  Returns

@@ -27,6 +27,8 @@ static ngx_int_t ngx_http_k8s_sa_find_token(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_http_k8s_sa_ctx_t *ctx);
 static ngx_int_t ngx_http_k8s_sa_strip_scheme(ngx_str_t *value);
 static ngx_uint_t ngx_http_k8s_sa_two_credentials(ngx_str_t *value);
+static ngx_uint_t ngx_http_k8s_sa_other_auth(
+    ngx_http_k8s_sa_loc_conf_t *conf, ngx_http_k8s_sa_loc_conf_t *lcf);
 static ngx_uint_t ngx_http_k8s_sa_in_uri(ngx_http_request_t *r,
     ngx_http_k8s_sa_loc_conf_t *lcf, ngx_str_t *token);
 static ngx_uint_t ngx_http_k8s_sa_is_own(ngx_str_t *value, ngx_str_t *token);
@@ -54,6 +56,15 @@ ngx_http_k8s_sa_sub_ctx(ngx_http_request_t *r)
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_k8s_sa_module);
     prepared = ngx_http_k8s_sa_get_ctx(r);
+
+    /* variables are shared: some may be about the main request's identity */
+
+    if (prepared && prepared->read && lcf->auth
+        && ngx_http_k8s_sa_other_auth(prepared->conf, lcf)
+        && ngx_http_k8s_sa_note_early_read(r) != NGX_OK)
+    {
+        return NULL;
+    }
 
     ctx = ngx_http_k8s_sa_own_ctx(r);
     if (ctx == NULL) {
@@ -440,10 +451,7 @@ ngx_http_k8s_sa_prepare(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
     /* without k8s_sa_auth in a location before, that was about the path */
 
     if (ctx->read
-        && (conf == NULL
-            || ngx_memcmp(conf->auth->digest, lcf->auth->digest,
-                          NGX_K8S_SA_DIGEST_LEN)
-               != 0
+        && (ngx_http_k8s_sa_other_auth(conf, lcf)
             || token.len != ctx->token.len
             || ngx_memcmp(token.data, ctx->token.data, token.len) != 0))
     {
@@ -456,6 +464,19 @@ ngx_http_k8s_sa_prepare(ngx_http_request_t *r, ngx_http_k8s_sa_loc_conf_t *lcf,
                    "k8s_sa token: %uz bytes", ctx->token.len);
 
     return NGX_OK;
+}
+
+
+/* Returns 1 if other issuers have decided; conf may be NULL. */
+
+static ngx_uint_t
+ngx_http_k8s_sa_other_auth(ngx_http_k8s_sa_loc_conf_t *conf,
+    ngx_http_k8s_sa_loc_conf_t *lcf)
+{
+    return conf == NULL
+           || ngx_memcmp(conf->auth->digest, lcf->auth->digest,
+                         NGX_K8S_SA_DIGEST_LEN)
+              != 0;
 }
 
 

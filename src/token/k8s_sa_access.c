@@ -28,6 +28,7 @@ static void k8s_sa_access_resource(k8s_sa_out_t *out,
 static int k8s_sa_access_can_be_told(const k8s_sa_access_t *q);
 static void k8s_sa_access_value(k8s_sa_out_t *out, const k8s_sa_str_t *value,
     k8s_sa_access_text_e how);
+static size_t k8s_sa_access_log_len(const k8s_sa_str_t *path);
 static int k8s_sa_access_is_telling(unsigned char ch);
 static void k8s_sa_access_key_user(k8s_sa_out_t *out,
     const k8s_sa_access_policy_t *policy, const k8s_sa_identity_t *id);
@@ -390,7 +391,10 @@ k8s_sa_access_text(unsigned char *dst, const k8s_sa_access_t *q,
 
     fields = q->fields;
 
-    k8s_sa_out_text(&out, "cannot ");
+    if (how != K8S_SA_ACCESS_LOG_ALLOWED) {
+        k8s_sa_out_text(&out, "cannot ");
+    }
+
     k8s_sa_access_value(&out, &fields[K8S_SA_ACCESS_VERB], how);
 
     if (fields[K8S_SA_ACCESS_RESOURCE].data == NULL) {
@@ -403,9 +407,7 @@ k8s_sa_access_text(unsigned char *dst, const k8s_sa_access_t *q,
             return out.len;
         }
 
-        if (path.len > K8S_SA_ACCESS_LOG_MAX) {
-            path.len = K8S_SA_ACCESS_LOG_MAX;
-        }
+        path.len = k8s_sa_access_log_len(&path);
 
         k8s_sa_out_text(&out, "\"");
         k8s_sa_access_value(&out, &path, how);
@@ -522,7 +524,7 @@ k8s_sa_access_value(k8s_sa_out_t *out, const k8s_sa_str_t *value,
 
     static const char  hex[] = "0123456789ABCDEF";
 
-    if (how != K8S_SA_ACCESS_LOG) {
+    if (how != K8S_SA_ACCESS_LOG && how != K8S_SA_ACCESS_LOG_ALLOWED) {
         k8s_sa_out_str(out, value);
         return;
     }
@@ -541,6 +543,27 @@ k8s_sa_access_value(k8s_sa_out_t *out, const k8s_sa_str_t *value,
 
         k8s_sa_out(out, escape, sizeof(escape));
     }
+}
+
+
+/* Returns how much of the path has room: the line must not lose its end. */
+
+static size_t
+k8s_sa_access_log_len(const k8s_sa_str_t *path)
+{
+    size_t  i, written;
+
+    written = 0;
+
+    for (i = 0; i < path->len; i++) {
+        written += k8s_sa_access_is_telling(path->data[i]) ? 1 : 4;
+
+        if (written > K8S_SA_ACCESS_LOG_MAX) {
+            break;
+        }
+    }
+
+    return i;
 }
 
 

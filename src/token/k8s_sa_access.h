@@ -24,7 +24,8 @@
 #define K8S_SA_ACCESS_VALUE_MAX  253    /* bytes of a value, but not a path */
 #define K8S_SA_ACCESS_PATH_MAX   8192   /* bytes; longer than K8S_SA_PATH_MAX,
                                            since a rule can add a prefix */
-#define K8S_SA_ACCESS_LOG_MAX    512    /* bytes of a path in a log line */
+#define K8S_SA_ACCESS_LOG_MAX    512    /* bytes of a path in a log line,
+                                           with escapes */
 
 
 /* Parameters of a rule and attributes of a question */
@@ -145,15 +146,18 @@ k8s_sa_verdict_e k8s_sa_access_check(const k8s_sa_access_t *q,
  * scope", for an error_description (RFC 6750 section 3).  0 if a value is not
  * visible ASCII without '"' and "\": nothing must be sent then.
  *
- * K8S_SA_ACCESS_LOG: the same for a log line, with the path in quotes and cut
- * after K8S_SA_ACCESS_LOG_MAX bytes ('"/a"...'); bytes that an
- * error_description must not have are written as \xHH.
+ * K8S_SA_ACCESS_LOG: the same for a log line, with the path in quotes; bytes
+ * that an error_description must not have are written as \xHH, and of the path
+ * at most K8S_SA_ACCESS_LOG_MAX bytes are written ('"/a"...').
+ *
+ * K8S_SA_ACCESS_LOG_ALLOWED: that without "cannot ".
  */
 
 typedef enum {
     K8S_SA_ACCESS_SHORT = 0,
     K8S_SA_ACCESS_DESCRIPTION,
-    K8S_SA_ACCESS_LOG
+    K8S_SA_ACCESS_LOG,
+    K8S_SA_ACCESS_LOG_ALLOWED
 } k8s_sa_access_text_e;
 
 size_t k8s_sa_access_text(unsigned char *dst, const k8s_sa_access_t *q,

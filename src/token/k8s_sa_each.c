@@ -170,9 +170,10 @@ k8s_sa_each_decode(unsigned char *dst, const unsigned char *p,
 
 
 /*
- * Whether a server that ignores case, or one in PHP, could read one name as the
- * other.  PHP drops blanks before a name, makes "_" of "." and blanks, ends a
- * name at a NUL, and makes an array of "NAME[...]".
+ * Whether a server that ignores case, or one of some frameworks, could read one
+ * name as the other.  PHP drops blanks before a name, makes "_" of "." and
+ * blanks, ends a name at a NUL, and makes an array of "NAME[...]".  For Rack and
+ * for the qs of Express, "[NAME]" is NAME, for Rack also "]NAME" and "NAME]".
  */
 
 static int
@@ -184,7 +185,7 @@ k8s_sa_each_resembles(const k8s_sa_str_t *given, const k8s_sa_str_t *name)
     p = given->data;
     rest = given->len;
 
-    while (rest && *p == ' ') {
+    while (rest && (*p == ' ' || *p == '[' || *p == ']')) {
         p++;
         rest--;
     }
@@ -200,7 +201,8 @@ k8s_sa_each_resembles(const k8s_sa_str_t *given, const k8s_sa_str_t *name)
         }
     }
 
-    return rest == name->len || p[i] == '[' || p[i] == ' ' || p[i] == '\0';
+    return rest == name->len
+           || p[i] == '[' || p[i] == ']' || p[i] == ' ' || p[i] == '\0';
 }
 
 

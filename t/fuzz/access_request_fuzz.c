@@ -403,7 +403,8 @@ fuzz_check_text(const fuzz_question_t *f)
     unsigned char  *text;
 
     static const k8s_sa_access_text_e  all[] = {
-        K8S_SA_ACCESS_SHORT, K8S_SA_ACCESS_DESCRIPTION, K8S_SA_ACCESS_LOG
+        K8S_SA_ACCESS_SHORT, K8S_SA_ACCESS_DESCRIPTION, K8S_SA_ACCESS_LOG,
+        K8S_SA_ACCESS_LOG_ALLOWED
     };
 
     for (i = 0; i < fuzz_nelts(all); i++) {

@@ -524,6 +524,8 @@ texts(void **state)
         text_is(&q, K8S_SA_ACCESS_SHORT, cases[i].text);
         text_is(&q, K8S_SA_ACCESS_DESCRIPTION, cases[i].description);
         text_is(&q, K8S_SA_ACCESS_LOG, cases[i].log);
+        text_is(&q, K8S_SA_ACCESS_LOG_ALLOWED,
+                cases[i].log + strlen("cannot "));
     }
 
     memset(&q, 0, sizeof(q));
@@ -538,6 +540,16 @@ texts(void **state)
             test_format("cannot get path \"/%0511d\"...", 0));
     text_is(&q, K8S_SA_ACCESS_DESCRIPTION,
             test_format("cannot get path /%0512d", 0));
+
+    /* an escape counts as what is written */
+
+    q.fields[K8S_SA_ACCESS_PATH] = test_str(test_format("/%0507d\"", 0));
+    text_is(&q, K8S_SA_ACCESS_LOG,
+            test_format("cannot get path \"/%0507d\\x22\"", 0));
+
+    q.fields[K8S_SA_ACCESS_PATH] = test_str(test_format("/%0508d\"", 0));
+    text_is(&q, K8S_SA_ACCESS_LOG,
+            test_format("cannot get path \"/%0508d\"...", 0));
 }
 
 
