@@ -64,7 +64,11 @@ ngx_k8s_sa_access_subject(ngx_k8s_sa_issuer_t *issuer,
 
     user = &identity->username;
 
-    subject->owner = ngx_murmur_hash2(user->data, user->len) | 1;
+    subject->owner = ngx_murmur_hash2(user->data, user->len);
+
+    if (subject->owner == 0) {
+        subject->owner = 1;     /* 0 means none */
+    }
 
     key.data = ngx_k8s_sa_access_buf;
     key.len = k8s_sa_access_key(key.data, K8S_SA_TOKEN_MAX,

@@ -146,7 +146,13 @@ ngx_k8s_sa_decision_put(const ngx_k8s_sa_reviews_t *reviews,
     e.expires = (int64_t) ngx_time() + (keep + 999) / 1000 + 1;
 
     if (keep == 0) {
-        ngx_k8s_sa_cache_delete(zone, key);
+
+        /* an allowing verdict may be another issuer's of this API server */
+
+        if (result->verdict != K8S_SA_VERDICT_OK) {
+            ngx_k8s_sa_cache_delete(zone, key);
+        }
+
         return;
     }
 

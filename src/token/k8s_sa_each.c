@@ -172,8 +172,8 @@ k8s_sa_each_decode(unsigned char *dst, const unsigned char *p,
 /*
  * Whether a server that ignores case, or one of some frameworks, could read one
  * name as the other.  PHP drops blanks before a name, makes "_" of "." and
- * blanks, ends a name at a NUL, and makes an array of "NAME[...]".  For Rack and
- * for the qs of Express, "[NAME]" is NAME, for Rack also "]NAME" and "NAME]".
+ * blanks, ends a name at a NUL, and makes an array of "NAME[...]".  For Rack
+ * and for the qs of Express, "[NAME]" is NAME, for Rack also "]NAME", "NAME]".
  */
 
 static int

@@ -44,8 +44,8 @@ const char *k8s_sa_each_add(k8s_sa_each_t *each, const k8s_sa_str_t *value);
  *
  *   - ";" or "#" anywhere, as sent, or an escape that is not two hex digits
  *   - a name that some servers read as this one: in another case, after
- *     blanks or brackets, with "." or a blank for "_", or followed by a bracket,
- *     a blank or a NUL
+ *     blanks or brackets, with "." or a blank for "_", or followed by a
+ *     bracket, a blank or a NUL
  *   - a refusal of k8s_sa_each_add()
  */
 
