@@ -41,7 +41,16 @@ k8s_sa_openssl_errors(int *no_memory, int *unsupported)
     for ( ;; ) {
         e = ERR_get_error();
 
+        if (e == 0 && ERR_peek_last_error() != 0) {
+
+            /* OpenSSL had no memory to describe this one */
+
+            *no_memory = 1;
+            continue;
+        }
+
         if (e == 0) {
+            ERR_clear_error();
             return;
         }
 
