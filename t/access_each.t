@@ -79,7 +79,7 @@ sub ask {
 
 sub asked {
     my ($name, $path, $questions, @headers) = @_;
-    my $before = $api->accesses($name);
+    my $before = () = $api->accesses($name);
 
     my $answer = ask($path, @headers);
     my @asked = $api->questions($name);

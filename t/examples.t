@@ -401,7 +401,7 @@ verdicts('discovery',
 
 # The API server's verdict: for all tokens, or after the check with keys
 
-my $api = K8sSa::MockApi->new(tls => 'api');
+$api = K8sSa::MockApi->new(tls => 'api');
 my $reviewing = 'ssl_trusted_certificate ' . "$ca; token_file " . dir()
                 . '/own;';
 my $legacy = bearer(token('1.36.2/legacy-manual') =~ s/.* //r);
