@@ -13,6 +13,7 @@ use YAML::XS ();
 use K8sSa;
 use K8sSa::Example;
 use K8sSa::Http;
+use K8sSa::MockApi;
 use K8sSa::Nginx;
 use K8sSa::Upstream;
 
@@ -36,6 +37,9 @@ for my $file (examples('*.yaml'), examples('kubernetes/*.yaml')) {
 
 cmp_ok(scalar keys %text, '>', 14, 'examples');
 
+my $api = K8sSa::MockApi->new;
+$api->set('apis', access => { allow => 1 });
+
 
 for my $name (sort grep { !$other{$_} } keys %text) {
     my $got = dir() . '/got';
@@ -50,8 +54,11 @@ for my $name (sort grep { !$other{$_} } keys %text) {
         "k8s_sa_issuer cluster {\n }\n") if $text =~ /issuer\.conf/;
     my @issuers = $nginx->{http} =~ /^\s*k8s_sa_issuer (\w+) \{/mg;
     my $pub = key_file('ec');
+    my $access = $text =~ /^\s*access_review\b/m
+                 ? 'access_review ' . $api->base . ';' : '';
     $nginx->{http} =~ s{(k8s_sa_issuer (\w+) \{).*?\n\s*\}}
-                       {$1 issuer https://$2; audience any; public_key $pub; \}}gs;
+                       {$1 issuer https://$2; audience any; public_key $pub;
+                        $access \}}gs;
 
     # nginx itself drops such headers unless these are set
 
