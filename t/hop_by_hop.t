@@ -68,7 +68,13 @@ is(get($port, '/static', $token)->{status}, 200, 'a static file');
 is(get($port, '/static', $token, 'If-Match: "x"')->{status}, 412,
    'a filter answers');
 
-my $log = slurp(glob "$nginx->{dir}/logs/k8s.log");
+my $log = '';
+
+until_true(sub {
+    $log = slurp("$nginx->{dir}/logs/k8s.log");
+    return $log =~ / 412 /;
+});
+
 my $user = 'system:serviceaccount:mytest:service1';
 
 like($log, qr{^/static 200 $user ok$}m, 'the log of the file');
