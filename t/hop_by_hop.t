@@ -70,7 +70,7 @@ is(get($port, '/static', $token, 'If-Match: "x"')->{status}, 412,
 
 my $log = '';
 
-until_true(sub {
+until_true(5, sub {
     $log = slurp("$nginx->{dir}/logs/k8s.log");
     return $log =~ / 412 /;
 });
