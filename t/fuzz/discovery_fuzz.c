@@ -4,6 +4,8 @@
  * Discovery documents.
  */
 
+#include <strings.h>
+
 #include "k8s_sa_fuzz.h"
 
 #include "token/k8s_sa_discovery.h"
@@ -34,8 +36,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     fuzz_check_text(doc.issuer);
     fuzz_check_text(doc.jwks_uri);
-    fuzz_check(strncmp(doc.jwks_uri, "https://", 8) == 0
-               || strncmp(doc.jwks_uri, "http://", 7) == 0);
+    fuzz_check(strncasecmp(doc.jwks_uri, "https://", 8) == 0
+               || strncasecmp(doc.jwks_uri, "http://", 7) == 0);
 
     k8s_sa_discovery_free(&doc);
 

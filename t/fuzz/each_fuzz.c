@@ -224,7 +224,11 @@ fuzz_is_like(const int *given, size_t n, const k8s_sa_str_t *name)
 {
     size_t  blanks, i;
 
-    for (blanks = 0; blanks < n && given[blanks] == ' '; blanks++) {
+    for (blanks = 0;
+         blanks < n && (given[blanks] == ' ' || given[blanks] == '['
+                        || given[blanks] == ']');
+         blanks++)
+    {
         /* void */
     }
 
@@ -237,7 +241,8 @@ fuzz_is_like(const int *given, size_t n, const k8s_sa_str_t *name)
         }
     }
 
-    return n == i || given[i] == '[' || given[i] == ' ' || given[i] == 0;
+    return n == i || given[i] == '[' || given[i] == ']' || given[i] == ' '
+           || given[i] == 0;
 }
 
 
