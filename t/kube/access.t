@@ -343,7 +343,7 @@ sub becomes {
          'allowed: the upstream gets the user');
     is(ask('/metrics', 'prometheus')->{cache}, 'HIT', 'allowed: remembered');
     is(asked() - $before, 1, 'allowed: asked once');
-    like($nginx->log, qr/\[info\].*allowed by the cluster: get \/metrics: RBAC: allowed by ClusterRoleBinding "metrics" of ClusterRole "metrics-reader" to ServiceAccount "prometheus\/monitoring", issuer: "default", subject: "\Q$user\E"/,
+    like($nginx->log, qr/\[info\].*allowed by the cluster: get path "\/metrics": RBAC: allowed by ClusterRoleBinding "metrics" of ClusterRole "metrics-reader" to ServiceAccount "prometheus\/monitoring", issuer: "default", subject: "\Q$user\E"/,
          'allowed: the log names binding and role');
 
     $answer = ask('/metrics', 'two');
