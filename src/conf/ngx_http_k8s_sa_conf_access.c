@@ -70,8 +70,6 @@ ngx_http_k8s_sa_conf_username_prefix(ngx_conf_t *cf, ngx_command_t *cmd,
 {
     ngx_http_k8s_sa_conf_block_t  *block = conf;
 
-    u_char        *p, *last;
-    size_t         n;
     ngx_str_t     *value;
     k8s_sa_str_t   prefix;
 
@@ -84,17 +82,8 @@ ngx_http_k8s_sa_conf_username_prefix(ngx_conf_t *cf, ngx_command_t *cmd,
     prefix.data = value[1].data;
     prefix.len = value[1].len;
 
-    last = prefix.data + prefix.len;
-
-    for (p = prefix.data; p < last; p += n) {
-        n = (*p < 0x80) ? 1 : k8s_sa_utf8_multibyte(p, last);
-
-        if (n == 0) {
-            break;
-        }
-    }
-
-    if (p != last || !k8s_sa_str_is_clean(&prefix)
+    if (!k8s_sa_utf8_is_valid(prefix.data, prefix.data + prefix.len)
+        || !k8s_sa_str_is_clean(&prefix)
         || ngx_strncmp(prefix.data, "system:", 7) == 0)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid value \"%V\"",
@@ -112,35 +101,16 @@ ngx_int_t
 ngx_http_k8s_sa_conf_attribute(ngx_conf_t *cf, k8s_sa_access_field_e field,
     ngx_str_t *value)
 {
-    k8s_sa_error_t          err;
-    k8s_sa_access_t         question;
-    k8s_sa_access_policy_t  policy;
+    k8s_sa_str_t  literal;
 
-    static u_char  fit[] = "x";
+    literal.data = value->data;
+    literal.len = value->len;
 
-    ngx_memzero(&policy, sizeof(k8s_sa_access_policy_t));
-    ngx_memzero(&question, sizeof(k8s_sa_access_t));
-
-    /* a question about this value and others that are fit */
-
-    question.literal = 1 << field;
-
-    question.fields[K8S_SA_ACCESS_VERB].data = fit;
-    question.fields[K8S_SA_ACCESS_VERB].len = 1;
-
-    if (field != K8S_SA_ACCESS_PATH) {
-        question.fields[K8S_SA_ACCESS_RESOURCE].data = fit;
-        question.fields[K8S_SA_ACCESS_RESOURCE].len = 1;
-    }
-
-    question.fields[field].data = value->data;
-    question.fields[field].len = value->len;
-
-    if (k8s_sa_access_check(&question, &policy, NULL, NULL, &err)
-        != K8S_SA_VERDICT_OK)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid value \"%V\": %s",
-                           value, err.text);
+    if (!k8s_sa_access_is_fit(field, &literal, 1)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid value \"%V\": %s "
+                           "value for %s", value,
+                           value->len ? "unfit" : "no",
+                           k8s_sa_access_field(field));
         return NGX_ERROR;
     }
 

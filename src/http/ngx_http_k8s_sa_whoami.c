@@ -267,60 +267,46 @@ ngx_http_k8s_sa_whoami_set(json_t *obj, const char *name,
 }
 
 
-/* each group is followed by "\n" */
-
 static json_t *
 ngx_http_k8s_sa_whoami_groups(const k8s_sa_str_t *groups)
 {
-    u_char  *p, *last, *end;
-    json_t  *list;
+    json_t        *list;
+    k8s_sa_str_t   rest, group;
 
     list = json_array();
-    last = k8s_sa_str_end(groups);
+    rest = *groups;
 
-    for (p = groups->data; p < last; p = end + 1) {
-
-        end = ngx_strlchr(p, last, '\n');
-        if (end == NULL) {
-            break;
-        }
-
-        (void) json_array_append_new(list, json_stringn((char *) p, end - p));
+    while (k8s_sa_identity_group(&rest, &group)) {
+        (void) json_array_append_new(list, json_stringn((char *) group.data,
+                                                        group.len));
     }
 
     return list;
 }
 
 
-/* key "\t" value "\n"; a key may occur more than once */
+/* a key may occur more than once */
 
 static json_t *
 ngx_http_k8s_sa_whoami_extra(const k8s_sa_str_t *extra)
 {
-    u_char  *p, *last, *tab, *end;
-    json_t  *obj, *list;
+    json_t        *obj, *list;
+    k8s_sa_str_t   rest, key, value;
 
     obj = json_object();
-    last = k8s_sa_str_end(extra);
+    rest = *extra;
 
-    for (p = extra->data; p < last; p = end + 1) {
+    while (k8s_sa_identity_extra(&rest, &key, &value)) {
 
-        end = ngx_strlchr(p, last, '\n');
-        tab = end ? ngx_strlchr(p, end, '\t') : NULL;
-
-        if (tab == NULL) {
-            break;
-        }
-
-        list = json_object_getn(obj, (char *) p, tab - p);
+        list = json_object_getn(obj, (char *) key.data, key.len);
 
         if (list == NULL) {
             list = json_array();
-            (void) json_object_setn_new(obj, (char *) p, tab - p, list);
+            (void) json_object_setn_new(obj, (char *) key.data, key.len, list);
         }
 
-        (void) json_array_append_new(list, json_stringn((char *) tab + 1,
-                                                        end - tab - 1));
+        (void) json_array_append_new(list, json_stringn((char *) value.data,
+                                                        value.len));
     }
 
     return obj;

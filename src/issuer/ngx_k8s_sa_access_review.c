@@ -19,8 +19,6 @@ static void ngx_k8s_sa_access_parse(const ngx_k8s_sa_reviews_t *reviews,
     ngx_pool_t *pool, ngx_k8s_sa_review_result_t *result, k8s_sa_error_t *err);
 static ngx_uint_t ngx_k8s_sa_access_refuses(
     const ngx_k8s_sa_reviews_t *reviews, const ngx_str_t *body);
-static ngx_uint_t ngx_k8s_sa_access_is_fresh(
-    const ngx_k8s_sa_reviews_t *reviews, const u_char *key);
 static void ngx_k8s_sa_access_put(const ngx_k8s_sa_reviews_t *reviews,
     const ngx_k8s_sa_review_request_t *request,
     ngx_k8s_sa_review_result_t *result);
@@ -45,7 +43,7 @@ const ngx_k8s_sa_review_kind_t  ngx_k8s_sa_access_review = {
     ngx_k8s_sa_access_copy,
     ngx_k8s_sa_access_body,
     ngx_k8s_sa_access_parse,
-    ngx_k8s_sa_access_is_fresh,
+    ngx_k8s_sa_decision_is_fresh,
     ngx_k8s_sa_decision_get,
     ngx_k8s_sa_access_put,
     ngx_k8s_sa_access_count,
@@ -267,14 +265,6 @@ ngx_k8s_sa_access_refuses(const ngx_k8s_sa_reviews_t *reviews,
     return k8s_sa_access_review_parse(&answer, body->data, body->len,
                                       ngx_k8s_sa_access_policy(reviews), NULL)
            == K8S_SA_ACCESS_DENIED;
-}
-
-
-static ngx_uint_t
-ngx_k8s_sa_access_is_fresh(const ngx_k8s_sa_reviews_t *reviews,
-    const u_char *key)
-{
-    return ngx_k8s_sa_decision_is_fresh(reviews, key);
 }
 
 

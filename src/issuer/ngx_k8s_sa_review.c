@@ -22,6 +22,7 @@ static ngx_k8s_sa_review_t *ngx_k8s_sa_review_find(
 static ngx_int_t ngx_k8s_sa_review_room(ngx_k8s_sa_reviews_t *reviews,
     uint32_t owner);
 static ngx_int_t ngx_k8s_sa_review_turn(ngx_k8s_sa_review_t *review);
+static ngx_int_t ngx_k8s_sa_review_take(ngx_k8s_sa_review_t *review);
 static ngx_int_t ngx_k8s_sa_review_begin(ngx_k8s_sa_review_t *review);
 static ngx_int_t ngx_k8s_sa_review_send(ngx_k8s_sa_review_t *review);
 static ngx_uint_t ngx_k8s_sa_review_refuses(const ngx_str_t *body,
@@ -141,7 +142,6 @@ static void
 ngx_k8s_sa_review_ahead(ngx_k8s_sa_reviews_t *reviews,
     const ngx_k8s_sa_review_request_t *request)
 {
-    ngx_int_t             rc;
     ngx_k8s_sa_review_t  *review;
 
     if (ngx_k8s_sa_review_find(reviews, request->key)
@@ -157,11 +157,9 @@ ngx_k8s_sa_review_ahead(ngx_k8s_sa_reviews_t *reviews,
         return;
     }
 
-    rc = ngx_k8s_sa_review_lease(reviews->issuer->zone, request->key,
-                                 review->deadline - ngx_current_msec);
-    review->leased = (rc == NGX_OK);
-
-    if (rc == NGX_BUSY || ngx_k8s_sa_review_send(review) != NGX_OK) {
+    if (ngx_k8s_sa_review_take(review) == NGX_BUSY
+        || ngx_k8s_sa_review_send(review) != NGX_OK)
+    {
         ngx_k8s_sa_review_drop(review);
         return;
     }
@@ -293,12 +291,9 @@ ngx_k8s_sa_review_room(ngx_k8s_sa_reviews_t *reviews, uint32_t owner)
 static ngx_int_t
 ngx_k8s_sa_review_turn(ngx_k8s_sa_review_t *review)
 {
-    ngx_int_t              rc;
-    ngx_k8s_sa_issuer_t   *issuer;
     ngx_k8s_sa_reviews_t  *reviews;
 
     reviews = review->reviews;
-    issuer = reviews->issuer;
 
     if (reviews->cache == 0) {
 
@@ -306,6 +301,25 @@ ngx_k8s_sa_review_turn(ngx_k8s_sa_review_t *review)
 
         return NGX_OK;
     }
+
+    if (ngx_k8s_sa_review_take(review) == NGX_BUSY) {
+        return NGX_AGAIN;
+    }
+
+    return reviews->kind->is_fresh(reviews, review->request->key) ? NGX_AGAIN
+                                                                  : NGX_OK;
+}
+
+
+/* Takes the lease, and returns what ngx_k8s_sa_review_lease() does. */
+
+static ngx_int_t
+ngx_k8s_sa_review_take(ngx_k8s_sa_review_t *review)
+{
+    ngx_int_t             rc;
+    ngx_k8s_sa_issuer_t  *issuer;
+
+    issuer = review->reviews->issuer;
 
     rc = ngx_k8s_sa_review_lease(issuer->zone, review->request->key,
                                  review->deadline - ngx_current_msec);
@@ -316,14 +330,9 @@ ngx_k8s_sa_review_turn(ngx_k8s_sa_review_t *review)
                                 : rc == NGX_BUSY ? "of another worker"
                                                  : "not available");
 
-    if (rc == NGX_BUSY) {
-        return NGX_AGAIN;
-    }
-
     review->leased = (rc == NGX_OK);
 
-    return reviews->kind->is_fresh(reviews, review->request->key) ? NGX_AGAIN
-                                                                  : NGX_OK;
+    return rc;
 }
 
 
